@@ -1,0 +1,129 @@
+"""The run folder and its files: written plan first, then tables as they come, then analysis."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gatebench.plan import Plan
+
+RUN_SCHEMA = "gatebench.run/1"
+SUMMARY_SCHEMA = "gatebench.summary/1"
+
+Status = Literal["planned", "running", "finished", "interrupted", "failed"]
+
+
+class Clock(BaseModel):
+    """Ties the machine's monotonic clock to the calendar. `load_start_ns` is None until the load began."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    monotonic_ns: int
+    unix_ns: int
+    load_start_ns: int | None = None
+    load_end_ns: int | None = None
+
+
+class RunRecord(BaseModel):
+    """What run.json holds: the plan, the provenance, and what became of it."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    schema_version: str = Field(default=RUN_SCHEMA, alias="schema")
+    id: str
+    status: Status = "planned"
+    created: str
+    plan: Plan
+    command: list[str] = Field(default_factory=list)
+    provenance: dict[str, Any] = Field(default_factory=dict)
+    clock: Clock
+    topology: dict[str, Any] = Field(default_factory=dict)
+    trouble: list[str] = Field(default_factory=list)
+
+
+class RunFolder:
+    """One run on disk. Opening never creates; `create` does."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, root: Path, plan: Plan) -> RunFolder:
+        """Make a fresh folder below `root`, named by time, scenario and target."""
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        target = "url" if plan.target.url else plan.target.name
+        if plan.target.profile != "default":
+            target += f"-{plan.target.profile}"
+        stem = f"{stamp}-{plan.scenario}-{target}"
+        number = 1
+        while True:
+            path = root / (stem if number == 1 else f"{stem}-{number}")
+            try:
+                path.mkdir(parents=True)
+                break
+            except FileExistsError:
+                number += 1
+        for name in ("parts", "logs", "work"):
+            (path / name).mkdir()
+        return cls(path)
+
+    parts = property(lambda self: self.path / "parts")
+    logs = property(lambda self: self.path / "logs")
+    work = property(lambda self: self.path / "work")
+    samples = property(lambda self: self.path / "samples.parquet")
+    attempts = property(lambda self: self.path / "attempts.parquet")
+    series = property(lambda self: self.path / "series.parquet")
+    report = property(lambda self: self.path / "report.html")
+
+    def new_record(self, plan: Plan, command: list[str], provenance: dict[str, Any]) -> RunRecord:
+        """Return the record of a run that is about to begin, already written."""
+        clock = Clock(monotonic_ns=time.monotonic_ns(), unix_ns=time.time_ns())
+        created = datetime.now(UTC).isoformat(timespec="milliseconds")
+        record = RunRecord(id=self.path.name, created=created, plan=plan, command=command, provenance=provenance, clock=clock)
+        self.save(record)
+        return record
+
+    def save(self, record: RunRecord) -> None:
+        """Write run.json in one step: a reader sees the old or the new one, never half."""
+        write_atomically(self.path / "run.json", record.model_dump_json(by_alias=True, indent=1))
+
+    def load(self) -> RunRecord:
+        """Read run.json; FileNotFoundError or pydantic.ValidationError when it is no run of ours."""
+        return RunRecord.model_validate_json((self.path / "run.json").read_text())
+
+    def event(self, name: str, at_ns: int | None = None, **facts: Any) -> int:
+        """Append one event to events.jsonl and return its monotonic time."""
+        at_ns = time.monotonic_ns() if at_ns is None else at_ns
+        line = json.dumps({"at_ns": at_ns, "event": name, **facts}, default=str) + "\n"
+        descriptor = os.open(self.path / "events.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            os.write(descriptor, line.encode())
+        finally:
+            os.close(descriptor)
+        return at_ns
+
+    def events(self) -> list[dict[str, Any]]:
+        """Read events.jsonl in time order; a torn last line is left out."""
+        path = self.path / "events.jsonl"
+        if not path.exists():
+            return []
+        found = []
+        for line in path.read_text().splitlines():
+            try:
+                found.append(json.loads(line))
+            except json.JSONDecodeError:
+                continue
+        return sorted(found, key=lambda event: int(event["at_ns"]))
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that a crash leaves the old content or the new, never a part."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(text)
+    draft.replace(path)

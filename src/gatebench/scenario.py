@@ -1,0 +1,145 @@
+"""A scenario: traffic, load, phases with faults, and the checks that must hold. Plain frozen data; it starts nothing."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from gatebench.faults import Duration, FaultUse
+from gatebench.schedule import Load
+from gatebench.traffic import Traffic
+from gatebench.units import duration_s
+
+Role = Literal["warmup", "baseline", "fault", "recovery", "steady"]
+ROLES: tuple[Role, ...] = ("warmup", "baseline", "fault", "recovery", "steady")
+FRONT = "front"
+
+
+def _positive_duration(text: str) -> str:
+    if duration_s(text) <= 0:
+        raise ValueError(f'"{text}" is no time at all; write a duration above 0s')
+    return text
+
+
+PositiveDuration = Annotated[Duration, AfterValidator(_positive_duration)]
+
+
+class Phase(BaseModel):
+    """A stretch of the run with one role; `role` follows from the name when the name is a role."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    duration: PositiveDuration
+    role: Role
+    faults: tuple[FaultUse, ...] = ()
+
+
+class CheckUse(BaseModel):
+    """A bound on a metric. `estimate = "point"` judges the number itself instead of its interval (`measurement.md` 25)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    metric: str = Field(min_length=1)
+    phase: str | None = None
+    route: str | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    estimate: Literal["interval", "point"] = "interval"
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> CheckUse:
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError(f'check("{self.metric}") needs exactly one bound; give it at_least=… or at_most=…')
+        return self
+
+
+class Objective(BaseModel):
+    """What a good answer is: complete, ok, and within `response_ms`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    response_ms: float = Field(gt=0)
+    availability: float = Field(default=0.9995, gt=0, lt=1)
+
+
+class LatencyModel(BaseModel):
+    """How long a simulated provider takes: a lognormal time to first token and a time for each token after it.
+
+    `sigma` is the standard deviation of the logarithm; 0 makes every answer take exactly the median.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ttft_median_ms: float = Field(default=20.0, ge=0)
+    ttft_sigma: float = Field(default=0.25, ge=0, le=3)
+    token_ms: float = Field(default=1.0, ge=0)
+    token_sigma: float = Field(default=0.25, ge=0, le=3)
+
+
+class Deadlines(BaseModel):
+    """When the client gives up: on connecting, on silence, and on the whole request."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    connect: PositiveDuration = "1s"
+    read: PositiveDuration = "5s"
+    total: PositiveDuration = "5s"
+
+
+class Scenario(BaseModel):
+    """One question to a gateway. Its name is its file's name, its title the first line of the file's docstring."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    traffic: Traffic
+    load: Load
+    phases: tuple[Phase, ...] = Field(min_length=1)
+    objective: Objective
+    checks: tuple[CheckUse, ...] = Field(min_length=1)
+    providers: dict[str, LatencyModel] = Field(
+        default_factory=lambda: {"provider-a": LatencyModel(), "provider-b": LatencyModel()}, min_length=1
+    )
+    target_settings: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    request_id: tuple[Literal["header", "user"], ...] = ("header",)
+    deadlines: Deadlines = Deadlines()
+    pool: int | None = Field(default=None, ge=1)
+    dispatch_limit_ms: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Scenario:
+        problems: list[str] = []
+        names = [phase.name for phase in self.phases]
+        problems += [f'two phases are called "{name}"; give each its own name' for name in sorted({n for n in names if names.count(n) > 1})]
+        places = {FRONT, *self.providers}
+        for phase in self.phases:
+            for use in phase.faults:
+                if use.on not in places:
+                    problems.append(f'phase "{phase.name}" puts {use.name} on "{use.on}"; choose one of {", ".join(sorted(places))}')
+                after = duration_s(use.after)
+                length = duration_s(phase.duration)
+                if after + (duration_s(use.duration) if use.duration else 0.0) > length or after >= length:
+                    problems.append(f'phase "{phase.name}": {use.name} would run past the end of its phase; shorten its window')
+        for check in self.checks:
+            if check.phase is not None and check.phase not in names:
+                problems.append(f'check("{check.metric}") names the phase "{check.phase}"; the phases are {", ".join(names)}')
+            if check.route is not None and check.route not in self.traffic.route_names():
+                problems.append(f'check("{check.metric}") names the route "{check.route}"; the routes are {", ".join(self.traffic.route_names())}')
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+def phase(name: str, duration: str, *, role: str | None = None, faults: list[FaultUse] | None = None, **unknown: Any) -> Phase:
+    """A phase of the run: its name, how long it lasts, what breaks in it; `role` is needed when the name is none."""
+    return cast(
+        Phase,
+        {"name": name, "duration": duration, "role": role or (name if name in ROLES else "steady"), "faults": tuple(faults or ()), **unknown},
+    )
+
+
+def check(metric: str, **bound: Any) -> CheckUse:
+    """A bound on a metric: `at_least=` or `at_most=`, optionally for one `phase=` or `route=`."""
+    return cast(CheckUse, {"metric": metric, **bound})

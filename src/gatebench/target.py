@@ -1,0 +1,118 @@
+"""A target: the gateway that is measured, as `targets/NAME/target.toml` declares it. Data, no behaviour."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from gatebench.faults import Duration
+
+
+class Readiness(BaseModel):
+    """How to tell that a process takes traffic: `path` answers `status`, or, without a path, its port accepts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str | None = None
+    status: int = 200
+    within: Duration = "10s"
+
+
+class Process(BaseModel):
+    """One process of the target. `command` and `env` are Jinja templates over the same names as the rendered files."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    command: tuple[str, ...] = Field(min_length=1)
+    env: dict[str, str] = Field(default_factory=dict)
+    ready: Readiness = Readiness()
+
+
+class Render(BaseModel):
+    """A file made from a template of the target's folder before anything starts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    template: str
+    to: str
+
+
+class Requirement(BaseModel):
+    """A program that must be on PATH, and what to do when it is not."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    program: str
+    cure: str
+
+
+class Version(BaseModel):
+    """How to ask the target its version: a command and a regular expression with one group."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    command: tuple[str, ...] = Field(min_length=1)
+    pattern: str = r"(\d+(?:\.\d+)+)"
+
+
+class Timing(BaseModel):
+    """Which settings say how long the target's mechanism needs, so that phases can be long enough (`measurement.md` 24)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    detection_window: str | None = None
+    open_time: str | None = None
+
+
+Setting = str | int | float | bool
+
+
+class Profile(BaseModel):
+    """A named variant of the target: settings that differ from the default ones."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    description: str = ""
+    settings: dict[str, Setting] = Field(default_factory=dict)
+
+
+class TargetDefinition(BaseModel):
+    """A target as its folder declares it.
+
+    With processes, clients reach the one called `entry` (default: the first). Without, `entry` names the provider whose link
+    clients reach directly: a control with as many links in the path as a gateway has.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    description: str = Field(min_length=1)
+    capabilities: tuple[str, ...] = ()
+    requires: tuple[Requirement, ...] = ()
+    version: Version | None = None
+    request_id: tuple[Literal["header", "user"], ...] = ("header", "user")
+    settings: dict[str, Setting] = Field(default_factory=dict)
+    timing: Timing = Timing()
+    profiles: dict[str, Profile] = Field(default_factory=dict)
+    listen: str = Field(default="auto", pattern=r"^(auto|127\.0\.0\.1:\d{1,5})$")
+    metrics: str | None = None
+    render: tuple[Render, ...] = ()
+    process: tuple[Process, ...] = ()
+    entry: str | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TargetDefinition:
+        problems = []
+        if not self.process and self.entry is None:
+            problems.append('no [[process]] and no "entry"; add one of them: a gateway to start, or the provider clients reach directly')
+        if self.process and self.entry is not None and self.entry not in {process.name for process in self.process}:
+            problems.append(f'"entry" names "{self.entry}", which is no process here')
+        for role, setting in self.timing.model_dump(exclude_none=True).items():
+            if setting not in self.settings:
+                problems.append(f'timing.{role} names the setting "{setting}", which is not in [settings]')
+        for name, profile in self.profiles.items():
+            problems += [f'profile {name} sets "{key}", which is not in [settings]' for key in profile.settings if key not in self.settings]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
