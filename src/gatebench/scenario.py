@@ -112,31 +112,50 @@ class Scenario(BaseModel):
     def _consistent(self) -> Scenario:
         problems: list[str] = []
         names = [phase.name for phase in self.phases]
-        problems += [f'two phases are called "{name}"; give each its own name' for name in sorted({n for n in names if names.count(n) > 1})]
+        problems += [
+            f'two phases are called "{name}"; give each its own name'
+            for name in sorted({n for n in names if names.count(n) > 1})
+        ]
         places = {FRONT, *self.providers}
         for phase in self.phases:
             for use in phase.faults:
                 if use.on not in places:
-                    problems.append(f'phase "{phase.name}" puts {use.name} on "{use.on}"; choose one of {", ".join(sorted(places))}')
+                    problems.append(
+                        f'phase "{phase.name}" puts {use.name} on "{use.on}"; choose one of {", ".join(sorted(places))}'
+                    )
                 after = duration_s(use.after)
                 length = duration_s(phase.duration)
                 if after + (duration_s(use.duration) if use.duration else 0.0) > length or after >= length:
-                    problems.append(f'phase "{phase.name}": {use.name} would run past the end of its phase; shorten its window')
+                    problems.append(
+                        f'phase "{phase.name}": {use.name} would run past the end of its phase; shorten its window'
+                    )
         for check in self.checks:
             if check.phase is not None and check.phase not in names:
-                problems.append(f'check("{check.metric}") names the phase "{check.phase}"; the phases are {", ".join(names)}')
+                problems.append(
+                    f'check("{check.metric}") names the phase "{check.phase}"; the phases are {", ".join(names)}'
+                )
             if check.route is not None and check.route not in self.traffic.route_names():
-                problems.append(f'check("{check.metric}") names the route "{check.route}"; the routes are {", ".join(self.traffic.route_names())}')
+                problems.append(
+                    f'check("{check.metric}") names the route "{check.route}"; the routes are {", ".join(self.traffic.route_names())}'
+                )
         if problems:
-            raise ValueError("; ".join(problems))
+            raise ValueError("\n".join(problems))
         return self
 
 
-def phase(name: str, duration: str, *, role: str | None = None, faults: list[FaultUse] | None = None, **unknown: Any) -> Phase:
+def phase(
+    name: str, duration: str, *, role: str | None = None, faults: list[FaultUse] | None = None, **unknown: Any
+) -> Phase:
     """A phase of the run: its name, how long it lasts, what breaks in it; `role` is needed when the name is none."""
     return cast(
         Phase,
-        {"name": name, "duration": duration, "role": role or (name if name in ROLES else "steady"), "faults": tuple(faults or ()), **unknown},
+        {
+            "name": name,
+            "duration": duration,
+            "role": role or (name if name in ROLES else "steady"),
+            "faults": tuple(faults or ()),
+            **unknown,
+        },
     )
 
 

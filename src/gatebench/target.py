@@ -105,14 +105,20 @@ class TargetDefinition(BaseModel):
     def _consistent(self) -> TargetDefinition:
         problems = []
         if not self.process and self.entry is None:
-            problems.append('no [[process]] and no "entry"; add one of them: a gateway to start, or the provider clients reach directly')
+            problems.append(
+                'no [[process]] and no "entry"; add one of them: a gateway to start, or the provider clients reach directly'
+            )
         if self.process and self.entry is not None and self.entry not in {process.name for process in self.process}:
             problems.append(f'"entry" names "{self.entry}", which is no process here')
         for role, setting in self.timing.model_dump(exclude_none=True).items():
             if setting not in self.settings:
                 problems.append(f'timing.{role} names the setting "{setting}", which is not in [settings]')
         for name, profile in self.profiles.items():
-            problems += [f'profile {name} sets "{key}", which is not in [settings]' for key in profile.settings if key not in self.settings]
+            problems += [
+                f'profile {name} sets "{key}", which is not in [settings]'
+                for key in profile.settings
+                if key not in self.settings
+            ]
         if problems:
-            raise ValueError("; ".join(problems))
+            raise ValueError("\n".join(problems))
         return self

@@ -85,7 +85,9 @@ class RunFolder:
         """Return the record of a run that is about to begin, already written."""
         clock = Clock(monotonic_ns=time.monotonic_ns(), unix_ns=time.time_ns())
         created = datetime.now(UTC).isoformat(timespec="milliseconds")
-        record = RunRecord(id=self.path.name, created=created, plan=plan, command=command, provenance=provenance, clock=clock)
+        record = RunRecord(
+            id=self.path.name, created=created, plan=plan, command=command, provenance=provenance, clock=clock
+        )
         self.save(record)
         return record
 
@@ -97,7 +99,7 @@ class RunFolder:
         """Read run.json; FileNotFoundError or pydantic.ValidationError when it is no run of ours."""
         return RunRecord.model_validate_json((self.path / "run.json").read_text())
 
-    def event(self, name: str, at_ns: int | None = None, **facts: Any) -> int:
+    def event(self, name: str, /, at_ns: int | None = None, **facts: Any) -> int:
         """Append one event to events.jsonl and return its monotonic time."""
         at_ns = time.monotonic_ns() if at_ns is None else at_ns
         line = json.dumps({"at_ns": at_ns, "event": name, **facts}, default=str) + "\n"

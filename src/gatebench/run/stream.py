@@ -23,7 +23,9 @@ _FIRST_CAPACITY = 4096
 class StreamWriter:
     """Writes one table's stream. Not thread-safe: one writer belongs to one event loop or one gevent hub."""
 
-    def __init__(self, table: Table, path: Path, vocabularies: Vocabularies, facts: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, table: Table, path: Path, vocabularies: Vocabularies, facts: Mapping[str, Any] | None = None
+    ) -> None:
         self.table = table
         self._packer = table.packer
         self._size = self._packer.size

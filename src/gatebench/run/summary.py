@@ -51,7 +51,9 @@ class Ledger(_Part):
     attempts_foreign: int | None = Field(description="attempts that carry no request id, or one of no sample")
     answers_joined: int | None = Field(description="ok samples whose stamp names an attempt in the ledger")
     answers_unjoined: int | None = Field(description="ok answers that should carry a stamp and name no attempt")
-    client_resends: int | None = Field(description="requests that the client put on the wire more than once; null when that cannot be known")
+    client_resends: int | None = Field(
+        description="requests that the client put on the wire more than once; null when that cannot be known"
+    )
     sentences: list[str] = Field(description="the books in words, each imbalance named")
 
 
@@ -152,4 +154,6 @@ class Summary(_Part):
     faults: list[FaultTimes]
     metrics: list[MetricValue]
     checks: list[CheckResult]
-    served: dict[str, dict[str, int]] = Field(description="phase → provider (or 'nobody') → good, complete answers it made")
+    served: dict[str, dict[str, int]] = Field(
+        description="phase → provider (or 'nobody') → good, complete answers it made"
+    )

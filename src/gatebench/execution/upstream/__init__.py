@@ -1,0 +1,1 @@
+"""Simulated LLM providers: the measuring instruments behind a gateway, which stamp every answer and keep a ledger."""

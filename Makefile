@@ -1,0 +1,48 @@
+# Two commands matter: `make demo` runs the main job, `make test` passes the tests. Each does its own set-up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check check-all bench lint toxiproxy lock clean help
+help:
+	@echo "make demo       set up, take a provider away from the reference gateway, print where the report is"
+	@echo "make test       set up, lint, type-check, run the tests"
+	@echo "make check-all  the same with the slow tests"
+	@echo "make bench      ratios of speed against peers in the same run"
+	@echo "make toxiproxy  build the real Toxiproxy server into .tools (needs Go)"
+	@echo "make lock       remake requirements.lock"
+
+$(READY): requirements.lock pyproject.toml scripts/setup
+	@PYTHON=$(PYTHON) scripts/setup $(VENV)
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/bench run failover-outage --target reference
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/bench check
+
+test: $(READY) toxiproxy lint
+	$(BIN)/python -m pytest -m "not slow and not bench"
+
+check: test
+
+check-all: $(READY) toxiproxy lint
+	$(BIN)/python -m pytest -m "not bench"
+
+bench: $(READY) toxiproxy
+	$(BIN)/python -m pytest -m bench --timeout 600 -s
+
+toxiproxy:
+	@scripts/toxiproxy
+
+lock: $(READY)
+	scripts/lock
+
+clean:
+	rm -rf $(VENV) .tools dist build .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,43 @@
+"""`bench check`: load every content file and list every problem; send nothing."""
+
+from __future__ import annotations
+
+import typer
+
+
+def check() -> None:
+    """Load every scenario, target and fault, list every problem, send nothing.
+
+    bench check
+    """
+    from gatebench.analysis.metrics import known_metrics
+    from gatebench.cli import say
+    from gatebench.content import Content
+    from gatebench.errors import Problem
+
+    content = Content()
+    problems = list(content.problems())
+    broken = {problem.where for problem in problems}
+    metrics = known_metrics()
+    for name in content.scenario_names():
+        where = f"scenarios/{name.replace('-', '_')}.py"
+        if any(place.startswith(where) for place in broken):
+            continue
+        scenario = content.scenario(name).scenario
+        problems += [
+            Problem(where, f'check("{use.metric}") names no metric.', "`bench ls metrics` lists them.")
+            for use in scenario.checks
+            if use.metric not in metrics
+        ]
+        known = content.fault_names()
+        problems += [
+            Problem(where, f'uses the fault "{use.name}", which does not exist.', "`bench ls faults` lists them.")
+            for phase in scenario.phases
+            for use in phase.faults
+            if use.name not in known
+        ]
+    if problems:
+        say.problems(problems)
+        raise typer.Exit(2)
+    counts = f"{len(content.scenario_names())} scenarios, {len(content.target_names())} targets, {len(content.fault_names())} faults"
+    say.out().print(f"{counts}: no problem.")

@@ -1,0 +1,54 @@
+"""The `bench` command: one file a verb, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from gatebench.cli import check, ls, report, run
+from gatebench.errors import GatebenchError
+
+app = typer.Typer(
+    name="bench",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""What your API or AI gateway really does under load and under faults.
+
+    bench starts the gateway behind Toxiproxy with instrumented providers upstream, drives an open load at it, breaks things on a
+    schedule, and writes what happened into a run folder with a report.
+
+    [bold]Start here:[/bold]  bench run failover-outage --target reference
+
+    [bold]Exit codes:[/bold] 0 passed · 1 a check failed · 2 bad input, nothing started · 3 the measurement cannot be trusted ·
+    4 the data cannot tell · 5 something would not start · 130 interrupted
+    """,
+)
+app.command("run")(run.run)
+app.command("report")(report.report)
+app.command("ls")(ls.ls)
+app.command("check")(check.check)
+
+
+@app.callback()
+def _root() -> None:
+    """Nothing is shared between verbs; this keeps `bench VERB` a group even with one verb."""
+
+
+def main() -> None:
+    """Run the command line; every error that gatebench raises on purpose ends in its own exit code."""
+    try:
+        app(standalone_mode=True)
+    except GatebenchError as error:
+        sys.stderr.write(f"bench: {error}\n")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("bench: interrupted\n")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Reads the repeatable options of the command line: comma lists, KEY=VALUE pairs, headers that may come from a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from gatebench.errors import Problem
+
+
+def commas(values: Iterable[str]) -> list[str]:
+    """Return the values, each comma list taken apart, doubles left out, order kept."""
+    return list(dict.fromkeys(part.strip() for value in values for part in value.split(",") if part.strip()))
+
+
+def pairs(option: str, values: Iterable[str], problems: list[Problem]) -> dict[str, str]:
+    """Return KEY=VALUE options as a dictionary; what has no equals sign is a problem."""
+    found: dict[str, str] = {}
+    for value in values:
+        key, equals, rest = value.partition("=")
+        if not equals or not key.strip():
+            problems.append(Problem(f"{option} {value}", "has no KEY=VALUE form.", f"Write {option} key=value."))
+            continue
+        found[key.strip()] = rest.strip()
+    return found
+
+
+def headers(values: Iterable[str], problems: list[Problem]) -> dict[str, str]:
+    """Return request headers. `NAME=env:VARIABLE` and `NAME=@FILE` keep a key off the command line."""
+    found: dict[str, str] = {}
+    for name, value in pairs("--header", values, problems).items():
+        text = value
+        if value.startswith("env:"):
+            text = os.environ.get(value[4:], "")
+            if not text:
+                cure = "Export it, or correct its name."
+                problems.append(Problem(f"--header {name}", f"the environment variable {value[4:]} is not set.", cure))
+        elif value.startswith("@"):
+            try:
+                text = Path(value[1:]).read_text().strip()
+            except OSError as error:
+                problems.append(Problem(f"--header {name}", f"{value[1:]} cannot be read: {error.strerror}.", "Correct the path."))
+        if any(character in name + text for character in "\r\n\0") or not name.isascii() or ":" in name:
+            problems.append(Problem(f"--header {name}", "is no valid header.", "Remove line breaks and colons from it."))
+        found[name.lower()] = text
+    return found

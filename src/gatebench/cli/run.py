@@ -1,0 +1,198 @@
+"""`bench run`: plan every run first, then make them one after the other, and say what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gatebench.errors import ConfigurationError, EnvironmentFailure, Interrupted, Problem
+
+if TYPE_CHECKING:
+    from gatebench.plan import Plan
+    from gatebench.run.summary import Summary
+
+DEFAULT_SEED = 1
+_ORDER = (130, 2, 5, 3, 1, 4, 0)
+
+
+def run(
+    scenarios: Annotated[list[str], typer.Argument(metavar="SCENARIO...", help="What to run; `bench ls scenarios` lists them.")],
+    target: Annotated[
+        list[str] | None, typer.Option("--target", "-t", help="NAME, NAME:PROFILE or http://127.0.0.1:PORT; repeat it or use commas.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Fixes arrivals, prompts and service times.")] = DEFAULT_SEED,
+    rate: Annotated[str | None, typer.Option(help="Move the load's peak, as in 200/s; its shape stays.")] = None,
+    time_scale: Annotated[float, typer.Option(help="Stretch or shorten the phases.")] = 1.0,
+    engine: Annotated[str, typer.Option(help="Toxiproxy: auto, embedded, toxiproxy (a real server), or its URL.")] = "auto",
+    workers: Annotated[int, typer.Option(help="Load processes that share one schedule.")] = 1,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting of the target, or fault=NAME, or objective.response_ms=N."),
+    ] = None,
+    header: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Send a header; VALUE may be env:VARIABLE or @FILE, which keeps keys off this line."),
+    ] = None,
+    allow_remote: Annotated[list[str] | None, typer.Option(metavar="HOST", help="Allow load and faults to leave this machine for HOST.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder that receives the run folders.")] = Path("runs"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, print the plan, send nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
+) -> None:
+    """Run scenarios against targets: start, load, break, heal, report.
+
+    bench run failover-outage --target reference
+
+    bench run smoke failover-outage --target reference,nginx --engine toxiproxy
+
+    bench run smoke --target http://127.0.0.1:8080 --header authorization=env:GATEWAY_KEY
+    """
+    from gatebench.cli import say
+    from gatebench.cli.terminal import print_plan
+    from gatebench.content import Content
+
+    problems: list[Problem] = []
+    content = Content()
+    plans, sent_headers = _plans(
+        content, scenarios, target or [], settings or [], header or [], allow_remote or [],
+        {"seed": seed, "rate": rate, "time_scale": time_scale, "engine": engine, "workers": workers}, problems,
+    )
+    _writable(out, problems)
+    if problems:
+        say.problems(problems)
+        raise typer.Exit(2)
+    if dry_run:
+        if as_json:
+            sys.stdout.write(json.dumps({"schema": "gatebench.plans/1", "plans": [plan.model_dump(mode="json") for plan in plans]}) + "\n")
+        else:
+            for plan in plans:
+                print_plan(plan)
+        return
+    codes, summaries = _make(plans, out, sent_headers, content.workspace, quiet=quiet, as_json=as_json)
+    code = next(code for code in _ORDER if code in codes)
+    if as_json:
+        document = {"schema": "gatebench.results/1", "exit_code": code, "runs": [summary.model_dump(mode="json", by_alias=True) for summary in summaries]}
+        sys.stdout.write(json.dumps(document) + "\n")
+    raise typer.Exit(code)
+
+
+def _plans(
+    content: Any,
+    scenarios: list[str],
+    targets: list[str],
+    settings: list[str],
+    header: list[str],
+    allow_remote: list[str],
+    options: dict[str, Any],
+    problems: list[Problem],
+) -> tuple[list[Plan], dict[str, str]]:
+    from gatebench.analysis.metrics import known_metrics
+    from gatebench.cli.options import commas, headers, pairs
+    from gatebench.execution.planning import make_plan
+    from gatebench.execution.asking import RunRequest
+
+    wanted = commas(targets)
+    if not wanted:
+        cure = f"Add --target NAME; the targets are: {', '.join(content.target_names())}."
+        problems.append(Problem("--target", "is missing.", cure))
+    if wanted == ["all"]:
+        wanted = content.target_names()
+    sent_headers = headers(header, problems)
+    chosen = pairs("--set", settings, problems)
+    plans = []
+    for name in commas(scenarios):
+        for target in wanted or ["direct"]:
+            request = RunRequest(scenario=name, target=target, settings=chosen, allow_remote=tuple(commas(allow_remote)), **options)
+            try:
+                plans.append(make_plan(request, content, known_metrics()))
+            except ConfigurationError as error:
+                problems.extend(error.problems)
+    return plans, sent_headers
+
+
+def _writable(out: Path, problems: list[Problem]) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".gatebench-probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        problems.append(Problem(f"--out {out}", f"cannot be written: {error.strerror}.", "Choose another folder."))
+
+
+def _make(
+    plans: list[Plan], out: Path, headers: dict[str, str], workspace: Path, *, quiet: bool, as_json: bool
+) -> tuple[set[int], list[Summary]]:
+    """Make every run; a target that fails to start does not keep the others from going on."""
+    from gatebench.cli import say
+    from gatebench.cli.progress import watcher
+    from gatebench.cli.reading import read
+    from gatebench.cli.terminal import print_summary
+    from gatebench.execution.runner import Runner
+
+    codes: set[int] = set()
+    summaries: list[Summary] = []
+    for plan in plans:
+        code = 0
+        with _signals() as calm, watcher(plan, quiet=quiet) as watching:
+            runner = Runner(plan, out, redacted(sys.argv), headers, workspace, watching, on_teardown=calm)
+            try:
+                runner.run()
+            except EnvironmentFailure as error:
+                say.failure(error)
+                code = 5
+            except (Interrupted, KeyboardInterrupt):
+                code = 130
+            except ConfigurationError as error:
+                say.problems(error.problems)
+                codes.add(2)
+                continue
+        summary = read(runner.folder)
+        summaries.append(summary)
+        codes.add(code or summary.exit_code)
+        if not as_json:
+            print_summary(summary, runner.folder)
+        if code == 130:
+            break
+    return codes, summaries
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[Any]:
+    """SIGTERM interrupts like Ctrl-C. The yielded function makes us deaf to both: taking down must not be cut short."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise Interrupted(f"signal {number}")
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+
+    def calm() -> None:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
+
+    try:
+        yield calm
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def redacted(argv: list[str]) -> list[str]:
+    """Return the command line with every header's value left out."""
+    shown = []
+    hide = False
+    for word in argv[1:]:
+        if hide:
+            word = f"{word.partition('=')[0]}=…"  # noqa: PLW2901 - the word as it may be shown
+        elif word.startswith("--header="):
+            word = f"--header={word[9:].partition('=')[0]}=…"  # noqa: PLW2901 - as above
+        shown.append(word)
+        hide = word == "--header"
+    return ["bench", *shown]

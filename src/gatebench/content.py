@@ -1,0 +1,230 @@
+"""Finds and loads the four content folders: what a user feeds the machine. The user's own files win over the shipped ones."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib
+import os
+import sys
+import tomllib
+import traceback
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from gatebench.errors import ConfigurationError, Problem
+from gatebench.faults import FaultDefinition
+from gatebench.scenario import Scenario
+from gatebench.target import TargetDefinition
+
+FOLDERS = ("scenarios", "targets", "chaos", "reports")
+_PARENT = "_gatebench_scenarios"
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class LoadedScenario:
+    """A scenario with its name, its title and the digest of the file it came from."""
+
+    name: str
+    title: str
+    digest: str
+    path: Path
+    scenario: Scenario
+
+
+@dataclass(frozen=True)
+class LoadedTarget:
+    """A target with its folder."""
+
+    name: str
+    folder: Path
+    definition: TargetDefinition
+
+
+def shipped_root() -> Path:
+    """Return where the shipped content stands: inside the installed package, or at the root of the repository."""
+    package = Path(__file__).resolve().parent
+    packaged = package / "_content"
+    return packaged if packaged.is_dir() else package.parent.parent
+
+
+class Content:
+    """The content folders of a workspace, over the shipped ones."""
+
+    def __init__(self, workspace: Path | None = None) -> None:
+        self.workspace = (workspace or Path(os.environ.get("GATEBENCH_WORKSPACE", "."))).resolve()
+        roots = [self.workspace, shipped_root()]
+        self.roots = tuple(dict.fromkeys(roots))
+
+    def folders(self, kind: str) -> tuple[Path, ...]:
+        """Return the existing folders of `kind` (scenarios, targets, chaos, reports), the user's first."""
+        return tuple(root / kind for root in self.roots if (root / kind).is_dir())
+
+    def scenario_names(self) -> list[str]:
+        """Return the names of all scenarios."""
+        return self._names(
+            "scenarios", (path for path in self._files("scenarios", "*.py") if not path.name.startswith("_"))
+        )
+
+    def target_names(self) -> list[str]:
+        """Return the names of all targets."""
+        return sorted({path.parent.name for path in self._files("targets", "*/target.toml")})
+
+    def fault_names(self) -> list[str]:
+        """Return the names of all faults."""
+        return self._names("chaos", self._files("chaos", "*.toml"))
+
+    def scenario(self, name: str) -> LoadedScenario:
+        """Load a scenario; ConfigurationError holds every problem of its file."""
+        stem = name.replace("-", "_")
+        path = self._find("scenarios", f"{stem}.py")
+        if path is None:
+            raise ConfigurationError([_unknown("scenario", name, self.scenario_names())])
+        where = f"scenarios/{path.name}"
+        module = self._import(stem, path, where)
+        found = getattr(module, "scenario", None)
+        if not isinstance(found, Scenario):
+            raise ConfigurationError([Problem(where, 'has no "scenario".', "Add scenario = Scenario(...).")])
+        title = (module.__doc__ or name).strip().splitlines()[0]
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        return LoadedScenario(name.replace("_", "-"), title, digest, path, found)
+
+    def target(self, name: str) -> LoadedTarget:
+        """Load a target's declaration; ConfigurationError holds every problem of its file."""
+        path = self._find("targets", f"{name}/target.toml")
+        if path is None:
+            raise ConfigurationError([_unknown("target", name, self.target_names())])
+        definition = read_toml(path, TargetDefinition, f"targets/{name}/target.toml")
+        problems = [
+            Problem(
+                f"targets/{name}/target.toml",
+                f'render names the template "{render.template}", which does not exist.',
+                "Correct the name.",
+            )
+            for render in definition.render
+            if not (path.parent / render.template).is_file()
+        ]
+        if problems:
+            raise ConfigurationError(problems)
+        return LoadedTarget(name, path.parent, definition)
+
+    def fault(self, name: str) -> FaultDefinition:
+        """Load a fault's definition; ConfigurationError holds every problem of its file."""
+        path = self._find("chaos", f"{name}.toml")
+        if path is None:
+            raise ConfigurationError([_unknown("fault", name, self.fault_names())])
+        return read_toml(path, FaultDefinition, f"chaos/{name}.toml")
+
+    def problems(self) -> Iterator[Problem]:
+        """Load everything and yield every problem."""
+        for names, load in (
+            (self.scenario_names(), self.scenario),
+            (self.target_names(), self.target),
+            (self.fault_names(), self.fault),
+        ):
+            for name in names:
+                try:
+                    load(name)  # type: ignore[operator]  # mypy joins three bound methods to "function"
+                except ConfigurationError as error:
+                    yield from error.problems
+
+    def _find(self, kind: str, relative: str) -> Path | None:
+        if ".." in Path(relative).parts:
+            return None
+        return next((folder / relative for folder in self.folders(kind) if (folder / relative).is_file()), None)
+
+    def _files(self, kind: str, pattern: str) -> Iterator[Path]:
+        for folder in self.folders(kind):
+            yield from folder.glob(pattern)
+
+    @staticmethod
+    def _names(kind: str, paths: Iterable[Path]) -> list[str]:
+        return sorted({path.stem.replace("_", "-") if kind == "scenarios" else path.stem for path in paths})
+
+    def _import(self, stem: str, path: Path, where: str) -> ModuleType:
+        """Import a scenario below a private parent, so that no file here can shadow a module of anybody's."""
+        parent = ModuleType(_PARENT)
+        parent.__path__ = [str(folder) for folder in self.folders("scenarios")]
+        sys.modules[_PARENT] = parent
+        for loaded in [name for name in sys.modules if name.startswith(_PARENT + ".")]:
+            del sys.modules[loaded]
+        importlib.invalidate_caches()
+        try:
+            return importlib.import_module(f"{_PARENT}.{stem}")
+        except ValidationError as error:
+            raise ConfigurationError(sentences(error, where)) from None
+        except ConfigurationError:
+            raise
+        except SyntaxError as error:
+            problem = Problem(f"{where}:{error.lineno}", f"is not Python: {error.msg}.", "Correct the line.")
+            raise ConfigurationError([problem]) from None
+        except Exception as error:
+            frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+            line = f":{frames[-1].lineno}" if frames else ""
+            problem = Problem(
+                f"{where}{line}",
+                f"raises {type(error).__name__}: {error}.",
+                "Correct the file; it is only loaded, never run.",
+            )
+            raise ConfigurationError([problem]) from error
+
+
+def read_toml(path: Path, model: type[_Model], where: str) -> _Model:
+    """Read a TOML file into `model`; ConfigurationError holds every problem of the file."""
+    try:
+        raw = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError([Problem(where, f"is not TOML: {error}.", "Correct the file.")]) from None
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigurationError(sentences(error, where)) from None
+
+
+def sentences(error: ValidationError, where: str) -> list[Problem]:
+    """Return each problem that pydantic found as a sentence with its cure, the follow-up errors left out."""
+    details = error.errors()
+    places = [detail["loc"] for detail in details]
+    problems = []
+    for detail in details:
+        place = detail["loc"]
+        deeper = any(other[: len(place)] == place and len(other) > len(place) for other in places)
+        if detail["type"] == "too_short" and deeper:
+            continue
+        problems += [
+            Problem(where, _lead(place) + what, cure) for what, cure in _explain(detail["type"], detail["msg"], place)
+        ]
+    return problems
+
+
+def _explain(kind: str, message: str, place: tuple[int | str, ...]) -> Iterator[tuple[str, str]]:
+    last = str(place[-1]) if place else ""
+    if kind == "missing":
+        yield f'"{last}" is missing.', f"Add {last} = …."
+    elif kind == "extra_forbidden":
+        yield f'"{last}" is not known here.', "Remove it or correct its spelling."
+    elif kind == "value_error":
+        for line in message.removeprefix("Value error, ").splitlines():
+            what, _, cure = line.partition("; ")
+            yield what + ".", (cure[:1].upper() + cure[1:] + ".") if cure else "Correct the value."
+    else:
+        yield f"{message[:1].lower()}{message[1:]}.", "Correct the value."
+
+
+def _lead(place: tuple[int | str, ...]) -> str:
+    text = ""
+    for part in place:
+        text += f"[{part}]" if isinstance(part, int) else (f".{part}" if text else part)
+    return f"{text}: " if text else ""
+
+
+def _unknown(kind: str, name: str, known: list[str]) -> Problem:
+    close = difflib.get_close_matches(name, known, n=1)
+    cure = f'Did you mean "{close[0]}"?' if close else f"Choose one of: {', '.join(known) or 'none is there'}."
+    return Problem(name, f"there is no {kind} of this name.", cure)

@@ -1,0 +1,111 @@
+"""Puts one fault on and takes it off: one lever for each layer that faults sit in, behind two methods."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import httpx
+
+from gatebench.errors import EnvironmentFailure
+from gatebench.execution.toxiproxy.client import Engine
+from gatebench.plan import PlannedFault
+
+TTL_GRACE_NS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Cleared:
+    """The engine's acknowledgement that a fault is off: when, and how many requests it hit, where the engine counts."""
+
+    at_ns: int
+    hits: int | None = None
+
+
+class Lever(Protocol):
+    """One fault's switch. Both methods return the engine's acknowledgement, monotonic nanoseconds, and raise EnvironmentFailure."""
+
+    def apply(self, ttl_ns: int) -> int:
+        """Put the fault on; it ends by itself after `ttl_ns`."""
+
+    def clear(self) -> Cleared:
+        """Take the fault off; harmless when it is off."""
+
+
+class ProviderLever:
+    """A behaviour of a simulated provider, switched through its admin API."""
+
+    def __init__(self, fault: PlannedFault, url: str, token: str) -> None:
+        self._fault = fault
+        self._url = f"{url}/__gatebench__/faults/{fault.id}"
+        self._headers = {"x-gatebench-token": token}
+
+    def apply(self, ttl_ns: int) -> int:
+        """Put the fault on."""
+        body = {"mechanism": self._fault.definition.mechanism, "parameters": self._fault.parameters, "ttl_ns": ttl_ns}
+        return int(self._ask("PUT", body)["acknowledged_ns"])
+
+    def clear(self) -> Cleared:
+        """Take the fault off."""
+        answer = self._ask("DELETE", None)
+        return Cleared(int(answer["cleared_ns"]), int(answer["hits"]))
+
+    def _ask(self, method: str, body: dict[str, Any] | None) -> dict[str, Any]:
+        try:
+            with httpx.Client(trust_env=False, timeout=2.0) as client:
+                answer = client.request(method, self._url, json=body, headers=self._headers)
+        except httpx.HTTPError as error:
+            raise EnvironmentFailure(f"{self._fault.on} does not answer its admin API: {error}.") from error
+        if answer.status_code != 200:
+            raise EnvironmentFailure(f"{self._fault.on} refused {self._fault.name}: {answer.text.strip()}")
+        return dict(answer.json())
+
+
+class ToxicLever:
+    """A toxic on a link."""
+
+    def __init__(self, fault: PlannedFault, engine: Engine) -> None:
+        self._fault = fault
+        self._engine = engine
+
+    def apply(self, ttl_ns: int) -> int:
+        """Put the toxic on the link."""
+        definition = self._fault.definition
+        attributes = {key: int(value) for key, value in self._fault.parameters.items()}
+        kind = definition.mechanism.removeprefix("toxic.")
+        return self._engine.add_toxic(
+            self._fault.on, self._fault.id, kind, definition.stream, attributes, ttl_ms=ttl_ns // 1_000_000
+        )
+
+    def clear(self) -> Cleared:
+        """Take the toxic off the link."""
+        return Cleared(self._engine.remove_toxic(self._fault.on, self._fault.id))
+
+
+class LinkDownLever:
+    """A link that refuses and drops connections."""
+
+    def __init__(self, fault: PlannedFault, engine: Engine) -> None:
+        self._fault = fault
+        self._engine = engine
+
+    def apply(self, ttl_ns: int) -> int:
+        """Take the link down."""
+        return self._engine.take_down(self._fault.on, ttl_ns // 1_000_000)
+
+    def clear(self) -> Cleared:
+        """Bring the link up."""
+        return Cleared(self._engine.bring_up(self._fault.on))
+
+
+class NoLever:
+    """A fault that claims to be on and does nothing: for trying the harness's own proofs."""
+
+    def apply(self, ttl_ns: int) -> int:  # noqa: ARG002 - the contract of a lever
+        """Do nothing."""
+        return time.monotonic_ns()
+
+    def clear(self) -> Cleared:
+        """Do nothing."""
+        return Cleared(time.monotonic_ns())

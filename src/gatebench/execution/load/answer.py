@@ -1,0 +1,75 @@
+"""What came of one request, filled in as it happens, so that a row can be written at any moment."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gatebench.sample import CAUSE, ERROR, IN_FLIGHT, NEVER, OK, REJECTED, TIMEOUT
+
+NO_CAUSE: Final = CAUSE[""]
+STATUS: Final = CAUSE["status"]
+REFUSED: Final = CAUSE["refused"]
+RESET: Final = CAUSE["reset"]
+EOF: Final = CAUSE["eof"]
+CONNECT_TIMEOUT: Final = CAUSE["connect_timeout"]
+READ_TIMEOUT: Final = CAUSE["read_timeout"]
+TOTAL_TIMEOUT: Final = CAUSE["total_timeout"]
+MALFORMED: Final = CAUSE["malformed"]
+TRUNCATED: Final = CAUSE["truncated"]
+NOT_ALLOWED: Final = CAUSE["not_allowed"]
+UNREACHABLE: Final = CAUSE["unreachable"]
+POOL: Final = CAUSE["pool"]
+GENERATOR: Final = CAUSE["generator"]
+STOPPED: Final = CAUSE["stopped"]
+
+_TIMEOUTS: Final = frozenset((CONNECT_TIMEOUT, READ_TIMEOUT, TOTAL_TIMEOUT))
+
+
+class Answer:
+    """The client's facts of one request, named and united as in `gatebench.sample.SAMPLE`.
+
+    Until it is concluded its outcome is `in_flight`. `body` holds the decoded body (bounded, see `reply.BODY_LIMIT`).
+    """
+
+    __slots__ = (
+        "body",
+        "bytes_received",
+        "bytes_sent",
+        "cause",
+        "connection",
+        "done_ns",
+        "first_byte_ns",
+        "first_token_ns",
+        "gap_max_us",
+        "outcome",
+        "reused",
+        "sent_ns",
+        "status",
+        "terminal",
+        "tokens",
+    )
+
+    def __init__(self) -> None:
+        self.sent_ns = self.first_byte_ns = self.first_token_ns = self.done_ns = NEVER
+        self.outcome = IN_FLIGHT
+        self.cause = self.status = 0
+        self.bytes_sent = self.bytes_received = 0
+        self.connection = self.reused = 0
+        self.tokens = self.terminal = self.gap_max_us = 0
+        self.body = b""
+
+    def conclude(self, cause: int, now_ns: int, *, stream: bool) -> None:
+        """Give the final outcome: `cause` is what stopped the exchange, or NO_CAUSE for a complete HTTP message."""
+        self.done_ns = now_ns
+        if cause == NO_CAUSE:
+            if 200 <= self.status < 300:
+                cause = TRUNCATED if stream and not self.terminal else NO_CAUSE
+            else:
+                cause = STATUS
+        self.cause = cause
+        if cause == NO_CAUSE:
+            self.outcome = OK
+        elif cause == STATUS and self.status == 429:
+            self.outcome = REJECTED
+        else:
+            self.outcome = TIMEOUT if cause in _TIMEOUTS else ERROR

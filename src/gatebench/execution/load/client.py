@@ -1,0 +1,150 @@
+"""The HTTP/1.1 client of the generator: each request goes on the wire once, and what happens to it is data.
+
+It never sends a request again, never follows a redirect, and never hides a broken connection behind a new one. A connection is
+only looked at before it is used again; when the peer has closed it by then, nothing has been sent yet and a fresh one is opened.
+When the peer closes it a moment later, that request fails with `reused = 1`, as it would for any client of its target.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from greenlet import getcurrent
+
+from gatebench import guard
+from gatebench.execution.load.answer import CONNECT_TIMEOUT, NO_CAUSE, NOT_ALLOWED, REFUSED, RESET, UNREACHABLE, Answer
+from gatebench.execution.load.connection import Connection
+from gatebench.execution.load.turns import Turns
+from gatebench.plan import DeadlinesPlan
+
+_WRITE: Final = 2
+
+
+class Client:
+    """Speaks to one address. One client belongs to one gevent hub; any number of greenlets may exchange at once.
+
+    The name is resolved once, when the client is made; the guard is asked again with the very address of each connect.
+    The connect deadline and the total deadline count from `sent_ns` (a request that was handed over late is not punished twice),
+    the read deadline from the last byte in either direction.
+    """
+
+    def __init__(
+        self, host: str, port: int, deadlines: DeadlinesPlan, allowed: Iterable[str] = (), turns: Turns | None = None
+    ) -> None:
+        self.turns = turns or Turns()
+        self.opened = 0  # connections
+        self.lost_idle = 0  # connections that the peer closed, or spoke on unasked, while they carried no request
+        self.written = 0  # requests whose writing began: at most one for each exchange, by construction
+        self.local_errors: Counter[str] = Counter()  # failures to connect that are this machine's, by errno name
+        self._port = port
+        self._deadlines = deadlines
+        self._allowed = set(allowed)
+        self._refusal = NO_CAUSE
+        self._address: tuple[socket.AddressFamily, str] | None = None
+        self._idle: dict[Connection, None] = {}
+        self._resolve(host)
+
+    def exchange(self, answer: Answer, wire: bytes, *, stream: bool) -> None:
+        """Send `wire` and conclude `answer`; returns when the exchange is over, at the total deadline at the latest."""
+        answer.sent_ns = time.monotonic_ns()
+        total_end_ns = answer.sent_ns + self._deadlines.total_ns
+        connection = self._idle_connection() or self._connect(answer, total_end_ns, stream=stream)
+        if connection is None:
+            return
+        self.written += 1
+        connection.exchange(answer, wire, total_end_ns, self._deadlines.read_ns, stream=stream)
+        if connection.reusable():
+            self._idle[connection] = None
+        else:
+            connection.close()
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        for connection in self._idle:
+            connection.close()
+        self._idle.clear()
+
+    def _resolve(self, host: str) -> None:
+        try:
+            self._address = guard.resolve(host, self._port, self._allowed)[0]
+        except guard.RemoteRefused:
+            self._refusal = NOT_ALLOWED
+        except OSError:
+            self._refusal = UNREACHABLE
+        else:
+            if host in self._allowed:
+                self._allowed.add(self._address[1])
+
+    def _idle_connection(self) -> Connection | None:
+        """Return the connection that was used last and is still quiet; the ones found dead on the way are dropped."""
+        while self._idle:
+            connection, _ = self._idle.popitem()
+            if connection.is_quiet():
+                return connection
+            connection.close()
+            self.lost_idle += 1
+        return None
+
+    def _lost(self, connection: Connection) -> None:
+        self.lost_idle += 1
+        self._idle.pop(connection, None)
+
+    def _connect(self, answer: Answer, total_end_ns: int, *, stream: bool) -> Connection | None:
+        """Open a connection, or conclude `answer` with the cause and return None."""
+        until_ns = min(answer.sent_ns + self._deadlines.connect_ns, total_end_ns)
+        opened = self._refusal if self._address is None else self._open(*self._address, until_ns)
+        if isinstance(opened, int):
+            answer.conclude(opened, time.monotonic_ns(), stream=stream)
+            return None
+        self.opened += 1
+        return Connection(opened, self.opened, self.turns, self._lost)
+
+    def _open(self, family: socket.AddressFamily, address: str, until_ns: int) -> socket.socket | int:
+        """Return a connected socket, or the cause of failure."""
+        try:
+            guard.check(address, self._allowed)
+        except guard.RemoteRefused:
+            return NOT_ALLOWED
+        try:
+            fresh = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        except OSError as error:
+            return self._failure(error.errno)
+        try:
+            fresh.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            code = fresh.connect_ex((address, self._port))
+            if code == errno.EINPROGRESS:
+                if not self._connects(fresh, until_ns):
+                    fresh.close()
+                    return CONNECT_TIMEOUT
+                code = fresh.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            # A connect to a free port of the ephemeral range can meet itself (simultaneous open): nobody listens there.
+            if code == 0 and fresh.getsockname() == fresh.getpeername():
+                code = errno.ECONNREFUSED
+        except OSError as error:
+            code = error.errno
+        if code == 0:
+            return fresh
+        fresh.close()
+        return self._failure(code)
+
+    def _connects(self, fresh: socket.socket, until_ns: int) -> bool:
+        """Wait until a connect is decided; False when it was not by `until_ns`."""
+        wake = getcurrent().switch
+        writable = self.turns.watch(fresh.fileno(), _WRITE, lambda: wake(True))
+        try:
+            return self.turns.until(until_ns)
+        finally:
+            writable.close()
+
+    def _failure(self, code: int | None) -> int:
+        if code == errno.ECONNREFUSED:
+            return REFUSED
+        if code in (errno.ECONNRESET, errno.ENOTCONN):  # ENOTCONN: the reset came between the connect and the look at it
+            return RESET
+        self.local_errors[errno.errorcode.get(code or 0, "unknown")] += 1
+        return UNREACHABLE

@@ -1,0 +1,78 @@
+"""Reads server-sent events as they arrive: when the first token came, how many, the longest gap, and whether the end was said."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+
+from gatebench.sample import NEVER
+
+LINE_LIMIT: Final = 1 << 20
+MAX_TOKENS: Final = 0xFFFF
+MAX_GAP_US: Final = 0xFFFFFFFF
+
+
+class EventReader:
+    """Counts the content events of one stream of chat completion chunks.
+
+    A content event carries a non-empty `choices[].delta.content`; the terminal event is `data: [DONE]`. Lines end with LF or
+    CR LF and an event with an empty line (WHATWG HTML, section 9.2.6). Events that one read brings share its time.
+    """
+
+    __slots__ = ("_data", "_last_ns", "_rest", "first_token_ns", "gap_max_ns", "terminal", "tokens")
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._data: list[bytes] = []
+        self._last_ns = NEVER
+        self.first_token_ns = NEVER
+        self.gap_max_ns = 0
+        self.tokens = 0
+        self.terminal = False
+
+    def feed(self, data: bytes, now_ns: int) -> None:
+        """Take decoded body bytes that arrived at `now_ns`."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > LINE_LIMIT:
+            self._rest = b""
+        for line in lines:
+            if line.startswith(b"data:"):
+                self._data.append(line[5:].strip())
+            elif not line.rstrip(b"\r"):
+                self._dispatch(now_ns)
+
+    def end(self) -> None:
+        """The body ended. An unfinished event is dropped, except a terminal one that only lacks its empty line."""
+        if self._rest.startswith(b"data:"):
+            self._data.append(self._rest[5:].strip())
+        self._rest = b""
+        if self._data == [b"[DONE]"]:
+            self.terminal = True
+
+    def _dispatch(self, now_ns: int) -> None:
+        if not self._data:
+            return
+        data = b"\n".join(self._data)
+        self._data.clear()
+        if data == b"[DONE]":
+            self.terminal = True
+        elif b'"content"' in data and _has_content(data):
+            self._token(now_ns)
+
+    def _token(self, now_ns: int) -> None:
+        if self.tokens == 0:
+            self.first_token_ns = now_ns
+        elif now_ns - self._last_ns > self.gap_max_ns:
+            self.gap_max_ns = now_ns - self._last_ns
+        self._last_ns = now_ns
+        self.tokens += 1
+
+
+def _has_content(data: bytes) -> bool:
+    """Tell whether an event carries a token; anything that is not the expected JSON does not."""
+    try:
+        event: Any = orjson.loads(data)
+        return any(choice["delta"].get("content") for choice in event["choices"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False

@@ -1,0 +1,21 @@
+"""One request on its way: the facts of its arrival, its bytes, and its answer."""
+
+from __future__ import annotations
+
+from gatebench.execution.load.answer import Answer
+from gatebench.traffic import Request
+
+
+class Flight:
+    """What a row is made of. `due_ns` is on the machine's monotonic clock."""
+
+    __slots__ = ("answer", "arrival_id", "due_ns", "kind", "phase", "request", "wire")
+
+    def __init__(self, arrival_id: int, kind: int, phase: int, due_ns: int, request: Request, wire: bytes) -> None:
+        self.arrival_id = arrival_id
+        self.kind = kind
+        self.phase = phase
+        self.due_ns = due_ns
+        self.request = request
+        self.wire = wire
+        self.answer = Answer()

@@ -1,0 +1,114 @@
+"""One connection's HTTP response parser: llhttp's callbacks, turned into the few facts that a request needs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from geventhttpclient._parser import HTTPParseError, HTTPResponseParser
+
+from gatebench.execution.load.answer import EOF, MALFORMED, NO_CAUSE, Answer
+from gatebench.execution.load.events import MAX_GAP_US, MAX_TOKENS, EventReader
+
+BODY_LIMIT: Final = 1 << 20
+_HEAD_KEPT: Final = 1 << 16
+
+
+class Reply(HTTPResponseParser):  # type: ignore[misc]  # the compiled parser comes without types
+    """Parses the responses of one connection, one after the other.
+
+    Interim responses (1xx, except 101 which is final for a client that asked for no upgrade) are passed over. A message of a
+    2xx status to a streaming request is read as server-sent events. Of the body at most BODY_LIMIT bytes are kept: its first
+    64 KiB and its end, because stamps stand in either.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.complete = True
+        self._surplus = False
+        self._status = 0
+        self._body = bytearray()
+        self._stream = False
+        self._events: EventReader | None = None
+        self._now_ns = 0
+
+    def expect(self, *, stream: bool) -> None:
+        """Make ready for the response to the request that is about to be sent."""
+        self.complete = self._surplus = False
+        self._status = 0
+        self._body = bytearray()
+        self._stream = stream
+        self._events = None
+
+    def take(self, data: bytes, now_ns: int) -> int:
+        """Parse bytes that arrived at `now_ns`; returns MALFORMED, or NO_CAUSE (then look at `complete`)."""
+        self._now_ns = now_ns
+        try:
+            self.feed(data)
+        except HTTPParseError:
+            if not self.complete:
+                return MALFORMED
+            self._surplus = True  # the answer was whole; what follows it costs the connection, not the answer
+        return NO_CAUSE
+
+    def take_eof(self) -> int:
+        """The peer closed: EOF, unless that is how this message is framed (RFC 9112 section 6.3, rule 8)."""
+        try:
+            self.feed(b"")
+        except HTTPParseError:
+            return EOF
+        return NO_CAUSE if self.complete else EOF
+
+    def reusable(self) -> bool:
+        """Tell whether another request may follow on this connection."""
+        return self.complete and not self._surplus and not self.parser_failed() and bool(self.should_keep_alive())
+
+    def note(self, answer: Answer) -> None:
+        """Write what was understood so far into `answer`."""
+        answer.status = self._status
+        answer.body = bytes(self._body)
+        events = self._events
+        if events is not None:
+            answer.first_token_ns = events.first_token_ns
+            answer.tokens = min(events.tokens, MAX_TOKENS)
+            answer.terminal = int(events.terminal)
+            answer.gap_max_us = min(events.gap_max_ns // 1000, MAX_GAP_US)
+
+    def _on_message_begin(self) -> None:
+        if self.complete:
+            self._surplus = True
+
+    def _on_status(self, reason: str) -> None:
+        pass
+
+    def _on_header_field(self, name: str) -> None:
+        pass
+
+    def _on_header_value(self, value: str) -> None:
+        pass
+
+    def _on_headers_complete(self) -> None:
+        if self._surplus:
+            return
+        self._status = int(self.get_code())
+        if self._stream and 200 <= self._status < 300:
+            self._events = EventReader()
+
+    def _on_body(self, data: bytearray) -> None:
+        if self._surplus:
+            return
+        body = self._body
+        body += data
+        if len(body) > BODY_LIMIT:
+            del body[_HEAD_KEPT : len(body) - BODY_LIMIT + _HEAD_KEPT]
+        if self._events is not None:
+            self._events.feed(bytes(data), self._now_ns)
+
+    def _on_message_complete(self) -> None:
+        if self._surplus:
+            return
+        if self._status < 200 and self._status != 101:
+            self._status = 0
+            return
+        self.complete = True
+        if self._events is not None:
+            self._events.end()

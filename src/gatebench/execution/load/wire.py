@@ -1,0 +1,86 @@
+"""The bytes of a request: all but its id and its length is formatted once for each route and tenant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from gatebench import __version__
+from gatebench.errors import Problem
+from gatebench.stamp import format_request_id
+from gatebench.traffic import Request
+
+Carrier = Literal["header", "user", "none"]
+
+TENANT_HEADER: Final = "x-gatebench-tenant"
+REQUEST_ID_HEADER: Final = "x-request-id"
+
+_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.6.2
+_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 section 5.5: no CR, no LF, no NUL
+_OURS: Final = frozenset(
+    ("connection", "content-length", "expect", "te", "transfer-encoding", "upgrade", REQUEST_ID_HEADER, TENANT_HEADER)
+)
+
+
+def header_problems(headers: Mapping[str, str]) -> list[Problem]:
+    """Return what is wrong with extra headers. Their values may be secrets and are never shown."""
+    problems = []
+    for name, value in headers.items():
+        where = f"--header {name!r}"
+        if not _NAME.fullmatch(name):
+            problems.append(Problem(where, "is not a header name.", "Use letters, digits and hyphens."))
+        elif name.lower() in _OURS:
+            problems.append(Problem(where, "is written by gatebench itself.", "Leave it out."))
+        if not _VALUE.fullmatch(value):
+            problems.append(
+                Problem(where, "has a value that no header can carry.", "Remove line breaks and characters beyond Latin-1.")
+            )
+    return problems
+
+
+class Wire:
+    """Writes requests for one authority (`host:port`, the `host` header) in one run (`token`).
+
+    `headers` replace the default ones of the same name, whatever their case.
+    """
+
+    def __init__(self, authority: str, token: str, carrier: Carrier, headers: Mapping[str, str]) -> None:
+        self._authority = authority
+        self._token = token
+        self._carrier = carrier
+        self._extra = {name.lower(): value for name, value in headers.items()}
+        self._heads: dict[tuple[str, str, int, bool], bytes] = {}
+
+    def request(self, request: Request, arrival_id: int, ordinal: int, kind: int) -> bytes:
+        """Return the whole request as it goes to the socket; the prompt in its body stays untouched."""
+        key = (request.method, request.path, request.tenant, request.stream)
+        head = self._heads.get(key) or self._head(key)
+        body = request.body
+        identity = b""
+        if self._carrier != "none":
+            request_id = format_request_id(self._token, arrival_id, ordinal, kind).encode()
+            if self._carrier == "header":
+                identity = b"x-request-id: %b\r\n" % request_id
+            elif body.endswith(b"}"):
+                comma = b"" if body == b"{}" else b","
+                body = b'%b%b"user":"%b"}' % (body[:-1], comma, request_id)
+        length = b"content-length: %d\r\n" % len(body) if body or request.method == "POST" else b""
+        return b"%b%b%b\r\n%b" % (head, identity, length, body)
+
+    def _head(self, key: tuple[str, str, int, bool]) -> bytes:
+        method, path, tenant, stream = key
+        fields = {
+            "host": self._authority,
+            "user-agent": f"gatebench/{__version__}",
+            "accept": "text/event-stream" if stream else "application/json",
+            "authorization": f"Bearer gatebench-tenant-{tenant}",
+            TENANT_HEADER: f"tenant-{tenant}",
+        }
+        if method == "POST":
+            fields["content-type"] = "application/json"
+        fields |= self._extra
+        lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), ""]
+        head = "\r\n".join(lines).encode("latin-1")
+        self._heads[key] = head
+        return head

@@ -1,0 +1,330 @@
+"""Turns what somebody asked for into a plan, or into every reason at once why that cannot be done. Starts nothing."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Collection, Iterator
+
+from gatebench.content import Content, LoadedScenario
+from gatebench.errors import ConfigurationError
+from gatebench.execution.asking import Problems, RunRequest, resolve_engine, resolve_target
+from gatebench.faults import FaultDefinition, FaultUse
+from gatebench.plan import DeadlinesPlan, Evidence, LoadPlan, Plan, PlannedFault, PlannedPhase, ProviderPlan, TargetPlan
+from gatebench.scenario import FRONT, Scenario
+from gatebench.schedule import due_times_ns
+from gatebench.units import duration_s, human_duration, rate_per_s
+
+_NS = 1_000_000_000
+_LATE_NS = 100_000_000
+_MAX_POOL = 20_000
+_MECHANISM_WINDOWS = 3
+_Z_ONE_IN_A_THOUSAND = 3.0902
+
+
+def make_plan(request: RunRequest, content: Content, known_metrics: Collection[str]) -> Plan:
+    """Return the plan; ConfigurationError holds every problem of the scenario, the target, the faults and the options."""
+    problems = Problems()
+    _options(request, problems)
+    loaded: LoadedScenario | None = None
+    try:
+        loaded = content.scenario(request.scenario)
+    except ConfigurationError as error:
+        problems.extend(error.problems)
+    scenario = _overridden(loaded.scenario, request, problems) if loaded else None
+    target = resolve_target(request, content, scenario.target_settings if scenario else {}, problems)
+    engine = resolve_engine(request, problems)
+    faults: tuple[PlannedFault, ...] = ()
+    phases: tuple[PlannedPhase, ...] = ()
+    load: LoadPlan | None = None
+    if loaded and scenario:
+        where = f"scenarios/{loaded.path.name}"
+        _metrics_known(scenario, known_metrics, where, problems)
+        phases = _phases(scenario, request.time_scale)
+        faults = tuple(_faults(scenario, phases, request, content, where, problems))
+        load = _load(scenario, phases, request, where, problems)
+        if target:
+            _reachable_faults(faults, target, request, problems)
+            _long_enough(phases, target, request, problems)
+    if problems or not (loaded and scenario and target and engine and load):
+        raise ConfigurationError(problems)
+    missing = [need for need in scenario.needs if target.definition and need not in target.definition.capabilities]
+    return Plan(
+        token=secrets.token_hex(4),
+        scenario=loaded.name,
+        title=loaded.title,
+        scenario_digest=loaded.digest,
+        seed=request.seed,
+        time_scale=request.time_scale,
+        target=target,
+        engine=engine,
+        phases=phases,
+        faults=faults,
+        traffic=scenario.traffic,
+        load=load,
+        objective=scenario.objective,
+        checks=scenario.checks,
+        providers=tuple(ProviderPlan(name=name, latency=latency) for name, latency in scenario.providers.items()),
+        request_id=_carrier(scenario, target),
+        evidence=_evidence(target),
+        not_applicable=f"{target.name} does not declare {', '.join(missing)}" if missing else None,
+        allow_remote=request.allow_remote,
+        warnings=tuple(_warnings(scenario, phases, load, target)),
+    )
+
+
+def _options(request: RunRequest, problems: Problems) -> None:
+    if not 0 < request.time_scale <= 1000:
+        problems.say(
+            f"--time-scale {request.time_scale:g}",
+            "must lie between 0 and 1000.",
+            "Write 1 for the scenario's own times.",
+        )
+    if not 1 <= request.workers <= 64:
+        problems.say(f"--workers {request.workers}", "must lie between 1 and 64.", "One worker a core is plenty.")
+    if not 0 <= request.seed < 2**63:
+        problems.say(
+            f"--seed {request.seed}", "must be a whole number from 0 below 2^63.", "Leave it out for the default."
+        )
+    if request.rate is not None:
+        try:
+            if rate_per_s(request.rate) <= 0:
+                raise ValueError(f'"{request.rate}" would send nothing')
+        except ValueError as error:
+            problems.say(f"--rate {request.rate}", f"{error}.", "Write for instance 200/s.")
+
+
+def _overridden(scenario: Scenario, request: RunRequest, problems: Problems) -> Scenario:
+    """Return the scenario with --rate and the scenario's own --set keys applied."""
+    changes: dict[str, object] = {}
+    if request.rate is not None and not any(problem.where.startswith("--rate") for problem in problems):
+        changes["load"] = scenario.load.scaled_to(request.rate)
+    name = request.settings.get("fault")
+    if name is not None:
+        changes["phases"] = tuple(
+            phase.model_copy(
+                update={
+                    "faults": tuple(use.model_copy(update={"name": name, "parameters": {}}) for use in phase.faults)
+                }
+            )
+            for phase in scenario.phases
+        )
+    objective = request.settings.get("objective.response_ms")
+    if objective is not None:
+        try:
+            changes["objective"] = scenario.objective.model_copy(update={"response_ms": float(objective)})
+        except ValueError:
+            problems.say(
+                f"--set objective.response_ms={objective}",
+                "is not a number of milliseconds.",
+                "Write for instance 250.",
+            )
+    return scenario.model_copy(update=changes)
+
+
+def _metrics_known(scenario: Scenario, known: Collection[str], where: str, problems: Problems) -> None:
+    for check in scenario.checks:
+        if check.metric not in known:
+            problems.say(
+                where, f'check("{check.metric}") names no metric.', f"The metrics are: {', '.join(sorted(known))}."
+            )
+
+
+def _phases(scenario: Scenario, time_scale: float) -> tuple[PlannedPhase, ...]:
+    phases = []
+    start = 0
+    for phase in scenario.phases:
+        end = start + round(duration_s(phase.duration) * time_scale * _NS)
+        phases.append(PlannedPhase(name=phase.name, role=phase.role, start_ns=start, end_ns=end))
+        start = end
+    return tuple(phases)
+
+
+def _faults(
+    scenario: Scenario,
+    phases: tuple[PlannedPhase, ...],
+    request: RunRequest,
+    content: Content,
+    where: str,
+    problems: Problems,
+) -> Iterator[PlannedFault]:
+    number = 0
+    for phase, planned in zip(scenario.phases, phases, strict=True):
+        for use in phase.faults:
+            number += 1
+            try:
+                definition = content.fault(use.name)
+            except ConfigurationError as error:
+                problems.extend(error.problems)
+                continue
+            _fits(use, definition, where, problems)
+            start = planned.start_ns + round(duration_s(use.after) * request.time_scale * _NS)
+            length = (
+                round(duration_s(use.duration) * request.time_scale * _NS) if use.duration else planned.end_ns - start
+            )
+            yield PlannedFault(
+                id=f"f{number}",
+                name=use.name,
+                on=use.on,
+                phase=phase.name,
+                start_ns=start,
+                end_ns=start + length,
+                parameters={
+                    **{key: parameter.default for key, parameter in definition.parameters.items()},
+                    **use.parameters,
+                },
+                definition=definition,
+            )
+
+
+def _fits(use: FaultUse, definition: FaultDefinition, where: str, problems: Problems) -> None:
+    """Say what is wrong with the place and the parameters of one fault."""
+    if definition.layer == "provider" and use.on == FRONT:
+        problems.say(
+            where,
+            f'{use.name} sits in a provider, but is put on "{FRONT}".',
+            'Put it on a provider, as in on="provider-a".',
+        )
+    if definition.proof.expect == "rate" and use.on == FRONT:
+        problems.say(where, f"{use.name} cannot be proven on the front link.", "Put it on a provider's link.")
+    for key, value in use.parameters.items():
+        parameter = definition.parameters.get(key)
+        if parameter is None:
+            known = ", ".join(sorted(definition.parameters)) or "none"
+            problems.say(where, f"{use.name} has no parameter {key}.", f"Its parameters are: {known}.")
+        elif not isinstance(value, int | float) or isinstance(value, bool):
+            problems.say(
+                where,
+                f"{use.name}: {key} = {value!r} is not a number.",
+                f"Write it in {parameter.unit or 'plain numbers'}.",
+            )
+        elif (parameter.minimum is not None and value < parameter.minimum) or (
+            parameter.maximum is not None and value > parameter.maximum
+        ):
+            low = "any" if parameter.minimum is None else f"{parameter.minimum:g}"
+            high = "any" if parameter.maximum is None else f"{parameter.maximum:g}"
+            problems.say(
+                where, f"{use.name}: {key} = {value} is out of range.", f"Choose from {low} to {high} {parameter.unit}."
+            )
+
+
+def _load(
+    scenario: Scenario, phases: tuple[PlannedPhase, ...], request: RunRequest, where: str, problems: Problems
+) -> LoadPlan | None:
+    duration_ns = phases[-1].end_ns
+    total_s = duration_s(scenario.deadlines.total)
+    peak = scenario.load.peak_per_s()
+    # Little's law: rate × deadline requests are in flight when every one of them hangs until its deadline. A Poisson
+    # count of that mean exceeds it by five standard deviations once in three million.
+    least = math.ceil(peak * total_s)
+    pool = scenario.pool or math.ceil(least + 5 * math.sqrt(least)) + 8
+    if pool < least:
+        problems.say(
+            where,
+            f"pool = {pool}, but {peak:g}/s with a total deadline of {scenario.deadlines.total} puts {least} requests in flight when the target hangs.",
+            f"Set pool to at least {least}, lower the rate, or shorten the deadline.",
+        )
+    if pool > _MAX_POOL:
+        problems.say(
+            where,
+            f"{pool} requests in flight are more than one machine's ports carry.",
+            "Lower the rate or the deadline.",
+        )
+    scheduled = 0
+    try:
+        scheduled = (
+            len(due_times_ns(scenario.load, duration_ns / _NS, request.seed)) if 0 <= request.seed < 2**63 else 0
+        )
+    except ValueError as error:
+        problems.say(where, f"{error}.", "Lower the rate or shorten the phases.")
+    if scheduled == 0 and not problems:
+        problems.say(where, "the schedule holds no arrival at all.", "Raise the rate or lengthen the phases.")
+    return LoadPlan(
+        load=scenario.load,
+        duration_ns=duration_ns,
+        scheduled=scheduled,
+        workers=request.workers,
+        pool=pool,
+        deadlines=DeadlinesPlan(
+            connect_ns=round(duration_s(scenario.deadlines.connect) * _NS),
+            read_ns=round(duration_s(scenario.deadlines.read) * _NS),
+            total_ns=round(total_s * _NS),
+        ),
+        late_ns=_LATE_NS,
+        # A tenth of the objective: our own lateness may move the judgement of "good" by no more than that.
+        dispatch_limit_ms=scenario.dispatch_limit_ms or max(5.0, scenario.objective.response_ms / 10),
+    )
+
+
+def _reachable_faults(
+    faults: tuple[PlannedFault, ...], target: TargetPlan, request: RunRequest, problems: Problems
+) -> None:
+    if target.url is None:
+        return
+    for fault in faults:
+        if fault.on != FRONT:
+            problems.say(
+                request.scenario,
+                f"{fault.name} on {fault.on} cannot reach {target.url}: its upstreams are not ours.",
+                "Run a scenario without provider faults (smoke), or describe your gateway as a target folder (targets/README.md).",
+            )
+
+
+def _long_enough(phases: tuple[PlannedPhase, ...], target: TargetPlan, request: RunRequest, problems: Problems) -> None:
+    """Refuse phases in which the target's mechanism cannot show itself (`measurement.md` 24)."""
+    timing = target.definition.timing if target.definition else None
+    if timing is None or not (timing.detection_window and timing.open_time):
+        return
+    try:
+        window = duration_s(str(target.settings[timing.detection_window]))
+        open_time = duration_s(str(target.settings[timing.open_time]))
+    except ValueError as error:
+        problems.say(f"targets/{target.name}", f"{error}.", "Correct the setting.")
+        return
+    least = {"fault": window + 2 * open_time, "recovery": open_time + _MECHANISM_WINDOWS * window}
+    if not any(phase.role == "fault" for phase in phases):
+        return
+    for phase in phases:
+        length = (phase.end_ns - phase.start_ns) / _NS
+        if phase.role in least and length < least[phase.role] - 1e-9:
+            problems.say(
+                f"phase {phase.name}",
+                f"lasts {human_duration(length)}, too short for {target.name}: its detection window is {human_duration(window)} "
+                f"and it stays open for {human_duration(open_time)}, so that it needs {human_duration(least[phase.role])}.",
+                f"Lengthen the phase, raise --time-scale above {request.time_scale:g}, or shorten "
+                f"{timing.detection_window} and {timing.open_time} with --set.",
+            )
+
+
+def _carrier(scenario: Scenario, target: TargetPlan) -> str:
+    """Return the first place of the scenario's that the target passes on; a URL is trusted to pass headers."""
+    passes = target.definition.request_id if target.definition else ("header",)
+    return next((place for place in scenario.request_id if place in passes), "none")
+
+
+def _evidence(target: TargetPlan) -> Evidence:
+    return "no-ledger" if target.url else "full"
+
+
+def _warnings(
+    scenario: Scenario, phases: tuple[PlannedPhase, ...], load: LoadPlan, target: TargetPlan
+) -> Iterator[str]:
+    if target.ignored_settings:
+        names = ", ".join(f"{key} = {value}" for key, value in target.ignored_settings.items())
+        yield f"{target.name} has no such setting and ignores: {names}."
+    lengths = {phase.name: (phase.end_ns - phase.start_ns) / load.duration_ns for phase in phases}
+    for check in scenario.checks:
+        if (
+            check.metric == "availability"
+            and check.at_least is not None
+            and check.estimate == "interval"
+            and check.at_least < 1
+        ):
+            # Wilson's lower bound for n of n good is n / (n + z²): it reaches p at n = z² p / (1 − p).
+            needed = math.ceil(_Z_ONE_IN_A_THOUSAND**2 * check.at_least / (1 - check.at_least))
+            there = load.scheduled * (lengths[check.phase] if check.phase else 1.0)
+            if there < needed:
+                yield (
+                    f"availability ≥ {check.at_least:g} needs {needed} clean requests to be shown; "
+                    f"{check.phase or 'the run'} holds about {there:.0f}. Lengthen the phase or raise the rate."
+                )

@@ -1,0 +1,58 @@
+"""Where a run's figures come from: versions, commit, machine, interpreter."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from gatebench import __version__
+
+_LIBRARIES = ("locust", "gevent", "geventhttpclient", "uvicorn", "uvloop", "aiohttp", "pyarrow", "numpy", "toxiproxy-python")
+
+
+def provenance(workspace: Path) -> dict[str, Any]:
+    """Return the facts that somebody needs to repeat a run elsewhere. Holds no host name and no user name."""
+    return {
+        "gatebench": __version__,
+        "commit": _commit(workspace),
+        "python": platform.python_version(),
+        "libraries": {name: _library(name) for name in _LIBRARIES},
+        "machine": {
+            "system": f"{platform.system()} {platform.release()}",
+            "architecture": platform.machine(),
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "memory_bytes": psutil.virtual_memory().total,
+            "load_average": list(os.getloadavg()),
+        },
+    }
+
+
+def _library(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _commit(workspace: Path) -> str | None:
+    command = ["git", "-C", str(workspace), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=3, stdin=subprocess.DEVNULL, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None
+
+
+def _processor() -> str | None:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or None
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), None)

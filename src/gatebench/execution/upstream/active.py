@@ -1,0 +1,109 @@
+"""The faults that are on at a provider: since when, until when, and whom they hit. Pure: the clock is an argument."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gatebench.execution.upstream.attempt import Attempt
+from gatebench.execution.upstream.faults.contract import Fault
+from gatebench.sample import NEVER
+
+
+@dataclass(slots=True)
+class ActiveFault:
+    """One fault that is or was on. Times are nanoseconds of the monotonic clock; `ended_ns` is -1 while it is on."""
+
+    id: str
+    mechanism: str
+    fault: Fault
+    code: int
+    since_ns: int
+    expires_ns: int
+    hits: int = 0
+    ended_ns: int = NEVER
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """What became of a fault that somebody cleared; `cleared_ns` is when it ended, by that or before."""
+
+    cleared_ns: int
+    was_active: bool
+    hits: int
+
+
+class ActiveFaults:
+    """Faults by their id. `ids` is the vocabulary of the ledger's fault column: an id that is not in it has no row to stand in.
+
+    A fault ends at its time to live without anybody's doing: whoever asks is told what is on at that moment.
+    """
+
+    def __init__(self, seed: int, ids: Sequence[str]) -> None:
+        self._key = hashlib.blake2b(str(seed).encode(), digest_size=32).digest()
+        self._codes = {id_: code for code, id_ in enumerate(ids) if id_}
+        self._on: dict[str, ActiveFault] = {}
+        self._ended: dict[str, ActiveFault] = {}
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids that a fault may have."""
+        return tuple(self._codes)
+
+    def put(self, id_: str, mechanism: str, fault: Fault, now_ns: int, ttl_ns: int) -> ActiveFault:
+        """Switch a fault on, or renew it: one that is on keeps its beginning and its hits. Raises KeyError for an unknown id."""
+        self.expire(now_ns)
+        before = self._on.get(id_)
+        since_ns, hits = (before.since_ns, before.hits) if before else (now_ns, 0)
+        active = ActiveFault(id_, mechanism, fault, self._codes[id_], since_ns, now_ns + ttl_ns, hits)
+        self._on[id_] = active
+        return active
+
+    def clear(self, id_: str, now_ns: int) -> Cleared:
+        """Switch a fault off; harmless when it is off or was never on."""
+        self.expire(now_ns)
+        active = self._on.get(id_)
+        if active is not None:
+            self._end(active, now_ns)
+        ended = self._ended.get(id_)
+        if ended is None:
+            return Cleared(now_ns, False, 0)
+        return Cleared(ended.ended_ns, active is not None, ended.hits)
+
+    def on(self, now_ns: int) -> list[ActiveFault]:
+        """Return the faults that are on at `now_ns`, in the order in which they came."""
+        if self._on:
+            self.expire(now_ns)
+        return list(self._on.values())
+
+    def hitting(self, attempt: Attempt, now_ns: int) -> list[Fault]:
+        """Return the faults that hit `attempt`, count the hits, and note the last of them in it."""
+        if not self._on:
+            return []
+        hitting = [active for active in self.on(now_ns) if self._hits(active, attempt)]
+        for active in hitting:
+            active.hits += 1
+            attempt.fault = active.code
+        return [active.fault for active in hitting]
+
+    def expire(self, now_ns: int) -> None:
+        """End what has reached its time to live."""
+        for active in [active for active in self._on.values() if active.expires_ns <= now_ns]:
+            self._end(active, active.expires_ns)
+
+    def _end(self, active: ActiveFault, ended_ns: int) -> None:
+        active.ended_ns = ended_ns
+        self._ended[active.id] = self._on.pop(active.id)
+
+    def _hits(self, active: ActiveFault, attempt: Attempt) -> bool:
+        """Tell whether `attempt` is a victim: a hash of the seed, the fault and the request, as a share of its range.
+
+        The fault's id is part of it, so that two faults of probability 1/2 do not hit the same half.
+        """
+        probability = active.fault.probability
+        if probability >= 1:
+            return True
+        text = active.id.encode() + b"\n" + attempt.request_key()
+        digest = hashlib.blake2b(text, key=self._key, digest_size=8).digest()
+        return int.from_bytes(digest, "big") < probability * 2**64

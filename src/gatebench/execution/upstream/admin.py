@@ -1,0 +1,127 @@
+"""The control API of a provider: its state, its faults, its ledger. Pure from a request to an answer, but for what it switches."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gatebench.execution.upstream.active import ActiveFaults
+from gatebench.execution.upstream.config import sentences
+from gatebench.execution.upstream.faults.contract import Fault
+from gatebench.execution.upstream.ledger import Ledger
+
+PREFIX = "/__gatebench__/"
+_LONGEST_TTL_NS = 24 * 3600 * 10**9
+_OUR_HOST = re.compile(rb"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re.IGNORECASE)
+
+Reply = tuple[int, dict[str, Any]]
+
+
+class FaultOrder(BaseModel):
+    """What somebody wants switched on. `ttl_ns` is when it ends by itself, nanoseconds from now; at most a day."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    mechanism: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    ttl_ns: int = Field(gt=0, le=_LONGEST_TTL_NS)
+
+
+class Admin:
+    """Answers control requests for the provider `name`; `clock` gives nanoseconds of the monotonic clock."""
+
+    def __init__(
+        self,
+        name: str,
+        token: str,
+        ledger: Ledger,
+        faults: ActiveFaults,
+        mechanisms: dict[str, type[Fault]],
+        clock: Callable[[], int],
+    ) -> None:
+        self._name = name
+        self._token = token.encode()
+        self._ledger = ledger
+        self._faults = faults
+        self._mechanisms = mechanisms
+        self._clock = clock
+
+    def reply(self, method: str, path: str, headers: dict[bytes, bytes], body: bytes) -> Reply:
+        """Return the status and the JSON object that answer a request below PREFIX."""
+        if not _OUR_HOST.fullmatch(headers.get(b"host", b"")):
+            return _problems(403, "the Host header is not this machine's; use 127.0.0.1, localhost or [::1]")
+        if not hmac.compare_digest(headers.get(b"x-gatebench-token", b""), self._token):
+            return _problems(401, "the x-gatebench-token header is missing or wrong; send the provider's admin_token")
+        match method, *path.removeprefix(PREFIX).split("/"):
+            case "GET", "state":
+                return 200, self._state()
+            case "POST", "flush":
+                self._ledger.flush()
+                return 200, {"flushed_ns": self._clock(), "ledger_rows": self._ledger.rows}
+            case "PUT", "faults", id_ if id_:
+                return self._put(id_, body)
+            case "DELETE", "faults", id_ if id_:
+                cleared = self._faults.clear(id_, self._clock())
+                return 200, {"cleared_ns": cleared.cleared_ns, "was_active": cleared.was_active, "hits": cleared.hits}
+        return _problems(404, f"{method} {path} is unknown; use GET state, PUT or DELETE faults/ID, or POST flush")
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "name": self._name,
+            "attempts": self._ledger.attempts,
+            "in_flight": self._ledger.in_flight,
+            "faults": [
+                {
+                    "id": active.id,
+                    "mechanism": active.mechanism,
+                    "since_ns": active.since_ns,
+                    "expires_ns": active.expires_ns,
+                    "hits": active.hits,
+                }
+                for active in self._faults.on(self._clock())
+            ],
+            "ledger_rows": self._ledger.rows,
+        }
+
+    def _put(self, id_: str, body: bytes) -> Reply:
+        problems: list[str] = []
+        if id_ not in self._faults.ids:
+            planned = ", ".join(self._faults.ids) or "none"
+            problems.append(f'"{id_}" is not a fault of this run\'s plan; the ledger knows {planned}')
+        try:
+            asked = orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            return _problems(400, *problems, f'the body is not JSON ({error}); send {{"mechanism": …, "ttl_ns": …}}')
+        fault = self._fault(asked, problems)
+        try:
+            order = FaultOrder.model_validate(asked)
+        except ValidationError as error:
+            return _problems(400, *problems, *sentences(error))
+        if problems or fault is None:
+            return _problems(400, *problems)
+        active = self._faults.put(id_, order.mechanism, fault, acknowledged_ns := self._clock(), order.ttl_ns)
+        return 200, {"acknowledged_ns": acknowledged_ns, "expires_ns": active.expires_ns}
+
+    def _fault(self, asked: Any, problems: list[str]) -> Fault | None:
+        """Return the fault that `asked` describes, if its mechanism and parameters are right; else say what is wrong."""
+        mechanism = asked.get("mechanism") if isinstance(asked, dict) else None
+        if not isinstance(mechanism, str):
+            return None
+        if mechanism not in self._mechanisms:
+            problems.append(f'"{mechanism}" is not a mechanism of a provider; use one of {", ".join(self._mechanisms)}')
+            return None
+        parameters = asked.get("parameters", {})
+        try:
+            return self._mechanisms[mechanism].model_validate(parameters) if isinstance(parameters, dict) else None
+        except ValidationError as error:
+            problems += [f"parameters: {text}" for text in sentences(error)]
+            return None
+
+
+def _problems(status: int, *problems: str) -> Reply:
+    return status, {"problems": list(problems)}

@@ -1,0 +1,70 @@
+"""How a provider answers a chat completion: when each token is due, and what is written then, with the truth about it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from gatebench.execution.upstream import answer
+from gatebench.execution.upstream.chat import ChatRequest
+from gatebench.execution.upstream.exchange import Exchange
+
+
+def completion(exchange: Exchange, asked: ChatRequest) -> tuple[bytes, bytes]:
+    """Return the body and the stamp of the whole answer, made now: its service time is the one that really happened."""
+    attempt = exchange.attempt
+    created_s = int(time.time())
+    now_ns = time.monotonic_ns()
+    attempt.wrote(now_ns)
+    stamp = exchange.stamp(now_ns, attempt.service_ns)
+    return answer.completion(stamp, created_s, asked.model, attempt.tokens_in, asked.tokens), stamp
+
+
+async def complete(exchange: Exchange, asked: ChatRequest, due_ns: int) -> None:
+    """Give the whole answer when it is due, nanoseconds after the arrival."""
+    await exchange.pause_until(exchange.attempt.arrived_ns + due_ns)
+    await exchange.first_token()
+    if not exchange.over:
+        await exchange.respond(200, *completion(exchange, asked), tokens=asked.tokens)
+
+
+async def stream(exchange: Exchange, asked: ChatRequest, due_ns: Sequence[int]) -> None:
+    """Write each token when it is due, nanoseconds after the arrival; tokens that are due by then go out together.
+
+    Every due time counts from the arrival, so that a timer's error does not add up over the tokens.
+    """
+    attempt = exchange.attempt
+    await exchange.pause_until(attempt.arrived_ns + due_ns[0])
+    await exchange.first_token()
+    if exchange.over:
+        return
+    opening = exchange.stamp(time.monotonic_ns(), None)
+    events = answer.Events(opening, int(time.time()), answer.quoted(asked.model), asked.include_usage)
+    exchange.open_stream(opening)
+    while attempt.tokens_out < asked.tokens:
+        await exchange.pause_until(attempt.arrived_ns + due_ns[attempt.tokens_out])
+        if exchange.over:
+            return
+        await _write_due(exchange, asked, due_ns, events)
+
+
+async def _write_due(exchange: Exchange, asked: ChatRequest, due_ns: Sequence[int], events: answer.Events) -> None:
+    """Write the tokens that are due, at least one; with the last one the stream ends."""
+    attempt = exchange.attempt
+    now_ns = time.monotonic_ns()
+    attempt.wrote(now_ns)
+    first = last = attempt.tokens_out + 1
+    # A fault sees every event alone; without one a single write does for all that are due.
+    while not exchange.faults and last < asked.tokens and due_ns[last] <= now_ns - attempt.arrived_ns:
+        last += 1
+    ends = last == asked.tokens
+    closing = exchange.stamp(now_ns, attempt.service_ns) if ends else b""
+    parts = [events.token(number, closing if number == asked.tokens else b"") for number in range(first, last + 1)]
+    if ends:
+        parts += events.ending(closing, attempt.tokens_in, asked.tokens)
+    if not exchange.faults:
+        parts = [b"".join(parts)]
+    for left, part in zip(reversed(range(len(parts))), parts, strict=True):
+        await exchange.write(part, tokens=last, last=ends and not left)
+        if exchange.over:
+            return

@@ -1,0 +1,94 @@
+"""What a chat completion request asks for, read once from its body and checked as strictly as a provider would."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import orjson
+
+MOST_TOKENS = 100_000
+DEFAULT_TOKENS = 24
+
+
+class ChatRequest(NamedTuple):
+    """A chat completion request; `prompt` is the contents of its messages, joined with newlines."""
+
+    model: str
+    prompt: str
+    user: str
+    tokens: int
+    stream: bool
+    include_usage: bool
+
+
+class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of ours
+    """A request that a provider answers with an error of the OpenAI shape; `param` names the field at fault."""
+
+    def __init__(self, status: int, message: str, *, code: str, param: str | None = None) -> None:
+        self.status = status
+        self.message = message
+        self.code = code
+        self.param = param
+        super().__init__(message)
+
+
+def parse_chat(body: bytes) -> ChatRequest:
+    """Return what `body` asks for. Raises Refusal (400) that names every problem at once."""
+    try:
+        asked = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Refusal(400, f"The body is not JSON ({error}). Send one JSON object.", code="invalid_json") from error
+    if type(asked) is not dict:
+        raise Refusal(400, "The body is JSON but not an object. Send one JSON object.", code="invalid_json")
+    problems: list[tuple[str, str]] = []
+    model = _field(asked, "model", str, "gatebench-small", problems)
+    user = _field(asked, "user", str, "", problems)
+    stream = _field(asked, "stream", bool, False, problems)
+    tokens = _tokens(asked, problems)
+    options = _field(asked, "stream_options", dict, {}, problems)
+    prompt = _prompt(asked.get("messages"), problems)
+    if problems:
+        param = problems[0][0]
+        code = "missing_required_parameter" if asked.get(param) is None else "invalid_value"
+        raise Refusal(400, " ".join(text for _, text in problems), code=code, param=param)
+    return ChatRequest(model, prompt, user, tokens, stream, options.get("include_usage") is True)
+
+
+def _field(asked: dict[str, Any], name: str, kind: type, default: Any, problems: list[tuple[str, str]]) -> Any:
+    value = asked.get(name)
+    if value is None:
+        return default
+    if type(value) is not kind:
+        article = {str: "a string", bool: "true or false", dict: "an object"}[kind]
+        problems.append((name, f'"{name}" must be {article}.'))
+    return value
+
+
+def _tokens(asked: dict[str, Any], problems: list[tuple[str, str]]) -> int:
+    for name in ("max_completion_tokens", "max_tokens"):
+        value = asked.get(name)
+        if value is not None:
+            if type(value) is int and 1 <= value <= MOST_TOKENS:
+                return value
+            problems.append((name, f'"{name}" must be a whole number from 1 to {MOST_TOKENS}.'))
+    return DEFAULT_TOKENS
+
+
+def _prompt(messages: Any, problems: list[tuple[str, str]]) -> str:
+    """Return the contents of the messages, joined; a list of parts counts by the text in it."""
+    if type(messages) is not list or not messages:
+        problems.append(("messages", '"messages" is missing or empty. Send a list with at least one message.'))
+        return ""
+    contents: list[str] = []
+    for position, message in enumerate(messages):
+        if type(message) is not dict or type(message.get("role")) is not str:
+            problems.append(("messages", f'messages[{position}] must be an object with a "role" and a "content".'))
+            continue
+        content = message.get("content")
+        if type(content) is str:
+            contents.append(content)
+        elif type(content) is list:
+            contents += [part["text"] for part in content if type(part) is dict and type(part.get("text")) is str]
+        elif content is not None:
+            problems.append(("messages", f"messages[{position}].content must be a string or a list of parts."))
+    return contents[0] if len(contents) == 1 else "\n".join(contents)

@@ -1,0 +1,241 @@
+"""One connection to a provider: the server's side of HTTP/1.1 over httptools, and nothing that a measurement does not need.
+
+It is written by hand because it is the instrument's own error: under uvicorn an answer costs two writes, a task and
+a timer (README.md of this folder has the figures), the application learns neither when a request was received nor over which
+connection, and it can neither hang up nor be told at once that its caller has left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from http import HTTPStatus
+from itertools import count
+from typing import NamedTuple, Protocol
+from urllib.parse import unquote_to_bytes
+
+import httptools
+
+MOST_BODY_BYTES = 8 * 2**20
+
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_NOT_HTTP = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+
+class Request(NamedTuple):
+    """One request, completely received at `received_ns`; a body over MOST_BODY_BYTES is None. Header names are in lower case."""
+
+    method: str
+    path: str
+    headers: dict[bytes, bytes]
+    body: bytes | None
+    received_ns: int
+    keep_alive: bool
+    chunks: bool
+
+
+class Server(Protocol):
+    """What answers requests: with `respond`, with `open`, `write` and `finish`, or with `hang_up`, now or later."""
+
+    def serve(self, connection: Connection, request: Request) -> None:
+        """Answer `request`; the next one of this connection comes after that."""
+
+
+class Connection(asyncio.Protocol):
+    """An HTTP connection. Its requests are served one after the other; `ordinal` counts connections from 1.
+
+    An idle connection is never closed: gateways keep theirs pooled, and none may find one closed by us.
+    """
+
+    _ordinals = count(1)
+
+    def __init__(self, server: Server, open_connections: set[Connection]) -> None:
+        self.ordinal = next(Connection._ordinals)
+        self.lost = False
+        self._server = server
+        self._open = open_connections
+        self._loop = asyncio.get_running_loop()
+        self._parser = httptools.HttpRequestParser(self)
+        self._url = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+        self._current: Request | None = None
+        self._waiting: deque[Request] = deque()
+        self._pause: asyncio.Future[None] | None = None
+        self._drained: asyncio.Future[None] | None = None
+
+    # What asyncio says
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._open.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever waits on behalf of the caller that it has left."""
+        self.lost = True
+        self._open.discard(self)
+        self._waiting.clear()
+        _end(self._pause)
+        _end(self._drained)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse; complete requests are served from within."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._last_request()
+        except httptools.HttpParserError:
+            self._transport.write(_NOT_HTTP)
+            self.hang_up()
+
+    def pause_writing(self) -> None:
+        """Make the writer of a stream wait for a caller that reads slowly."""
+        self._drained = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        """Let it go on."""
+        _end(self._drained)
+        self._drained = None
+
+    # What the parser says
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self._url = b""
+        self._headers = {}
+        self._body = []
+        self._body_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the target."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take one header."""
+        self._headers[name.lower()] = value
+
+    def on_headers_complete(self) -> None:
+        """Ask for the body if the caller waits to be asked (RFC 9110, 10.1.1)."""
+        if self._headers.get(b"expect", b"").lower() == b"100-continue":
+            self._transport.write(_CONTINUE)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body; what is too much is read and forgotten, so that the caller can hear about it."""
+        self._body_bytes += len(body)
+        if self._body_bytes <= MOST_BODY_BYTES:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        """Serve the request, or queue it behind the one that is being served."""
+        received_ns = time.monotonic_ns()
+        parser = self._parser
+        body = None if self._body_bytes > MOST_BODY_BYTES else b"".join(self._body)
+        request = Request(
+            parser.get_method().decode("ascii"),
+            _path(self._url),
+            self._headers,
+            body,
+            received_ns,
+            parser.should_keep_alive(),
+            parser.get_http_version() != "1.0",
+        )
+        if self._current is not None:
+            self._waiting.append(request)
+        elif not self.lost:
+            self._current = request
+            self._server.serve(self, request)
+
+    # What the server says
+
+    def respond(self, status: int, headers: bytes, body: bytes) -> None:
+        """Give a whole answer in one write; `headers` are complete lines."""
+        head = self._head(status, b"%bcontent-length: %d\r\n" % (headers, len(body)))
+        if self._request.method != "HEAD":
+            head += body
+        self._transport.write(head)
+        self._next()
+
+    def open(self, status: int, headers: bytes) -> None:
+        """Begin an answer of unknown length."""
+        if self._request.chunks:
+            headers += b"transfer-encoding: chunked\r\n"
+        else:
+            self._last_request()  # HTTP/1.0 has no chunks: the end of the connection is the end of the answer
+        self._transport.write(self._head(status, headers))
+
+    async def write(self, data: bytes) -> None:
+        """Write the next part of it, and wait while the caller does not keep up."""
+        self._transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._request.chunks else data)
+        if self._drained is not None:
+            await self._drained
+
+    def finish(self, data: bytes) -> None:
+        """Write the last part of it."""
+        self._transport.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if self._request.chunks else data)
+        self._next()
+
+    async def pause(self, seconds: float) -> None:
+        """Wait `seconds`, or until the caller leaves."""
+        if self.lost:
+            return
+        self._pause = self._loop.create_future()
+        timer = self._loop.call_later(seconds, _end, self._pause)
+        try:
+            await self._pause
+        finally:
+            timer.cancel()
+            self._pause = None
+
+    def hang_up(self) -> None:
+        """Close with FIN, without an answer or in the middle of one; what was written before still goes out."""
+        self.lost = True
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self.lost = True
+        self._transport.abort()
+
+    @property
+    def _request(self) -> Request:
+        assert self._current is not None
+        return self._current
+
+    def _head(self, status: int, headers: bytes) -> bytes:
+        request = self._request
+        if not request.keep_alive:
+            headers += b"connection: close\r\n"
+        elif not request.chunks:
+            headers += b"connection: keep-alive\r\n"
+        return b"%b%b\r\n" % (_STATUS_LINES[status], headers)
+
+    def _last_request(self) -> None:
+        """Close when the current request is answered."""
+        if self._current is None:
+            self._transport.close()
+        else:
+            self._current = self._current._replace(keep_alive=False)
+
+    def _next(self) -> None:
+        keep_alive = self._request.keep_alive
+        self._current = None
+        if not keep_alive:
+            self._transport.close()
+        elif self._waiting:
+            self._current = self._waiting.popleft()
+            self._loop.call_soon(self._server.serve, self, self._current)
+
+
+def _path(url: bytes) -> str:
+    path = url.partition(b"?")[0] if url.startswith(b"/") else httptools.parse_url(url).path or b"/"
+    return (unquote_to_bytes(path) if b"%" in path else path).decode("utf-8", "replace")
+
+
+def _end(future: asyncio.Future[None] | None) -> None:
+    if future is not None and not future.done():
+        future.set_result(None)

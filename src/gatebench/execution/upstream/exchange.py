@@ -1,0 +1,132 @@
+"""One attempt on the wire: what may be said to its caller, and where the faults that hit it step in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from gatebench.execution.upstream.attempt import Attempt
+from gatebench.execution.upstream.connection import Connection
+from gatebench.execution.upstream.faults.contract import Fault
+from gatebench.execution.upstream.ledger import Ledger
+from gatebench.sample import CANCELLED, COMPLETED, DROPPED, FAILED
+from gatebench.stamp import Stamp
+
+_JSON = b"content-type: application/json\r\nx-gatebench-stamp: %b\r\n"
+_EVENTS = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-gatebench-stamp: %b\r\n"
+
+
+class Exchange:
+    """An attempt, its connection, and the faults that hit it. The ledger gets its row as soon as it is over."""
+
+    __slots__ = ("_connection", "_ledger", "_provider", "_tenant", "attempt", "faults")
+
+    def __init__(
+        self,
+        attempt: Attempt,
+        connection: Connection,
+        ledger: Ledger,
+        *,
+        provider: str,
+        tenant: str,
+        faults: Sequence[Fault] = (),
+    ) -> None:
+        self.attempt = attempt
+        self.faults = faults
+        self._connection = connection
+        self._ledger = ledger
+        self._provider = provider
+        self._tenant = tenant
+
+    @property
+    def over(self) -> bool:
+        """Nothing more can be said: it is answered or dropped, or the caller has left."""
+        return self.attempt.ended or self._connection.lost
+
+    def stamp(self, made_ns: int, service_ns: int | None) -> bytes:
+        """Return the stamp of an answer begun at `made_ns` of the monotonic clock."""
+        attempt = self.attempt
+        stamp = Stamp(self._provider, attempt.ordinal, made_ns, attempt.fingerprint, self._tenant, service_ns)
+        return str(stamp).encode()
+
+    async def pause(self, seconds: float) -> None:
+        """Wait `seconds`, or until the caller leaves."""
+        await self._connection.pause(seconds)
+
+    async def pause_until(self, due_ns: int) -> None:
+        """Wait until `due_ns` of the monotonic clock, or until the caller leaves."""
+        left_ns = due_ns - time.monotonic_ns()
+        if left_ns > 0:
+            await self._connection.pause(left_ns * 1e-9)
+
+    async def begin(self) -> None:
+        """Let the faults step in before anything is done for the attempt."""
+        for fault in self.faults:
+            await fault.apply(self)
+            if self.over:
+                return
+
+    async def first_token(self) -> None:
+        """Let the faults step in when the first byte of the answer is due."""
+        for fault in self.faults:
+            await fault.at_first_token(self)
+            if self.over:
+                return
+
+    def answer(self, status: int, body: bytes, stamp: bytes, *, tokens: int = 0) -> None:
+        """Give the whole answer at once, as JSON; `tokens` are in it."""
+        self.attempt.status = status
+        self.attempt.tokens_out = tokens
+        self._connection.respond(status, _JSON % stamp, body)
+        self._finish()
+
+    async def respond(self, status: int, body: bytes, stamp: bytes, *, tokens: int = 0) -> None:
+        """Give the whole answer as the faults leave it."""
+        body = await self._faulted(body)
+        if not self.over:
+            self.answer(status, body, stamp, tokens=tokens)
+
+    def open_stream(self, stamp: bytes) -> None:
+        """Begin a stream of server-sent events."""
+        self.attempt.status = 200
+        self._connection.open(200, _EVENTS % stamp)
+
+    async def write(self, data: bytes, *, tokens: int, last: bool) -> None:
+        """Write the next part of a stream; `tokens` are written with it, counted from the beginning."""
+        data = await self._faulted(data)
+        if self.over:
+            return
+        self.attempt.tokens_out = tokens
+        if last:
+            self._connection.finish(data)
+            self._finish()
+        else:
+            await self._connection.write(data)
+
+    def drop(self) -> None:
+        """Close the connection with FIN, without an answer or within one; the row says that it was dropped."""
+        self._ledger.end(self.attempt, DROPPED, time.monotonic_ns())
+        self._connection.hang_up()
+
+    def abandon(self) -> None:
+        """Note that the caller has left; harmless when the attempt had ended before."""
+        self._ledger.end(self.attempt, CANCELLED, time.monotonic_ns())
+
+    def fail(self) -> None:
+        """Note that we failed to answer, and hang up; harmless when the attempt had ended before."""
+        self._ledger.end(self.attempt, FAILED, time.monotonic_ns())
+        self._connection.hang_up()
+
+    async def _faulted(self, data: bytes) -> bytes:
+        """Return `data` as the faults leave it, which may take them a while."""
+        if self.faults:
+            for fault in self.faults:
+                data = await fault.on_chunk(self, data)
+                if self.over:
+                    return b""
+            self.attempt.wrote(time.monotonic_ns())
+        return data
+
+    def _finish(self) -> None:
+        end = COMPLETED if self.attempt.status < 400 else FAILED
+        self._ledger.end(self.attempt, end, time.monotonic_ns())

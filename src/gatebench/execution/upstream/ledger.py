@@ -1,0 +1,72 @@
+"""The books of a provider: every arrival is one row, however it ends."""
+
+from __future__ import annotations
+
+from gatebench.execution.upstream.attempt import Attempt
+from gatebench.run.stream import StreamWriter
+from gatebench.sample import NEVER, NO_ARRIVAL, UNFINISHED
+from gatebench.stamp import RequestId, find_request_id
+
+_MOST_ORDINAL = 0xFFFF
+_MOST_SEEN = 0xFFFF
+
+
+class Ledger:
+    """Counts arrivals, remembers the attempts in flight, and writes one row when an attempt ends.
+
+    Request ids of another run than `run` are foreign: their attempts have rows without an arrival.
+    """
+
+    def __init__(self, writer: StreamWriter, run: str) -> None:
+        self._writer = writer
+        self._run = run
+        self._seen: dict[int, int] = {}
+        self._in_flight: dict[int, Attempt] = {}
+        self.attempts = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Attempts that have arrived and not ended."""
+        return len(self._in_flight)
+
+    @property
+    def rows(self) -> int:
+        """Rows handed to the operating system."""
+        return self._writer.rows
+
+    def arrive(self, id_carrier: bytes, connection: int, arrived_ns: int) -> Attempt:
+        """Open the attempt of one arrival; `id_carrier` is the text that may hold its request id."""
+        self.attempts += 1
+        found = self._ours(find_request_id(id_carrier)) if id_carrier else None
+        seen = 0
+        if found is not None:
+            # One small integer instead of the id: a run of millions of requests must fit into memory.
+            name = (found.arrival_id << 18) | (found.ordinal << 2) | found.kind
+            seen = self._seen[name] = self._seen.get(name, 0) + 1
+        attempt = Attempt(self.attempts, arrived_ns, connection, found, min(seen, _MOST_SEEN))
+        self._in_flight[self.attempts] = attempt
+        return attempt
+
+    def end(self, attempt: Attempt, end: int, ended_ns: int) -> None:
+        """Write the row of `attempt`; harmless when it has ended already."""
+        if attempt.ended:
+            return
+        attempt.ended = True
+        del self._in_flight[attempt.ordinal]
+        self._writer.append(*attempt.row(ended_ns, end))
+
+    def flush(self) -> None:
+        """Hand the rows so far to the operating system: a kill loses at most what comes after."""
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Write the attempts in flight as such and close the stream; harmless when already closed."""
+        for attempt in list(self._in_flight.values()):
+            self.end(attempt, UNFINISHED, NEVER)
+        self._writer.close()
+
+    def _ours(self, found: RequestId | None) -> RequestId | None:
+        """Return `found` if it is an id of this run; numbers that no column holds were never ours."""
+        if found is None or found.run != self._run or found.arrival_id >= NO_ARRIVAL or found.ordinal > _MOST_ORDINAL:
+            return None
+        return found

@@ -1,0 +1,108 @@
+"""One simulated provider as a process: `python -m gatebench.execution.upstream.provider CONFIG.json`."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import socket
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import uvloop
+
+from gatebench.errors import ConfigurationError, EnvironmentFailure, GatebenchError, Problem
+from gatebench.execution.upstream.active import ActiveFaults
+from gatebench.execution.upstream.admin import Admin
+from gatebench.execution.upstream.application import Application
+from gatebench.execution.upstream.config import ProviderConfig
+from gatebench.execution.upstream.connection import Connection
+from gatebench.execution.upstream.faults.registry import mechanisms
+from gatebench.execution.upstream.ledger import Ledger
+from gatebench.run.stream import FLUSH_INTERVAL_S, StreamWriter
+from gatebench.sample import ATTEMPT
+
+_BACKLOG = 4096
+_LAST_WORDS_S = 1.0
+
+
+def main(arguments: list[str]) -> int:
+    """Run the provider that the file in `arguments` describes until SIGTERM; returns its exit code."""
+    try:
+        if len(arguments) != 1:
+            problem = Problem("provider", "takes one argument.", "Name a JSON file with the provider's configuration.")
+            raise ConfigurationError([problem])
+        config = ProviderConfig.read(Path(arguments[0]))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(config))
+    except GatebenchError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
+async def serve(config: ProviderConfig) -> None:
+    """Listen, say so, flush the ledger every second, and close the books on SIGTERM or SIGINT.
+
+    Raises EnvironmentFailure when the port is taken or the ledger cannot be written.
+    """
+    listener = _listen(config)
+    try:
+        writer = StreamWriter(ATTEMPT, config.stream_path, config.vocabularies, {"provider": config.name})
+    except OSError as error:
+        raise EnvironmentFailure(
+            f"{config.name}: the ledger cannot be written ({error}). Name another stream_path."
+        ) from error
+    ledger = Ledger(writer, config.run)
+    faults = ActiveFaults(config.seed, config.vocabularies.get("fault", ()))
+    control = Admin(config.name, config.admin_token, ledger, faults, mechanisms(), time.monotonic_ns)
+    application = Application(config, ledger, faults, control)
+    connections: set[Connection] = set()
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    server = await loop.create_server(partial(Connection, application, connections), sock=listener, backlog=_BACKLOG)
+    host, port = listener.getsockname()[:2]
+    sys.stdout.write(f"{config.name} listens on {host} port {port}\n")
+    sys.stdout.flush()
+    gc.freeze()  # what start-up made stays: no collection on the hot path needs to walk it
+    try:
+        await _flush_until(stopped, ledger)
+    finally:
+        server.close()
+        ledger.close()
+        for connection in list(connections):
+            connection.abort()
+        if application.tasks:  # they wake up, find their callers gone, and end
+            await asyncio.wait(application.tasks, timeout=_LAST_WORDS_S)
+
+
+def _listen(config: ProviderConfig) -> socket.socket:
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    try:
+        return socket.create_server((config.host, config.port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise EnvironmentFailure(
+            f"{config.name}: cannot listen on {config.host} port {config.port} ({error.strerror}). "
+            "Stop what listens there or choose another port."
+        ) from error
+
+
+async def _flush_until(stopped: asyncio.Event, ledger: Ledger) -> None:
+    """Flush every second until `stopped`. Raises EnvironmentFailure when the disk refuses."""
+    while not stopped.is_set():
+        try:
+            async with asyncio.timeout(FLUSH_INTERVAL_S):
+                await stopped.wait()
+        except TimeoutError:
+            try:
+                ledger.flush()
+            except OSError as error:
+                raise EnvironmentFailure(f"the ledger cannot be written ({error}); make room and run again") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,204 @@
+"""The statistics of a run: exact percentiles, and intervals that say how far a number can be trusted. Pure functions.
+
+Requests of one run are not independent: a slow moment slows its neighbours. Intervals of percentiles therefore come
+from the moving-block bootstrap (Künsch, "The Jackknife and the Bootstrap for General Stationary Observations", Annals
+of Statistics 17, 1989): whole stretches of neighbouring rows are drawn, not single rows. Its distribution is computed
+exactly instead of being sampled, see `BlockBootstrap`; so it has no seed, no noise of its own, and holds at
+confidences that thousands of draws could not reach.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Final, cast
+
+import numpy as np
+import numpy.typing as npt
+
+SHOWN: Final = 0.95
+JUDGED: Final = 0.998
+"""Both ends of an interval at this confidence are off by alpha = 0.001 each: what a check is judged by
+(`measurement.md` 25).
+"""
+
+BEYOND: Final = 10
+"""A percentile is known when at least this many samples lie beyond it; p99.9 needs 10 000 rows."""
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The ends of an interval, in the unit of the number it belongs to; an end that the data cannot show is
+    infinite.
+    """
+
+    low: float
+    high: float
+
+
+def rank(n: int, share: float) -> int:
+    """Return the 1-based nearest rank of the percentile `share` (0 < share ≤ 1) of `n` values: ⌈share · n⌉, at least 1.
+
+    Products such as 0.07 · 100 = 7.000000000000001 are not rounded up to the next rank.
+    """
+    return min(n, max(1, math.ceil(share * n - 1e-9)))
+
+
+def percentile(ordered: Floats, share: float) -> float:
+    """Return the nearest-rank percentile of values in ascending order: a value that occurred, never an
+    interpolation.
+    """
+    return float(ordered[rank(len(ordered), share) - 1])
+
+
+def beyond(n: int, share: float) -> int:
+    """Return how many of `n` values lie beyond the percentile `share`."""
+    return n - rank(n, share)
+
+
+def wilson(successes: int, n: int, confidence: float = SHOWN) -> Interval:
+    """Return Wilson's score interval of a share (Wilson, JASA 22, 1927); 0 to 1 when `n` is 0."""
+    if n == 0:
+        return Interval(0.0, 1.0)
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    share = successes / n
+    middle = share + z * z / (2 * n)
+    reach = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    low = 0.0 if successes == 0 else max(0.0, (middle - reach) / scale)
+    high = 1.0 if successes == n else min(1.0, (middle + reach) / scale)
+    return Interval(low, high)
+
+
+def clopper_pearson(successes: int, n: int, confidence: float = SHOWN) -> Interval:
+    """Return the exact interval of a share (Clopper and Pearson, Biometrika 26, 1934); 0 to 1 when `n` is 0.
+
+    Its ends are quantiles of beta distributions; it covers at least as often as it says, at any `n`.
+    """
+    from scipy.special import betaincinv
+
+    tail = (1 - confidence) / 2
+    low = 0.0 if successes == 0 else float(betaincinv(successes, n - successes + 1, tail))
+    high = 1.0 if successes == n else float(betaincinv(successes + 1, n - successes, 1 - tail))
+    return Interval(low, high)
+
+
+def block_length(series: Floats) -> int:
+    """Return the length of the blocks that keep the dependence of a stationary series, in rows.
+
+    The estimator is that of Politis and White (Econometric Reviews 23, 2004; corrected by Patton, Politis and White,
+    28, 2009): (2 G² / D)^(1/3) n^(1/3), with G and D from the flat-top-tapered autocovariances, cut where the
+    autocorrelation has stayed small. It is never below n^(1/3) (Hall, Horowitz and Jing, Biometrika 82, 1995), so a
+    series without visible dependence keeps some.
+    """
+    n = len(series)
+    least = math.ceil(math.cbrt(n))
+    most = max(1, math.ceil(min(3 * math.sqrt(n), n / 3)))
+    centred = series - series.mean()
+    if n < 8 or not centred.any():
+        return min(least, most)
+    quiet = max(5, int(math.sqrt(math.log10(n))))
+    reach = min(n - 1, math.ceil(math.sqrt(n)) + quiet)
+    spectrum = np.fft.rfft(centred, 1 << (2 * n).bit_length())
+    covariance = np.fft.irfft(np.abs(spectrum) ** 2)[: reach + 1] / n
+    small = np.abs(covariance[1:] / covariance[0]) < 2 * math.sqrt(math.log10(n) / n)
+    runs = np.convolve(small, np.ones(quiet), mode="valid") == quiet
+    cut = min(2 * max(1, int(np.argmax(runs)) if runs.any() else reach), reach)
+    lag = np.arange(1, cut + 1)
+    taper = np.minimum(1.0, 2 * (1 - lag / cut)) * covariance[1 : cut + 1]
+    spread = float(covariance[0] + 2 * taper.sum())
+    slope = float(2 * (taper * lag).sum())
+    if spread <= 0:
+        return min(least, most)
+    chosen = math.ceil(math.cbrt(1.5 * slope**2 / spread**2 * n))
+    return min(max(least, chosen), most)
+
+
+class BlockBootstrap:
+    """The moving-block bootstrap distribution of one percentile of one series, exactly.
+
+    A resample joins m = ⌈n / L⌉ blocks of L neighbours, each drawn with equal chance from all n - L + 1. Its percentile
+    is ≤ x exactly when at least k = ⌈share · m · L⌉ of its rows are ≤ x, and that count is a sum of m independent draws
+    from the counts of the blocks. So its chance is the tail of an m-fold convolution, which a Fourier transform gives
+    for any x (with L = 1 it is the binomial tail of Maritz and Jarrett, JASA 73, 1978). An interval's end is the
+    smallest value whose chance reaches the wanted level.
+    """
+
+    def __init__(self, series: Floats, share: float) -> None:
+        self.series, self.share = series, share
+        self.ordered = np.sort(series)
+        self.length = block_length((series <= percentile(self.ordered, share)).astype(np.float64))
+        self.blocks = math.ceil(len(series) / self.length)
+        drawn = self.blocks * self.length
+        self.needed = rank(drawn, share)
+        self._size = 1 << drawn.bit_length()
+
+    def interval(self, confidence: float) -> Interval:
+        """Return the percentile interval (Efron's) at `confidence`.
+
+        An end is infinite when so few rows cannot show one: all n rows lie below the true percentile with chance
+        share^n, and above it with (1 - share)^n; where that chance exceeds the error allowed, no row bounds it. At
+        JUDGED a p99 needs 688 rows for its upper end, a p95 135.
+        """
+        tail, n = (1 - confidence) / 2, len(self.series)
+        low = self._quantile(tail) if (1 - self.share) ** n <= tail else -math.inf
+        high = self._quantile(1 - tail) if self.share**n <= tail else math.inf
+        return Interval(low, high)
+
+    def _counts(self, at_most: float) -> npt.NDArray[np.int64]:
+        """Return for each block how many of its rows are ≤ `at_most`."""
+        running = np.concatenate(([0], np.cumsum(self.series <= at_most)))
+        return cast("npt.NDArray[np.int64]", running[self.length :] - running[: -self.length])
+
+    def chance(self, position: int) -> float:
+        """Return the chance that a resample's percentile is at most the value at `position` of the ordered series."""
+        counts = self._counts(float(self.ordered[position]))
+        chances = np.bincount(counts, minlength=self.length + 1) / len(counts)
+        summed = np.fft.irfft(np.fft.rfft(chances, self._size) ** self.blocks, self._size)
+        return float(summed[self.needed : self.blocks * self.length + 1].sum())
+
+    def _rough(self, position: int) -> float:
+        """Return `chance` by the normal approximation: near enough to start the search from, and cheap."""
+        counts = self._counts(float(self.ordered[position]))
+        mean, spread = self.blocks * float(counts.mean()), math.sqrt(self.blocks) * float(counts.std())
+        if spread == 0:
+            return float(mean >= self.needed)
+        return NormalDist().cdf((mean - self.needed + 0.5) / spread)
+
+    def _quantile(self, level: float) -> float:
+        start = _first(self._rough, level, 0, len(self.ordered) - 1)
+        low, high, step = start, start, 1
+        while low > 0 and self.chance(low) >= level:
+            high, low, step = low, max(0, low - step), step * 2
+        step = 1
+        while high < len(self.ordered) - 1 and self.chance(high) < level:
+            low, high, step = high, min(len(self.ordered) - 1, high + step), step * 2
+        return float(self.ordered[_first(self.chance, level, low, high)])
+
+
+def _first(chance: Callable[[int], float], level: float, low: int, high: int) -> int:
+    """Return the first position in low…high at which the rising `chance` reaches `level`; `high` when none does."""
+    while low < high:
+        middle = (low + high) // 2
+        if chance(middle) >= level:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def rows_needed(successes: int, n: int, bound: float, confidence: float = JUDGED) -> int | None:
+    """Return how many rows at the same share would move `bound` out of Wilson's interval; None when no number would."""
+    if n == 0 or successes / n == bound:
+        return None
+    rows = n
+    for _ in range(24):
+        rows *= 2
+        interval = wilson(round(successes / n * rows), rows, confidence)
+        if not interval.low < bound < interval.high:
+            return rows
+    return None

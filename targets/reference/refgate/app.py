@@ -1,0 +1,125 @@
+"""Puts the parts together, serves them, and drains them when the process is asked to end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from aiohttp import ClientSession, web
+
+from .answer import Failure, Outgoing, Stream, Whole
+from .attempt import attempt
+from .breaker import Breaker, State
+from .client import open_session
+from .config import Config, ProviderConfig
+from .errors import error_answer
+from .failover import Failover, Send
+from .health import Health
+from .log import note
+from .metrics import Metrics
+from .provider import Provider
+from .relay import Relay
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The running parts that draining needs."""
+
+    app: web.Application
+    relay: Relay
+    health: Health
+
+
+def build(config: Config) -> Gateway:
+    """Return the gateway of `config`, not yet listening. Needs a running event loop."""
+    metrics = Metrics()
+    providers = [_provider(provider, config, metrics) for provider in config.providers]
+    metrics.watch(providers)
+    session = open_session(config.timeouts.connect_s)
+    failover = Failover(
+        providers,
+        _sender(session),
+        timeouts=config.timeouts,
+        retry=config.retry,
+        observer=metrics,
+        clock=time.monotonic,
+    )
+    relay = Relay(failover, metrics, body_s=config.timeouts.body_s, idle_s=config.timeouts.idle_s)
+    health = Health(metrics)
+
+    app = web.Application(client_max_size=config.max_body_bytes)
+    app.router.add_post("/v1/chat/completions", relay.serve)
+    app.router.add_get("/v1/models", relay.serve, allow_head=False)
+    app.router.add_get("/health/live", health.live)
+    app.router.add_get("/health/ready", health.ready)
+    app.router.add_get("/metrics", health.metrics)
+    app.router.add_route("*", "/{path:.*}", _unknown)
+    app.on_response_prepare.append(health.say_goodbye)
+
+    async def close_session(app: web.Application) -> AsyncIterator[None]:
+        yield
+        await session.close()
+
+    app.cleanup_ctx.append(close_session)
+    return Gateway(app, relay, health)
+
+
+async def serve(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT, then drain and return."""
+    gateway = build(config)
+    # With handler_cancellation a client that leaves cancels its request, and the provider stops working for nobody.
+    runner = web.AppRunner(
+        gateway.app, access_log=None, handler_cancellation=True, shutdown_timeout=config.drain.timeout_s
+    )
+    await runner.setup()
+    site = web.TCPSite(runner, config.host, config.port, backlog=1024)
+    await site.start()
+    asked_to_end = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, asked_to_end.set)
+    note(logging.INFO, "listening", host=config.host, port=site.port)
+    await asked_to_end.wait()
+    await _drain(gateway, site, config)
+    await runner.cleanup()
+
+
+async def _drain(gateway: Gateway, site: web.TCPSite, config: Config) -> None:
+    """Turn readiness red, give balancers `delay_s` to look elsewhere, stop listening, and let requests finish."""
+    note(logging.INFO, "draining")
+    gateway.health.draining = True
+    await asyncio.sleep(config.drain.delay_s)
+    await site.stop()
+    try:
+        async with asyncio.timeout(config.drain.timeout_s):
+            await gateway.relay.until_idle()
+    except TimeoutError:
+        note(logging.WARNING, "requests were still running at the end of the drain time")
+
+
+def _provider(provider: ProviderConfig, config: Config, metrics: Metrics) -> Provider:
+    def changed(state: State) -> None:
+        metrics.breaker_changed(provider.name, state)
+        note(logging.WARNING, "breaker changed", provider=provider.name, state=state.value)
+
+    breaker = Breaker(
+        failures=config.breaker.failures,
+        window_s=config.breaker.window_s,
+        open_s=config.breaker.open_s,
+        on_change=changed,
+    )
+    return Provider(provider.name, provider.url, breaker)
+
+
+def _sender(session: ClientSession) -> Send:
+    async def send(provider: Provider, outgoing: Outgoing, limit_s: float) -> Whole | Stream | Failure:
+        return await attempt(session, provider.url, outgoing, limit_s)
+
+    return send
+
+
+async def _unknown(request: web.Request) -> web.Response:
+    return error_answer(404, "unknown_url", f"There is nothing at {request.method} {request.path}.")

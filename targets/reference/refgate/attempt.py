@@ -1,0 +1,66 @@
+"""One attempt: a request sent to one provider exactly once, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+from aiohttp import ClientResponse, ClientSession
+from yarl import URL
+
+from .answer import Failure, Outgoing, Stream, Whole
+from .headers import downward, retry_after_s
+
+
+async def attempt(session: ClientSession, url: str, outgoing: Outgoing, limit_s: float) -> Whole | Stream | Failure:
+    """Send `outgoing` to the provider at `url`; return its answer within `limit_s` seconds, or why there is none.
+
+    For a stream the limit covers its first bytes only.
+    """
+    response: ClientResponse | None = None
+    result: Whole | Stream | Failure | None = None
+    pieces: list[bytes] = []
+    try:
+        async with asyncio.timeout(limit_s):
+            response = await session.request(
+                outgoing.method,
+                URL(url + outgoing.path, encoded=True),
+                headers=outgoing.headers,
+                data=outgoing.body or None,
+                allow_redirects=False,
+            )
+            result = await _read(response, pieces)
+    except (aiohttp.ClientError, TimeoutError) as error:
+        result = _failure(error, partial=any(pieces))
+    finally:
+        if response is not None and not isinstance(result, Stream):
+            response.release()
+    return result
+
+
+async def _read(response: ClientResponse, pieces: list[bytes]) -> Whole | Stream | Failure:
+    """Return what the provider said; `pieces` gets what has arrived of the body, also when the rest never does."""
+    if _is_refusal(response.status):
+        return Failure("status", response.status, retry_after_s=retry_after_s(response.headers))
+    first = await response.content.readany()
+    pieces.append(first)
+    if response.content_type != "text/event-stream":
+        return Whole(response.status, downward(response.headers), first + await response.read())
+    if not first:
+        return Failure("dropped")
+    return Stream(response.status, downward(response.headers), first, response)
+
+
+def _is_refusal(status: int) -> bool:
+    """Tell whether a status says "not now" rather than "not like this": 408, 429 and every 5xx."""
+    return status in (408, 429) or status >= 500
+
+
+def _failure(error: Exception, *, partial: bool) -> Failure:
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        return Failure("connect")
+    if isinstance(error, TimeoutError):
+        return Failure("timeout", partial=partial)
+    if isinstance(error, aiohttp.ClientResponseError):
+        return Failure("malformed")
+    return Failure("dropped", partial=partial)

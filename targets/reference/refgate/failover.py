@@ -1,0 +1,146 @@
+"""Who is asked, in which order, how often: the walk of one request over the providers until one answers."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from .answer import Failure, Outgoing, Stream, Whole
+from .breaker import Permit
+from .config import RetryConfig, TimeoutConfig
+from .provider import Provider
+from .retry import RetryBudget, full_jitter_s
+
+Send = Callable[[Provider, Outgoing, float], Awaitable[Whole | Stream | Failure]]
+
+
+class Observer(Protocol):
+    """Is told what came of each attempt."""
+
+    def attempt_ended(self, provider: str, outcome: str) -> None:
+        """`outcome` is `ok`, a reason for failure, `status_NNN`, or `cancelled`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer, and who gave it under which permit: a stream may still break off, which its breaker must learn."""
+
+    answer: Whole | Stream
+    provider: Provider
+    permit: Permit
+
+
+@dataclass(frozen=True, slots=True)
+class GaveUp:
+    """No provider answered. `last` is the last failure and whose it was, None when every breaker refused."""
+
+    last: tuple[Provider, Failure] | None
+    retry_after_s: float
+
+
+class Failover:
+    """Asks providers in their order.
+
+    A provider not asked before is asked at once: it gets each request at most once that way, which is no storm. Going
+    back to one that failed this request waits (full jitter, or its Retry-After) and is paid from the retry budget.
+    """
+
+    def __init__(
+        self,
+        providers: Sequence[Provider],
+        send: Send,
+        *,
+        timeouts: TimeoutConfig,
+        retry: RetryConfig,
+        observer: Observer,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self._providers = tuple(providers)
+        self._send = send
+        self._timeouts = timeouts
+        self._retry = retry
+        self._budget = RetryBudget(ratio=retry.budget_ratio, reserve=retry.budget_reserve)
+        self._observer = observer
+        self._clock = clock
+        self._sleep = sleep
+        self._draw = draw
+
+    async def answer(self, outgoing: Outgoing) -> Answered | GaveUp:
+        """Return the first usable answer, after at most 1 + `retries` attempts and within `total_s` seconds."""
+        self._budget.earn()
+        deadline_s = self._clock() + self._timeouts.total_s
+        failed: dict[Provider, Failure] = {}
+        last: tuple[Provider, Failure] | None = None
+        for number in range(1 + self._retry.retries):
+            chosen = self._next_unasked(failed)
+            if chosen is None and failed:
+                chosen = await self._once_more(failed, number, deadline_s)
+            if chosen is None:
+                break
+            provider, permit = chosen
+            limit_s = min(self._timeouts.attempt_s, deadline_s - self._clock())
+            cut_short = bool(failed) and limit_s < self._timeouts.attempt_s
+            result = await self._try(provider, permit, outgoing, limit_s, cut_short=cut_short)
+            if not isinstance(result, Failure):
+                return Answered(result, provider, permit)
+            failed[provider] = result
+            last = (provider, result)
+            if not result.may_be_retried(outgoing.method) or self._clock() >= deadline_s:
+                break
+        return GaveUp(last, self._come_back_s(failed))
+
+    def _next_unasked(self, failed: dict[Provider, Failure]) -> tuple[Provider, Permit] | None:
+        for provider in self._providers:
+            if provider not in failed and (permit := provider.breaker.admit()) is not None:
+                return provider, permit
+        return None
+
+    async def _once_more(
+        self, failed: dict[Provider, Failure], number: int, deadline_s: float
+    ) -> tuple[Provider, Permit] | None:
+        """Choose the provider that wants to be left alone the shortest, wait, and ask its breaker; None: give up."""
+        willing = [provider for provider in failed if provider.breaker.wait_s() == 0]
+        if not willing:
+            return None
+        provider = min(willing, key=lambda one: (failed[one].retry_after_s, self._providers.index(one)))
+        pause_s = full_jitter_s(
+            number, base_s=self._retry.backoff_s, cap_s=self._retry.backoff_cap_s, draw=self._draw()
+        )
+        pause_s = max(pause_s, failed[provider].retry_after_s)
+        if self._clock() + pause_s >= deadline_s or not self._budget.spend():
+            return None
+        await self._sleep(pause_s)
+        permit = provider.breaker.admit()
+        return None if permit is None else (provider, permit)
+
+    async def _try(
+        self, provider: Provider, permit: Permit, outgoing: Outgoing, limit_s: float, *, cut_short: bool
+    ) -> Whole | Stream | Failure:
+        outcome = "cancelled"
+        try:
+            result = await self._send(provider, outgoing, limit_s)
+            if isinstance(result, Failure):
+                outcome = result.reason if result.status is None else f"status_{result.status}"
+                # What others left of the total time may be too short for anybody: running out of it is no verdict.
+                if not (cut_short and result.reason == "timeout"):
+                    provider.breaker.failed(permit)
+            else:
+                provider.breaker.succeeded(permit)
+                outcome = "ok"
+            return result
+        finally:
+            # Without a verdict (the client left) a probe's place must not stay taken; after one this does nothing.
+            provider.breaker.released(permit)
+            self._observer.attempt_ended(provider.name, outcome)
+
+    def _come_back_s(self, failed: dict[Provider, Failure]) -> float:
+        """Return the seconds until the first provider may be willing again."""
+        return min(
+            max(provider.breaker.wait_s(), failed[provider].retry_after_s if provider in failed else 0.0)
+            for provider in self._providers
+        )

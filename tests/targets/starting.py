@@ -1,0 +1,164 @@
+"""Starts a target folder the way the supervisor does, with nothing but its definition and Jinja."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from jinja2 import Environment, StrictUndefined
+
+from gatebench.target import Process, Setting, TargetDefinition
+from gatebench.units import duration_s
+from tests.targets.fake_provider import FakeProvider
+
+ROOT = Path(__file__).resolve().parents[2]
+TARGETS = ROOT / "targets"
+_READY_WITHIN_S = 15.0
+DEADLINE_S = 5.0
+
+
+def definition_of(name: str) -> TargetDefinition:
+    """Return the target as its folder declares it."""
+    return TargetDefinition.model_validate(tomllib.loads((TARGETS / name / "target.toml").read_text()))
+
+
+def free_port() -> int:
+    """Return a port of the loopback that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@dataclass
+class Prepared:
+    """A target whose files are rendered and whose commands are known."""
+
+    definition: TargetDefinition
+    directory: Path
+    port: int
+    names: dict[str, Any]
+    jinja: Environment
+
+    @property
+    def url(self) -> str:
+        """Where clients reach it."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def command(self, process: Process) -> list[str]:
+        """Return the argument list of `process`."""
+        return [self.jinja.from_string(item).render(self.names) for item in process.command]
+
+    def environment(self, process: Process) -> dict[str, str]:
+        """Return the environment of `process`."""
+        return os.environ | {key: self.jinja.from_string(text).render(self.names) for key, text in process.env.items()}
+
+
+def prepare(
+    name: str,
+    directory: Path,
+    providers: Sequence[FakeProvider],
+    *,
+    profile: str = "default",
+    deadline_s: float = DEADLINE_S,
+    **settings: Setting,
+) -> Prepared:
+    """Render the files of target `name` into `directory`; `settings` override its own and its profile's."""
+    definition = definition_of(name)
+    chosen = {**definition.settings, **definition.profiles[profile].settings} if definition.profiles else {}
+    jinja = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)  # files are not HTML
+    jinja.filters["seconds"] = duration_s
+    jinja.filters["ms"] = lambda text: duration_s(text) * 1000
+    port = free_port()
+    names = {
+        "dir": str(directory),
+        "folder": str(TARGETS / name),
+        "python": sys.executable,
+        "host": "127.0.0.1",
+        "port": port,
+        "providers": [{"name": p.name, "host": p.host, "port": p.port, "url": p.url} for p in providers],
+        "settings": {**chosen, **settings},
+        "workers": 1,
+        "deadline_s": deadline_s,
+    }
+    for render in definition.render:
+        template = (TARGETS / name / render.template).read_text()
+        (directory / render.to).write_text(jinja.from_string(template).render(names))
+    return Prepared(definition, directory, port, names, jinja)
+
+
+@dataclass
+class Running:
+    """A started target. `user` is the numeric id its processes run as, None for ours."""
+
+    prepared: Prepared
+    user: int | None = None
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """Where clients reach it."""
+        return self.prepared.url
+
+    @property
+    def log(self) -> str:
+        """What its processes wrote to stdout and stderr."""
+        return (self.prepared.directory / "log").read_text()
+
+    def start(self) -> Running:
+        """Start the processes one after the other, each when the one before is ready."""
+        for process in self.prepared.definition.process:
+            with (self.prepared.directory / "log").open("ab") as log:
+                started = subprocess.Popen(
+                    self.prepared.command(process),
+                    env=self.prepared.environment(process),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                    user=self.user,
+                )
+            self.processes.append(started)
+            self._until_ready(process, started)
+        return self
+
+    def terminate(self) -> None:
+        """Ask every process to end."""
+        for process in self.processes:
+            process.terminate()
+
+    def wait(self) -> list[int]:
+        """Wait until all have ended; return their exit codes."""
+        return [process.wait(10.0) for process in self.processes]
+
+    def stop(self) -> None:
+        """End the process trees, gently first."""
+        for process in self.processes:
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(3.0)
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+
+    def _until_ready(self, process: Process, started: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + _READY_WITHIN_S
+        while time.monotonic() < deadline:
+            assert started.poll() is None, f"{process.name} ended:\n{self.log}"
+            try:
+                if httpx.get(f"{self.url}{process.ready.path}", trust_env=False).status_code == process.ready.status:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.01)
+        raise AssertionError(f"{process.name} did not become ready:\n{self.log}")
