@@ -86,7 +86,7 @@ class Writing:
         if row["done_ns"] <= self.end_ns:
             return row
         nobody = {"provider": NO_WORD["u1"], "attempt": 0, "service_ns": NEVER, "stamp_matches": 0, "status": 0}
-        return row | {"done_ns": NEVER, "outcome": IN_FLIGHT, "cause": CAUSE["stopped"], **nobody}
+        return row | {"done_ns": self.end_ns, "outcome": IN_FLIGHT, "cause": CAUSE["stopped"], **nobody}
 
     def _attempts(self) -> None:
         for number, name in enumerate(PROVIDERS):
@@ -130,8 +130,7 @@ class Writing:
         batches: dict[int, list[dict[str, int]]] = defaultdict(list)
         last_flush = ((killed_ns or self.end_ns) - LOAD_START_NS) // S
         for row in rows:
-            # A row in flight at the stop is written by the last flush.
-            second = last_flush if row[finished] == NEVER else (row[finished] - LOAD_START_NS) // S
+            second = (row[finished] - LOAD_START_NS) // S
             if killed_ns is None or second < last_flush:
                 batches[second].append(row)
         writer = StreamWriter(table, path, self.simulation.plan.vocabularies(), facts)
@@ -237,13 +236,18 @@ class Writing:
         self.folder.save(record)
 
     def _series(self) -> None:
-        """Write processor, memory and descriptors of four processes once a second."""
+        """Write processor time, memory and descriptors of four processes once a second."""
         random = np.random.default_rng(1)
         rows = [
-            (LOAD_START_NS + second * S, process, metric, round(level * float(random.lognormal(0, 0.05)), 3))
-            for second in range((self.end_ns - LOAD_START_NS) // S)
+            (LOAD_START_NS + second * S, process, metric, round(level * float(random.lognormal(0, 0.002)), 3))
+            for second in range(1, (self.end_ns - LOAD_START_NS) // S)
             for process, busy in (("load-0", 0.35), ("gateway", 0.42), ("provider-a", 0.2), ("provider-b", 0.1))
-            for metric, level in (("cpu_share", busy), ("rss_bytes", 6e7 * (1 + busy)), ("fds", 40.0))
+            for metric, level in (
+                ("cpu_s", busy * second),
+                ("rss_bytes", 6e7 * (1 + busy)),
+                ("descriptors", 40.0),
+                ("threads", 3.0),
+            )
         ]
         names = ("at_ns", "process", "metric", "value")
         pq.write_table(

@@ -13,7 +13,9 @@ def test_loopback_is_allowed(address: str) -> None:
     guard.check(address)
 
 
-@pytest.mark.parametrize("address", ["10.0.0.1", "192.168.1.1", "8.8.8.8", "fe80::1", "::ffff:8.8.8.8", "0.0.0.0", "nonsense"])
+@pytest.mark.parametrize(
+    "address", ["10.0.0.1", "192.168.1.1", "8.8.8.8", "fe80::1", "::ffff:8.8.8.8", "0.0.0.0", "nonsense"]
+)
 def test_everything_else_is_refused(address: str) -> None:
     """Private ranges too: nobody's neighbour gets load by accident."""
     with pytest.raises(guard.RemoteRefused, match="--allow-remote"):

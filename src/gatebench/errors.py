@@ -34,7 +34,7 @@ class ConfigurationError(GatebenchError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
-class EnvironmentFailure(GatebenchError):  # noqa: N818 - "EnvironmentError" is the name of a Python built-in
+class EnvironmentFailure(GatebenchError):
     """A target, proxy, provider or worker would not start or went away; holds its last log lines."""
 
     exit_code = 5
@@ -45,7 +45,7 @@ class EnvironmentFailure(GatebenchError):  # noqa: N818 - "EnvironmentError" is 
         super().__init__(what)
 
 
-class Interrupted(GatebenchError):  # noqa: N818 - an interruption is not an error of anybody's
+class Interrupted(GatebenchError):
     """Somebody pressed Ctrl-C or sent SIGTERM; the partial run is kept."""
 
     exit_code = 130

@@ -79,5 +79,8 @@ class FaultUse(BaseModel):
 
 
 def fault(name: str, *, on: str, after: str = "0s", duration: str | None = None, **parameters: Any) -> FaultUse:
-    """Put the fault `name` on a link (`front`, `provider-a`) or a provider, from `after` into its phase, for `duration` (default: the rest)."""
+    """Put the fault `name` on a link (`front`, `provider-a`) or a provider.
+
+    It begins `after` the start of its phase and lasts for `duration`, by default to the end of the phase.
+    """
     return cast(FaultUse, {"name": name, "on": on, "after": after, "duration": duration, "parameters": parameters})

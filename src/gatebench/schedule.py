@@ -99,10 +99,8 @@ def due_times_ns(load: Load, duration_s: float, seed: int) -> DueTimes:
     total = float(cumulative[-1])
     if total > MAX_ARRIVALS:
         raise ValueError(f"{total:.0f} requests are more than the {MAX_ARRIVALS} that one run may hold")
-    if load.arrivals == "even":
-        marks = np.arange(0.0, np.ceil(total - 1e-9))
-    else:
-        marks = _poisson_marks(total, seed)
+    even = load.arrivals == "even"
+    marks = np.arange(0.0, np.ceil(total - 1e-9)) if even else _poisson_marks(total, seed)
     due = np.rint(_inverse(times, rates, cumulative, marks) * NS_PER_S).astype(np.int64)
     return due[due < round(duration_s * NS_PER_S)]
 

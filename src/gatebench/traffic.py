@@ -12,16 +12,17 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gatebench.stamp import fingerprint
 
-_WORDS = (
-    "amber anchor apple arrow autumn basin beacon birch border bridge bronze canyon carbon cedar circle cliff cloud cobalt "
-    "copper coral cotton crane crater delta desert dune eagle earth ember engine fabric falcon feather field flame forest "
-    "fossil frost garden glacier granite gravel grove harbor hazel heron hollow horizon indigo iron island ivory jade "
-    "juniper kettle lagoon lantern laurel lemon linen lotus magnet maple marble meadow mesa mirror monsoon moss mountain "
-    "nectar nickel north oak oasis ocean olive onyx opal orbit orchid otter paper pebble pepper pine planet plaza pollen "
-    "prairie quartz quiver rain raven reef ridge river robin rocket rose saffron sand satin shadow signal silver sky slate "
-    "solar spark spruce stone storm summit sunset teal temple thunder timber topaz torch tundra valley velvet violet walnut "
-    "water wave willow winter wolf zephyr"
-).split()
+_VOCABULARY = """
+amber anchor apple arrow autumn basin beacon birch border bridge bronze canyon carbon cedar circle cliff cloud
+cobalt copper coral cotton crane crater delta desert dune eagle earth ember engine fabric falcon feather field flame
+forest fossil frost garden glacier granite gravel grove harbor hazel heron hollow horizon indigo iron island ivory
+jade juniper kettle lagoon lantern laurel lemon linen lotus magnet maple marble meadow mesa mirror monsoon moss
+mountain nectar nickel north oak oasis ocean olive onyx opal orbit orchid otter paper pebble pepper pine planet
+plaza pollen prairie quartz quiver rain raven reef ridge river robin rocket rose saffron sand satin shadow signal
+silver sky slate solar spark spruce stone storm summit sunset teal temple thunder timber topaz torch tundra valley
+velvet violet walnut water wave willow winter wolf zephyr
+"""
+_WORDS = _VOCABULARY.split()
 
 
 @dataclass(frozen=True, slots=True)

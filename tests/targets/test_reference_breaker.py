@@ -38,6 +38,11 @@ def admitted(breaker: Breaker) -> Permit:
     return permit
 
 
+def state_of(breaker: Breaker) -> State:
+    """Return the present state; a call, because mypy believes that a property stays what it was."""
+    return breaker.state
+
+
 def fail(breaker: Breaker, times: int) -> None:
     """Let that many attempts fail."""
     for _ in range(times):
@@ -47,9 +52,9 @@ def fail(breaker: Breaker, times: int) -> None:
 def test_opens_at_the_threshold_and_not_before(breaker: Breaker) -> None:
     """Two of three failures leave it closed; the third opens it, and nobody is admitted."""
     fail(breaker, 2)
-    assert breaker.state is State.CLOSED
+    assert state_of(breaker) is State.CLOSED
     fail(breaker, 1)
-    assert breaker.state is State.OPEN
+    assert state_of(breaker) is State.OPEN
     assert breaker.admit() is None
 
 
@@ -60,10 +65,10 @@ def test_old_failures_leave_the_window(breaker: Breaker, clock: Clock) -> None:
     fail(breaker, 1)
     clock.now_s += 5  # the first is exactly ten seconds old
     fail(breaker, 1)
-    assert breaker.state is State.CLOSED
+    assert state_of(breaker) is State.CLOSED
     clock.now_s += 4.9  # now the second (9.9 s), the third (4.9 s) and this one are within ten seconds
     fail(breaker, 1)
-    assert breaker.state is State.OPEN
+    assert state_of(breaker) is State.OPEN
 
 
 def test_successes_do_not_hide_failures(breaker: Breaker) -> None:
@@ -71,7 +76,7 @@ def test_successes_do_not_hide_failures(breaker: Breaker) -> None:
     for _ in range(3):
         breaker.succeeded(admitted(breaker))
         fail(breaker, 1)
-    assert breaker.state is State.OPEN
+    assert state_of(breaker) is State.OPEN
 
 
 def test_stays_open_for_its_time(breaker: Breaker, clock: Clock) -> None:
@@ -82,9 +87,9 @@ def test_stays_open_for_its_time(breaker: Breaker, clock: Clock) -> None:
     assert breaker.wait_s() == 0.25
     clock.now_s += 0.25
     assert breaker.wait_s() == 0
-    assert breaker.state is State.OPEN
+    assert state_of(breaker) is State.OPEN
     admitted(breaker)
-    assert breaker.state is State.HALF_OPEN
+    assert state_of(breaker) is State.HALF_OPEN
 
 
 def test_a_hundred_callers_make_one_probe(breaker: Breaker, clock: Clock) -> None:
@@ -113,7 +118,7 @@ def test_a_hundred_callers_make_one_probe(breaker: Breaker, clock: Clock) -> Non
 
     assert sum(asyncio.run(hundred())) == 1
     assert probes == 1
-    assert breaker.state is State.CLOSED
+    assert state_of(breaker) is State.CLOSED
 
 
 def test_a_failed_probe_opens_it_again(breaker: Breaker, clock: Clock) -> None:
@@ -122,7 +127,7 @@ def test_a_failed_probe_opens_it_again(breaker: Breaker, clock: Clock) -> None:
     for _ in range(5):
         clock.now_s += 30
         fail(breaker, 1)
-        assert breaker.state is State.OPEN
+        assert state_of(breaker) is State.OPEN
         assert breaker.admit() is None
         assert breaker.wait_s() == 30
 
@@ -132,9 +137,9 @@ def test_a_successful_probe_closes_it_with_a_clean_slate(breaker: Breaker, clock
     fail(breaker, 3)
     clock.now_s += 30
     breaker.succeeded(admitted(breaker))
-    assert breaker.state is State.CLOSED
+    assert state_of(breaker) is State.CLOSED
     fail(breaker, 2)
-    assert breaker.state is State.CLOSED
+    assert state_of(breaker) is State.CLOSED
 
 
 def test_a_cancelled_probe_releases_its_place(breaker: Breaker, clock: Clock) -> None:
@@ -157,9 +162,9 @@ def test_a_cancelled_probe_releases_its_place(breaker: Breaker, clock: Clock) ->
         await asyncio.gather(probe, return_exceptions=True)
 
     asyncio.run(cancel_it())
-    assert breaker.state is State.HALF_OPEN
+    assert state_of(breaker) is State.HALF_OPEN
     breaker.succeeded(admitted(breaker))
-    assert breaker.state is State.CLOSED
+    assert state_of(breaker) is State.CLOSED
 
 
 def test_attempts_from_before_do_not_judge_the_probe(breaker: Breaker, clock: Clock) -> None:
@@ -169,13 +174,13 @@ def test_attempts_from_before_do_not_judge_the_probe(breaker: Breaker, clock: Cl
     clock.now_s += 30
     probe = admitted(breaker)
     breaker.succeeded(late_success)
-    assert breaker.state is State.HALF_OPEN
+    assert state_of(breaker) is State.HALF_OPEN
     breaker.failed(late_failure)
-    assert breaker.state is State.HALF_OPEN
+    assert state_of(breaker) is State.HALF_OPEN
     breaker.released(late_failure)
     assert breaker.admit() is None
     breaker.succeeded(probe)
-    assert breaker.state is State.CLOSED
+    assert state_of(breaker) is State.CLOSED
 
 
 def test_failures_from_before_do_not_count_after_it_closed(breaker: Breaker, clock: Clock) -> None:
@@ -186,7 +191,7 @@ def test_failures_from_before_do_not_count_after_it_closed(breaker: Breaker, clo
     breaker.succeeded(admitted(breaker))
     for permit in hung:
         breaker.failed(permit)
-    assert breaker.state is State.CLOSED
+    assert state_of(breaker) is State.CLOSED
 
 
 def test_an_answer_that_breaks_off_counts(breaker: Breaker, clock: Clock) -> None:
@@ -195,23 +200,23 @@ def test_an_answer_that_breaks_off_counts(breaker: Breaker, clock: Clock) -> Non
         permit = admitted(breaker)
         breaker.succeeded(permit)
         breaker.failed(permit)
-    assert breaker.state is State.OPEN
+    assert state_of(breaker) is State.OPEN
     clock.now_s += 30
     probe = admitted(breaker)
     breaker.succeeded(probe)
     fail(breaker, 2)
     breaker.failed(probe)
-    assert breaker.state is State.OPEN
+    assert state_of(breaker) is State.OPEN
 
 
 def test_only_the_failures_that_can_open_it_are_kept(clock: Clock) -> None:
-    """Memory does not grow with the rate: a million failures leave as many times as the threshold says."""
+    """Memory does not grow with time: of ten thousand failures those within the window are left."""
     breaker = Breaker(failures=1000, window_s=1.0, open_s=1.0, clock=clock)
     for _ in range(10_000):
         fail(breaker, 1)
-        clock.now_s += 0.01
-    assert breaker.state is State.CLOSED
-    assert len(breaker._failed_at) == 100
+        clock.now_s += 1 / 64
+    assert state_of(breaker) is State.CLOSED
+    assert len(breaker._failed_at) == 64
 
 
 def test_changes_are_told(clock: Clock) -> None:

@@ -1,7 +1,7 @@
 """What became of each planned fault: its six times, what the canaries met, and whether it bit and went away again.
 
-t0 and t1 are the engine's acknowledgements of apply and clear (`measurement.md` 21); canaries prove them. Times are nanoseconds
-from the start of the load.
+t0 and t1 are the engine's acknowledgements of apply and clear (`measurement.md` 21); canaries prove them. Times are
+nanoseconds from the start of the load.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ class FaultTimeline:
     hits: int | None = None
     stated_fidelity: float | None = None
     failed: str = ""
+    unproven: bool = False
+    unproven_clear: bool = False
     canaries: tuple[Canary, ...] = ()
 
     def stage(self, name: str) -> tuple[Canary, ...]:
@@ -66,7 +68,7 @@ class FaultTimeline:
     def fidelity(self) -> float | None:
         """Measured effect ÷ configured effect of a ratio fault; None for a yes/no fault, or where it was not measured.
 
-        For a delay it is (median canary during − median canary before) ÷ the parameter that the proof names; for other
+        For a delay it is (median canary during - median canary before) ÷ the parameter that the proof names; for other
         effects it is what the injector measured.
         """
         proof = self.planned.definition.proof
@@ -85,15 +87,32 @@ class FaultTimeline:
 
     @property
     def bit(self) -> bool | None:
-        """Whether the fault had its effect; None when nothing was measured."""
-        if self.planned.definition.effect == "ratio" and self.fidelity is not None:
-            return FIDELITY_LEAST <= self.fidelity <= FIDELITY_MOST
+        """Whether the fault had its effect; None when nothing was measured.
+
+        A yes/no fault needs unanimous canaries. A ratio fault needs a fidelity of 0.8 to 1.2; its injector may have
+        tried more than once, so its own word (proven, unproven) comes before single canaries.
+        """
+        if self.unproven:
+            return False
         during = self.stage("during")
-        return all(canary.ok for canary in during) if during else None
+        if self.planned.definition.effect == "ratio":
+            if self.fidelity is not None:
+                return FIDELITY_LEAST <= self.fidelity <= FIDELITY_MOST
+        elif during:
+            return all(canary.ok for canary in during)
+        return True if self.proven_ns is not None else None
 
     @property
     def gone(self) -> bool | None:
-        """Whether the baseline was proven again after the fault; None when nothing was measured."""
+        """Whether the baseline was proven again after the fault; None when nothing was measured.
+
+        Canaries right after the clearing may still meet the fault's tail: the injector asks until they all answer, and
+        says so.
+        """
+        if self.unproven_clear:
+            return False
+        if self.proven_clear_ns is not None:
+            return True
         after = self.stage("after")
         return all(canary.ok for canary in after) if after else None
 
@@ -110,11 +129,10 @@ class FaultTimeline:
             parts.append("its end is not recorded")
         else:
             parts.append(f"ended at {human_duration(self.cleared_ns / 1e9)}")
-        for stage in ("during", "after"):
+        for stage, when in (("during", "while it was on"), ("after", "after it")):
             sent = self.stage(stage)
             if sent:
-                met = sum(canary.ok for canary in sent)
-                parts.append(f"{met} of {len(sent)} canaries {stage} met {sent[0].expected}")
+                parts.append(f"{sum(canary.ok for canary in sent)} of {len(sent)} canaries met {_what(sent)} {when}")
         if self.fidelity is not None:
             parts.append(f"measured effect ÷ configured effect = {self.fidelity:.2f}")
         if self.hits is not None:
@@ -122,9 +140,17 @@ class FaultTimeline:
         return ", ".join(parts) + "."
 
 
+def _what(canaries: Sequence[Canary]) -> str:
+    """Return what these canaries should meet: fresh and pooled connections may be promised different ends."""
+    return " or ".join(sorted({canary.expected for canary in canaries}))
+
+
 def timelines(plan: Plan, events: Sequence[Event], start_ns: int) -> tuple[FaultTimeline, ...]:
     """Return what became of every planned fault, in the order of the plan; `start_ns` is the start of the load."""
-    return tuple(_timeline(fault, [event for event in events if event.get("fault") == fault.id], start_ns) for fault in plan.faults)
+    return tuple(
+        _timeline(fault, [event for event in events if event.get("fault") == fault.id], start_ns)
+        for fault in plan.faults
+    )
 
 
 def _timeline(fault: PlannedFault, events: Sequence[Event], start_ns: int) -> FaultTimeline:
@@ -137,6 +163,8 @@ def _timeline(fault: PlannedFault, events: Sequence[Event], start_ns: int) -> Fa
             found.setdefault(_TIMES[name], int(event["at_ns"]) - start_ns)
         if name == "fault.failed":
             found["failed"] = str(event.get("why", "no reason was recorded"))
+        if name in ("fault.unproven", "fault.unproven_clear"):
+            found[name.removeprefix("fault.")] = True
         if name == "canary":
             canaries.append(_canary(event))
         for fact, field in (("hits", "hits"), ("fidelity", "stated_fidelity")):

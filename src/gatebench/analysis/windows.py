@@ -1,13 +1,14 @@
 """The effective windows of the phases, and the outages that faults made: what the checks mean when they name a phase.
 
-Planned phases say what was wanted. What happened begins and ends where the engine acknowledged a fault and its end, so phases are cut
-there (`measurement.md` 10). Times are nanoseconds from the start of the load.
+Planned phases say what was wanted. What happened begins and ends where the engine acknowledged a fault and its end, so
+phases are cut there (`measurement.md` 10). Times are nanoseconds from the start of the load.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -43,9 +44,9 @@ class Window:
 class Outage:
     """The faults of one phase as one event: from the first acknowledgement, t0, to the last clearing, t1.
 
-    `until_ns` ends the time in which its recovery may be looked for: the next outage's t0, or the end of the load. `provider` is the
-    provider behind the faults, None when they sit elsewhere or on several. `cleared` is False when the end was never acknowledged: then t1
-    is where the run ended.
+    `until_ns` ends the time in which its recovery may be looked for: the next outage's t0, or the end of the load.
+    `provider` is the provider behind the faults, None when they sit elsewhere or on several. `cleared` is False when
+    the end was never acknowledged: then t1 is where the run ended.
     """
 
     phase: str
@@ -78,39 +79,34 @@ def outages(plan: Plan, faults: Sequence[FaultTimeline], end_ns: int) -> tuple[O
             )
         )
     found.sort(key=lambda outage: outage.t0_ns)
-    return tuple(
-        replace(outage, until_ns=following.t0_ns) for outage, following in zip(found, found[1:], strict=False)
-    ) + tuple(found[-1:])
+    limited = [replace(outage, until_ns=following.t0_ns) for outage, following in pairwise(found)]
+    return (*limited, *found[-1:])
 
 
 def windows(plan: Plan, found: Sequence[Outage], end_ns: int) -> tuple[Window, ...]:
     """Return the phases with their effective windows.
 
-    A phase with the role "fault" lasts from t0 to t1 of its outage. The phase before it ends at t0 and the one after it begins at t1,
-    unless they are outages themselves or a warm-up, whose edges stay. Other phases keep their planned edges. A run that ended
-    early ends every window.
+    A phase with the role "fault" lasts from t0 to t1 of its outage. The phase before it ends at t0 and the one after it
+    begins at t1, unless they are outages themselves or a warm-up, whose edges stay. Other phases keep their planned
+    edges. A run that ended early ends every window.
     """
     roles = {phase.name: phase.role for phase in plan.phases}
     struck = {outage.phase: outage for outage in found if roles[outage.phase] == "fault"}
     result = []
     for number, phase in enumerate(plan.phases):
-        start_ns, limit_ns = phase.start_ns, phase.end_ns
         before = struck.get(plan.phases[number - 1].name) if number else None
         after = struck.get(plan.phases[number + 1].name) if number + 1 < len(plan.phases) else None
         own = struck.get(phase.name)
+        start_ns, limit_ns = phase.start_ns, phase.end_ns
         if own is not None:
             start_ns, limit_ns = own.t0_ns, own.t1_ns
-        else:
-            if before is not None:
-                start_ns = before.t1_ns
-            if after is not None and phase.role != "warmup":
-                limit_ns = after.t0_ns
-        limit_ns = min(limit_ns, end_ns)
-        result.append(
-            Window(phase.name, phase.role, phase.start_ns, phase.end_ns, min(start_ns, limit_ns), max(start_ns, limit_ns))
-            if limit_ns > start_ns
-            else Window(phase.name, phase.role, phase.start_ns, phase.end_ns, min(start_ns, end_ns), min(start_ns, end_ns))
-        )
+        elif before is not None:
+            start_ns = before.t1_ns
+        if own is None and after is not None and phase.role != "warmup":
+            limit_ns = after.t0_ns
+        start_ns = min(start_ns, end_ns)
+        limit_ns = max(start_ns, min(limit_ns, end_ns))
+        result.append(Window(phase.name, phase.role, phase.start_ns, phase.end_ns, start_ns, limit_ns))
     return tuple(result)
 
 

@@ -40,8 +40,12 @@ def headers(values: Iterable[str], problems: list[Problem]) -> dict[str, str]:
             try:
                 text = Path(value[1:]).read_text().strip()
             except OSError as error:
-                problems.append(Problem(f"--header {name}", f"{value[1:]} cannot be read: {error.strerror}.", "Correct the path."))
+                problems.append(
+                    Problem(f"--header {name}", f"{value[1:]} cannot be read: {error.strerror}.", "Correct the path.")
+                )
         if any(character in name + text for character in "\r\n\0") or not name.isascii() or ":" in name:
-            problems.append(Problem(f"--header {name}", "is no valid header.", "Remove line breaks and colons from it."))
+            problems.append(
+                Problem(f"--header {name}", "is no valid header.", "Remove line breaks and colons from it.")
+            )
         found[name.lower()] = text
     return found

@@ -10,8 +10,12 @@ import typer
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders; a partial or interrupted one is fine.")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the report to this file (one run only).")] = None,
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Run folders; a partial or interrupted one is fine.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write the report to this file (one run only).")
+    ] = None,
     show: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
 ) -> None:
     """Rebuild summary.json and report.html from a run folder, also after a crash.

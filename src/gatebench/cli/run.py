@@ -23,24 +23,36 @@ _ORDER = (130, 2, 5, 3, 1, 4, 0)
 
 
 def run(
-    scenarios: Annotated[list[str], typer.Argument(metavar="SCENARIO...", help="What to run; `bench ls scenarios` lists them.")],
+    scenarios: Annotated[
+        list[str], typer.Argument(metavar="SCENARIO...", help="What to run; `bench ls scenarios` lists them.")
+    ],
     target: Annotated[
-        list[str] | None, typer.Option("--target", "-t", help="NAME, NAME:PROFILE or http://127.0.0.1:PORT; repeat it or use commas.")
+        list[str] | None,
+        typer.Option("--target", "-t", help="NAME, NAME:PROFILE or http://127.0.0.1:PORT; repeat it or use commas."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Fixes arrivals, prompts and service times.")] = DEFAULT_SEED,
     rate: Annotated[str | None, typer.Option(help="Move the load's peak, as in 200/s; its shape stays.")] = None,
     time_scale: Annotated[float, typer.Option(help="Stretch or shorten the phases.")] = 1.0,
-    engine: Annotated[str, typer.Option(help="Toxiproxy: auto, embedded, toxiproxy (a real server), or its URL.")] = "auto",
+    engine: Annotated[
+        str, typer.Option(help="Toxiproxy: auto, embedded, toxiproxy (a real server), or its URL.")
+    ] = "auto",
     workers: Annotated[int, typer.Option(help="Load processes that share one schedule.")] = 1,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A setting of the target, or fault=NAME, or objective.response_ms=N."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="A setting of the target, or fault=NAME, or objective.response_ms=N."
+        ),
     ] = None,
     header: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="Send a header; VALUE may be env:VARIABLE or @FILE, which keeps keys off this line."),
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Send a header; VALUE may be env:VARIABLE or @FILE, which keeps keys off this line.",
+        ),
     ] = None,
-    allow_remote: Annotated[list[str] | None, typer.Option(metavar="HOST", help="Allow load and faults to leave this machine for HOST.")] = None,
+    allow_remote: Annotated[
+        list[str] | None, typer.Option(metavar="HOST", help="Allow load and faults to leave this machine for HOST.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder that receives the run folders.")] = Path("runs"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, print the plan, send nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
@@ -61,8 +73,14 @@ def run(
     problems: list[Problem] = []
     content = Content()
     plans, sent_headers = _plans(
-        content, scenarios, target or [], settings or [], header or [], allow_remote or [],
-        {"seed": seed, "rate": rate, "time_scale": time_scale, "engine": engine, "workers": workers}, problems,
+        content,
+        scenarios,
+        target or [],
+        settings or [],
+        header or [],
+        allow_remote or [],
+        {"seed": seed, "rate": rate, "time_scale": time_scale, "engine": engine, "workers": workers},
+        problems,
     )
     _writable(out, problems)
     if problems:
@@ -70,7 +88,10 @@ def run(
         raise typer.Exit(2)
     if dry_run:
         if as_json:
-            sys.stdout.write(json.dumps({"schema": "gatebench.plans/1", "plans": [plan.model_dump(mode="json") for plan in plans]}) + "\n")
+            sys.stdout.write(
+                json.dumps({"schema": "gatebench.plans/1", "plans": [plan.model_dump(mode="json") for plan in plans]})
+                + "\n"
+            )
         else:
             for plan in plans:
                 print_plan(plan)
@@ -78,7 +99,11 @@ def run(
     codes, summaries = _make(plans, out, sent_headers, content.workspace, quiet=quiet, as_json=as_json)
     code = next(code for code in _ORDER if code in codes)
     if as_json:
-        document = {"schema": "gatebench.results/1", "exit_code": code, "runs": [summary.model_dump(mode="json", by_alias=True) for summary in summaries]}
+        document = {
+            "schema": "gatebench.results/1",
+            "exit_code": code,
+            "runs": [summary.model_dump(mode="json", by_alias=True) for summary in summaries],
+        }
         sys.stdout.write(json.dumps(document) + "\n")
     raise typer.Exit(code)
 
@@ -95,8 +120,8 @@ def _plans(
 ) -> tuple[list[Plan], dict[str, str]]:
     from gatebench.analysis.metrics import known_metrics
     from gatebench.cli.options import commas, headers, pairs
-    from gatebench.execution.planning import make_plan
     from gatebench.execution.asking import RunRequest
+    from gatebench.execution.planning import make_plan
 
     wanted = commas(targets)
     if not wanted:
@@ -109,7 +134,9 @@ def _plans(
     plans = []
     for name in commas(scenarios):
         for target in wanted or ["direct"]:
-            request = RunRequest(scenario=name, target=target, settings=chosen, allow_remote=tuple(commas(allow_remote)), **options)
+            request = RunRequest(
+                scenario=name, target=target, settings=chosen, allow_remote=tuple(commas(allow_remote)), **options
+            )
             try:
                 plans.append(make_plan(request, content, known_metrics()))
             except ConfigurationError as error:

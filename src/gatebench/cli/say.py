@@ -27,7 +27,9 @@ def problems(found: Iterable[Problem]) -> None:
     count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
     console.print(f"[bold red]{count}[/bold red]; nothing was started.")
     for problem in found:
-        console.print(f"  [red]•[/red] [bold]{escape(problem.where)}[/bold]: {escape(problem.what)} {escape(problem.cure)}")
+        console.print(
+            f"  [red]•[/red] [bold]{escape(problem.where)}[/bold]: {escape(problem.what)} {escape(problem.cure)}"
+        )
 
 
 def failure(error: EnvironmentFailure) -> None:

@@ -104,7 +104,9 @@ def _check_line(check: CheckResult) -> str:
 def print_plan(plan: Plan) -> None:
     """Print what a run would do."""
     console = say.out()
-    console.print(f"[bold]{escape(plan.scenario)}[/bold] on [bold]{escape(plan.target.name)}[/bold]: {escape(plan.title)}")
+    console.print(
+        f"[bold]{escape(plan.scenario)}[/bold] on [bold]{escape(plan.target.name)}[/bold]: {escape(plan.title)}"
+    )
     load = plan.load
     console.print(
         f"  {load.load.curve} {load.load.arrivals} load {' → '.join(load.load.rates)}, {load.scheduled} requests "
@@ -115,7 +117,9 @@ def print_plan(plan: Plan) -> None:
         table.add_column(title)
     for phase in plan.phases:
         faults = [
-            f"{fault.name} on {fault.on} {fault.start_ns / 1e9:g}–{fault.end_ns / 1e9:g} s" for fault in plan.faults if fault.phase == phase.name
+            f"{fault.name} on {fault.on} {fault.start_ns / 1e9:g}–{fault.end_ns / 1e9:g} s"
+            for fault in plan.faults
+            if fault.phase == phase.name
         ]
         table.add_row(f"{phase.start_ns / 1e9:g} s", f"{phase.end_ns / 1e9:g} s", phase.name, ", ".join(faults) or "–")
     console.print(table)

@@ -41,7 +41,9 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
         where = f"scenarios/{loaded.path.name}"
         _metrics_known(scenario, known_metrics, where, problems)
         phases = _phases(scenario, request.time_scale)
-        faults = tuple(_faults(scenario, phases, request, content, where, problems))
+        faults = tuple(
+            _faults(scenario=scenario, phases=phases, request=request, content=content, where=where, problems=problems)
+        )
         load = _load(scenario, phases, request, where, problems)
         if target:
             _reachable_faults(faults, target, request, problems)
@@ -141,6 +143,7 @@ def _phases(scenario: Scenario, time_scale: float) -> tuple[PlannedPhase, ...]:
 
 
 def _faults(
+    *,
     scenario: Scenario,
     phases: tuple[PlannedPhase, ...],
     request: RunRequest,
@@ -221,7 +224,8 @@ def _load(
     if pool < least:
         problems.say(
             where,
-            f"pool = {pool}, but {peak:g}/s with a total deadline of {scenario.deadlines.total} puts {least} requests in flight when the target hangs.",
+            f"pool = {pool}, but {peak:g}/s with a total deadline of {scenario.deadlines.total} puts {least} requests "
+            "in flight when the target hangs.",
             f"Set pool to at least {least}, lower the rate, or shorten the deadline.",
         )
     if pool > _MAX_POOL:

@@ -13,7 +13,17 @@ import psutil
 
 from gatebench import __version__
 
-_LIBRARIES = ("locust", "gevent", "geventhttpclient", "uvicorn", "uvloop", "aiohttp", "pyarrow", "numpy", "toxiproxy-python")
+_LIBRARIES = (
+    "locust",
+    "gevent",
+    "geventhttpclient",
+    "uvicorn",
+    "uvloop",
+    "aiohttp",
+    "pyarrow",
+    "numpy",
+    "toxiproxy-python",
+)
 
 
 def provenance(workspace: Path) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from gatebench.execution.topology.supervisor import ChildProcess, Supervisor
 from gatebench.execution.topology.topology import Topology
 from gatebench.plan import Plan, PlannedFault
 from gatebench.run.assemble import assemble
-from gatebench.run.folder import RunFolder, RunRecord
+from gatebench.run.folder import RunFolder
 
 _WORKERS_READY_S = 30.0
 _LEAD_NS = 300_000_000
@@ -105,7 +105,9 @@ class Runner:
             load.wait_ready(_WORKERS_READY_S)
             self._note_topology(topology)
             scraper.start()
-            injector = Injector([self._switch(fault, topology, supervisor) for fault in self.plan.faults], self.folder.event)
+            injector = Injector(
+                [self._switch(fault, topology, supervisor) for fault in self.plan.faults], self.folder.event
+            )
             self._drive(load, injector)
         finally:
             with contextlib.suppress(EnvironmentFailure):
@@ -132,7 +134,9 @@ class Runner:
             state = load.poll()
             self._note_lost(state, lost)
             elapsed_ns = time.monotonic_ns() - t0_ns
-            self.watcher.progress(self._phase_at(elapsed_ns), elapsed_ns / 1e9, total_ns / 1e9, state, injector.active())
+            self.watcher.progress(
+                self._phase_at(elapsed_ns), elapsed_ns / 1e9, total_ns / 1e9, state, injector.active()
+            )
             if state.finished or time.monotonic_ns() > latest_ns:
                 break
             time.sleep(_POLL_S)

@@ -1,0 +1,1 @@
+"""Sequences of runs: rounds, comparisons, gates."""

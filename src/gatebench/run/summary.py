@@ -30,7 +30,10 @@ class Finding(_Part):
 
 
 class Ledger(_Part):
-    """The books: scheduled = sent + unsent(pool) + unsent(generator) + unsent(stopped); sent = ok + rejected + error + timeout + in flight."""
+    """The books.
+
+    scheduled = sent + unsent(pool) + unsent(generator) + unsent(stopped); sent = ok + rejected + error + timeout + in flight.
+    """
 
     scheduled: int
     sent: int
@@ -58,7 +61,10 @@ class Ledger(_Part):
 
 
 class PhaseWindow(_Part):
-    """A phase: its planned window and the effective one (cut at the acknowledged edges of its faults), seconds from the start of the load."""
+    """A phase: its planned window and the effective one (cut at the acknowledged edges of its faults).
+
+    Seconds from the start of the load.
+    """
 
     name: str
     role: str

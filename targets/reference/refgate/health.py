@@ -36,3 +36,4 @@ class Health:
         """While draining, close each connection with its answer, so that clients connect elsewhere and lose nothing."""
         if self.draining:
             response.force_close()
+            response.headers["Connection"] = "close"  # aiohttp has written the field before it asks us

@@ -120,9 +120,7 @@ def test_a_stopped_process_is_ended_too(tmp_path: Path) -> None:
     assert marked("aaaa0003") == set()
 
 
-def test_sigkill_of_the_harness_heals_and_ends_everything(
-    tmp_path: Path, requests_seen: tuple[str, list[str]]
-) -> None:
+def test_sigkill_of_the_harness_heals_and_ends_everything(tmp_path: Path, requests_seen: tuple[str, list[str]]) -> None:
     """The guardian makes the armed requests, then nothing of the run is left."""
     url, seen = requests_seen
     harness = subprocess.Popen(
@@ -167,7 +165,7 @@ def test_an_armed_request_is_made_in_time_and_a_disarmed_one_never(
 
 def test_a_program_that_does_not_exist_is_named(tmp_path: Path) -> None:
     """EnvironmentFailure with the program's name."""
-    with Supervisor("aaaa0007") as supervisor, pytest.raises(EnvironmentFailure, match="No such file.*no-such-gateway"):
+    with Supervisor("aaaa0007") as supervisor, pytest.raises(EnvironmentFailure, match=r"No such file.*no-such-gateway"):
         supervisor.start("gateway", ["/no-such-gateway"], log=tmp_path / "g.log")
 
 

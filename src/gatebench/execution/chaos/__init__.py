@@ -1,0 +1,1 @@
+"""What breaks things on a schedule, proves that it bit, and heals."""

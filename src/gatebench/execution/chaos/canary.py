@@ -129,7 +129,9 @@ class Canary:
         usual = statistics.median(probe.took_ns for probe in self._before)
         now = statistics.median(probe.took_ns for probe in after)
         proof = self.fault.definition.proof
-        effect_ns = float(self.fault.parameters[proof.parameter]) * 1e6 if proof.expect == "delay" else self._timeout_s * 1e9
+        effect_ns = (
+            float(self.fault.parameters[proof.parameter]) * 1e6 if proof.expect == "delay" else self._timeout_s * 1e9
+        )
         return now - usual < effect_ns / 2
 
     def close(self) -> None:
@@ -148,7 +150,10 @@ class Canary:
             return list(threads.map(lambda connection: self._one(connection, pooled, keep), connections))
 
     def _one(self, connection: http.client.HTTPConnection, pooled: bool, keep: bool) -> Probe:
-        headers = {"x-request-id": format_request_id(self._run, next(self._numbers), 0, _CANARY), **dict(self._address.headers)}
+        headers = {
+            "x-request-id": format_request_id(self._run, next(self._numbers), 0, _CANARY),
+            **dict(self._address.headers),
+        }
         start = time.monotonic_ns()
         received = 0
         try:

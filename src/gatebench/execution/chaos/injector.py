@@ -48,7 +48,9 @@ class Injector:
     def start(self, t0_ns: int) -> None:
         """Begin to walk; windows count from `t0_ns` of the monotonic clock."""
         for switch in self._switches:
-            thread = threading.Thread(target=self._walk, args=(switch, t0_ns), name=f"fault-{switch.fault.id}", daemon=True)
+            thread = threading.Thread(
+                target=self._walk, args=(switch, t0_ns), name=f"fault-{switch.fault.id}", daemon=True
+            )
             thread.start()
             self._threads.append(thread)
 
@@ -127,7 +129,9 @@ class Injector:
         probes = switch.canary.during()
         self._note_probes(switch, "during", probes)
         if not all(switch.canary.accepts(probe) for probe in probes):
-            self._say("unproven", switch.fault, met=sorted({probe.met for probe in probes}), when="at the end of its window")
+            self._say(
+                "unproven", switch.fault, met=sorted({probe.met for probe in probes}), when="at the end of its window"
+            )
 
     def _clear(self, switch: Switch) -> None:
         fault = switch.fault

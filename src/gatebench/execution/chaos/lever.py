@@ -102,7 +102,7 @@ class LinkDownLever:
 class NoLever:
     """A fault that claims to be on and does nothing: for trying the harness's own proofs."""
 
-    def apply(self, ttl_ns: int) -> int:  # noqa: ARG002 - the contract of a lever
+    def apply(self, ttl_ns: int) -> int:
         """Do nothing."""
         return time.monotonic_ns()
 

@@ -6,12 +6,13 @@ Linux timerfd on the monotonic clock is readable at the very time; the loop sees
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import time
 from typing import Any, Final
 
-from greenlet import getcurrent
+from gevent import getcurrent
 
 from gatebench.execution.load.turns import Turns
 
@@ -53,10 +54,8 @@ class Alarm:
         os.close(self._descriptor)
 
     def _wake(self) -> None:
-        try:
+        with contextlib.suppress(BlockingIOError):  # rung, not expired
             os.read(self._descriptor, 8)  # else it stays readable and the loop spins
-        except BlockingIOError:
-            pass  # rung, not expired
         sleeper, self._sleeper = self._sleeper, None
         if sleeper is not None:
             sleeper.switch()

@@ -61,11 +61,10 @@ class Answer:
     def conclude(self, cause: int, now_ns: int, *, stream: bool) -> None:
         """Give the final outcome: `cause` is what stopped the exchange, or NO_CAUSE for a complete HTTP message."""
         self.done_ns = now_ns
-        if cause == NO_CAUSE:
-            if 200 <= self.status < 300:
-                cause = TRUNCATED if stream and not self.terminal else NO_CAUSE
-            else:
-                cause = STATUS
+        if cause == NO_CAUSE and not 200 <= self.status < 300:
+            cause = STATUS
+        elif cause == NO_CAUSE and stream and not self.terminal:
+            cause = TRUNCATED
         self.cause = cause
         if cause == NO_CAUSE:
             self.outcome = OK

@@ -14,7 +14,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-from greenlet import getcurrent
+from gevent.monkey import get_original
+from gevent import getcurrent
 
 from gatebench import guard
 from gatebench.execution.load.answer import CONNECT_TIMEOUT, NO_CAUSE, NOT_ALLOWED, REFUSED, RESET, UNREACHABLE, Answer
@@ -23,6 +24,8 @@ from gatebench.execution.load.turns import Turns
 from gatebench.plan import DeadlinesPlan
 
 _WRITE: Final = 2
+
+_socket = get_original("socket", "socket")  # Locust puts gevent's in its place, which waits in its own way
 
 
 class Client:
@@ -111,9 +114,9 @@ class Client:
         except guard.RemoteRefused:
             return NOT_ALLOWED
         try:
-            fresh = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            fresh: socket.socket = _socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         except OSError as error:
-            return self._failure(error.errno)
+            return self._failure(error.errno or errno.EIO)
         try:
             fresh.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             code = fresh.connect_ex((address, self._port))
@@ -126,7 +129,7 @@ class Client:
             if code == 0 and fresh.getsockname() == fresh.getpeername():
                 code = errno.ECONNREFUSED
         except OSError as error:
-            code = error.errno
+            code = error.errno or errno.EIO
         if code == 0:
             return fresh
         fresh.close()
@@ -141,10 +144,13 @@ class Client:
         finally:
             writable.close()
 
-    def _failure(self, code: int | None) -> int:
+    def _failure(self, code: int) -> int:
         if code == errno.ECONNREFUSED:
             return REFUSED
-        if code in (errno.ECONNRESET, errno.ENOTCONN):  # ENOTCONN: the reset came between the connect and the look at it
+        if code in (
+            errno.ECONNRESET,
+            errno.ENOTCONN,
+        ):  # ENOTCONN: the reset came between the connect and the look at it
             return RESET
-        self.local_errors[errno.errorcode.get(code or 0, "unknown")] += 1
+        self.local_errors[errno.errorcode.get(code, str(code))] += 1
         return UNREACHABLE

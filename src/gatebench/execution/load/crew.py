@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from greenlet import getcurrent, greenlet
+from gevent import getcurrent
+from gevent.hub import RawGreenlet
 
 from gatebench.execution.load.flight import Flight
 from gatebench.execution.load.turns import Turns
@@ -37,7 +38,7 @@ class Crew:
     def launch(self, flight: Flight) -> None:
         """Start `flight` now; returns when its request is on the wire, or waits for a connection."""
         self.busy += 1
-        carrier = self._resting.pop() if self._resting else greenlet(self._work, self._hub)
+        carrier = self._resting.pop() if self._resting else RawGreenlet(self._work, self._hub)
         self._turns.launch(carrier, flight)
 
     def _work(self, flight: Flight) -> None:

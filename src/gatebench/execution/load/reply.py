@@ -13,7 +13,7 @@ BODY_LIMIT: Final = 1 << 20
 _HEAD_KEPT: Final = 1 << 16
 
 
-class Reply(HTTPResponseParser):  # type: ignore[misc]  # the compiled parser comes without types
+class Reply(HTTPResponseParser):
     """Parses the responses of one connection, one after the other.
 
     Interim responses (1xx, except 101 which is final for a client that asked for no upgrade) are passed over. A message of a

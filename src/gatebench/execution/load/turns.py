@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
-from greenlet import getcurrent
+from gevent import getcurrent
 
 _NS = 1e-9
 

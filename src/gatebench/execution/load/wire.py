@@ -34,7 +34,9 @@ def header_problems(headers: Mapping[str, str]) -> list[Problem]:
             problems.append(Problem(where, "is written by gatebench itself.", "Leave it out."))
         if not _VALUE.fullmatch(value):
             problems.append(
-                Problem(where, "has a value that no header can carry.", "Remove line breaks and characters beyond Latin-1.")
+                Problem(
+                    where, "has a value that no header can carry.", "Remove line breaks and characters beyond Latin-1."
+                )
             )
     return problems
 

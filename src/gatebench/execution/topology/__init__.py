@@ -1,0 +1,1 @@
+"""Everything between the client and the answer, started and ended together."""

@@ -146,7 +146,7 @@ class Guardian:
                 signal.signal(handled, signal.SIG_DFL)
             if request["cwd"]:
                 os.chdir(request["cwd"])
-            os.execvpe(request["argv"][0], request["argv"], request["env"])
+            os.execvpe(request["argv"][0], request["argv"], request["env"])  # noqa: S606 - no shell on purpose
         except OSError as error:
             os.write(failure, f"{error.strerror}: {error.filename or request['argv'][0]}".encode())
         finally:

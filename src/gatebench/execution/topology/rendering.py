@@ -47,7 +47,8 @@ class Rendering:
         digest = hashlib.sha256()
         for render in self._definition.render:
             text = self._try(
-                render.template, lambda render=render: self._environment.get_template(render.template).render(self._values)
+                render.template,
+                lambda render=render: self._environment.get_template(render.template).render(self._values),
             )
             path = directory / render.to
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,5 +61,7 @@ class Rendering:
             return str(make())
         except (jinja2.TemplateError, ValueError) as error:
             where = f"targets/{self._name}/target.toml"
-            problem = Problem(where, f'"{what}" does not render: {error}.', "See targets/README.md for the names it may use.")
+            problem = Problem(
+                where, f'"{what}" does not render: {error}.', "See targets/README.md for the names it may use."
+            )
             raise ConfigurationError([problem]) from None

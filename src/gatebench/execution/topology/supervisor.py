@@ -231,10 +231,9 @@ class Supervisor:
         return exchange.reply
 
     def _listen(self) -> None:
-        with self._channel.makefile("rb") as lines:
-            with contextlib.suppress(OSError, ValueError):
-                for line in lines:
-                    self._note(json.loads(line))
+        with self._channel.makefile("rb") as lines, contextlib.suppress(OSError, ValueError):
+            for line in lines:
+                self._note(json.loads(line))
         with self._lock:
             for exchange in self._exchanges.values():
                 exchange.arrived.set()

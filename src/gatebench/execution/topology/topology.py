@@ -97,7 +97,9 @@ class Topology:
         """Wait until providers and gateway take traffic; EnvironmentFailure with the log's last lines otherwise."""
         for name, place in self.providers.items():
             child = self.processes[name]
-            self.supervisor.wait_until(child, lambda place=place: _answers(place, "/health", 200), _START_S, "GET /health")
+            self.supervisor.wait_until(
+                child, lambda place=place: _answers(place, "/health", 200), _START_S, "GET /health"
+            )
         definition = self.plan.target.definition
         if definition is None or self.gateway is None:
             return
@@ -172,7 +174,10 @@ class Topology:
     def _add_link(self, engine: Engine, name: str, upstream: Place, port: int) -> None:
         if self.plan.engine.kind == "url":
             # Somebody else's server outlives us: should we die, the guardian takes our proxies away from it.
-            heal = [("DELETE", f"{self.plan.engine.url}/proxies/{self.proxy_name(link)}", "") for link in [*self.links, name]]
+            heal = [
+                ("DELETE", f"{self.plan.engine.url}/proxies/{self.proxy_name(link)}", "")
+                for link in [*self.links, name]
+            ]
             self.supervisor.arm("farewell", _FAREWELL_S, heal)
         self.links[name] = Place.parse(engine.add_link(name, f"{HOST}:{port}", str(upstream)))
 
@@ -188,7 +193,12 @@ class Topology:
             "host": HOST,
             "port": self.gateway.port,
             "providers": [
-                {"name": name, "host": self.links[name].host, "port": self.links[name].port, "url": self.links[name].url}
+                {
+                    "name": name,
+                    "host": self.links[name].host,
+                    "port": self.links[name].port,
+                    "url": self.links[name].url,
+                }
                 for name in self.providers
             ],
             "settings": target.settings,
@@ -198,7 +208,9 @@ class Topology:
         rendering = Rendering(target, values)
         self.config_digest = rendering.files(directory)
         if target.definition.version is not None:
-            self.version = _version([rendering.text(part) for part in target.definition.version.command], target.definition.version.pattern)
+            self.version = _version(
+                [rendering.text(part) for part in target.definition.version.command], target.definition.version.pattern
+            )
         for process in target.definition.process:
             env = {name: rendering.text(value) for name, value in process.env.items()}
             self._run(process.name, [rendering.text(part) for part in process.command], env, directory)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from random import Random
 
 from gatebench.execution.toxiproxy.clock import Clock
@@ -11,13 +12,14 @@ from gatebench.execution.toxiproxy.stage import Stage
 from gatebench.execution.toxiproxy.toxic import Toxic
 
 Draw = Callable[[str], int]
+_DRAWS = 2**64
 
 
 class Link:
-    """Carries the chunks of one direction. It is the surroundings of its stages.
+    """Carries the chunks of one direction, and is the surroundings of its stages.
 
     `draw(text)` returns 64 random bits that depend on the engine's seed, the connection and `text` alone. A toxic acts on
-    this link when its draw, as a share of the range, is below its toxicity; so a victim of 10 % is a victim of 20 % too.
+    this link when its draw, as a share of the range, is below its toxicity: a victim at 10 % is a victim at 20 % too.
     """
 
     def __init__(self, source: Peer, sink: Peer, clock: Clock, draw: Draw, reset: Callable[[], None]) -> None:
@@ -26,6 +28,7 @@ class Link:
         self._source = source
         self._sink = sink
         self._draw = draw
+        self._draw_keys: dict[str, str] = {}
         self._stages: list[Stage] = []
         self._blocks = 0
         self._over = False
@@ -35,29 +38,32 @@ class Link:
         sink.on_room = self.unblock
 
     def apply(self, toxics: Sequence[Toxic]) -> None:
-        """Let exactly `toxics` act, in this order: those that left release what they hold, changed ones too, unchanged ones go on."""
+        """Let exactly `toxics` act, in this order, from now on.
+
+        Those that are gone or changed release what they hold; the others do not notice.
+        """
         if self._over:
             return
-        acting = {toxic.name: toxic for toxic in toxics if self._is_victim(toxic)}
-        for stage in [stage for stage in self._stages if stage.name not in acting]:
-            stage.leave()
-            stage.stop()
-            if self._over:
-                return
-            self._connect([other for other in self._stages if other is not stage])
+        self._draw_keys = {toxic.name: toxic.draw_key for toxic in toxics}
+        acting = {toxic.name: toxic for toxic in toxics if self._draw(toxic.draw_key) < toxic.toxicity * _DRAWS}
+        for gone in [stage for stage in self._stages if stage.name not in acting]:
+            gone.leave()
+            gone.stop()
+            self._connect([stage for stage in self._stages if stage is not gone])
+        if self._over:
+            return  # what was released met a sink that is gone
         standing = {stage.name: stage for stage in self._stages}
-        chain = [standing.get(name) or toxic.kind.stage(name, toxic.attributes, self) for name, toxic in acting.items()]
-        self._connect(chain)
-        for stage in chain:
-            if self._over:
-                return
+        self._connect(
+            [standing.get(name) or toxic.kind.stage(name, toxic.attributes, self) for name, toxic in acting.items()]
+        )
+        for stage in self._stages:
             if stage.name not in standing:
                 stage.start()
             elif stage.attributes != acting[stage.name].attributes:
                 stage.change(acting[stage.name].attributes)
 
     def end(self) -> None:
-        """The source has ended or is gone: the end follows what is in the chain, and closes the sink."""
+        """Let the end of the stream follow what is in the chain; it closes the sink."""
         if self._over:
             return
         if self._stages:
@@ -66,18 +72,17 @@ class Link:
             self._sink.finish()
 
     def stop(self) -> None:
-        """The sink is gone: drop what is held and read no more."""
+        """Drop what is held and read no more: the sink is gone."""
         if self._over:
             return
         self._over = True
-        self._source.pause()
+        self._source.hang_up()
         for stage in self._stages:
             stage.stop()
-        self._stages = []
 
     def random(self, toxic: str) -> Random:
         """Return a generator of its own for the toxic of this name."""
-        return Random(self._draw(f"{toxic}\0random"))
+        return Random(self._draw(f"{self._draw_keys[toxic]}\0values"))
 
     def block(self) -> None:
         """Read nothing until `unblock` was called as often."""
@@ -87,21 +92,25 @@ class Link:
     def unblock(self) -> None:
         """Read again, unless something else still blocks."""
         self._blocks -= 1
-        if self._blocks == 0 and not self._over:
+        if self._blocks == 0:
             self._source.resume()
-
-    def _is_victim(self, toxic: Toxic) -> bool:
-        return self._draw(toxic.name) < toxic.toxicity * 2**64
 
     def _connect(self, chain: list[Stage]) -> None:
         self._stages = chain
-        for stage, following in zip(chain, chain[1:], strict=False):
-            stage.emit = following.feed
-            stage.emit_eof = following.feed_eof
-        if chain:
-            chain[-1].emit = self._sink.write
-            chain[-1].emit_eof = self._sink.finish
+        for place, stage in enumerate(chain):
+            following = chain[place + 1] if place + 1 < len(chain) else None
+            stage.emit = following.feed if following else self._sink.write
+            stage.emit_eof = partial(self._pass_end, stage, following.feed_eof if following else self._sink.finish)
         self._source.on_data = self._feed if chain else self._sink.write
+
+    def _pass_end(self, stage: Stage, pass_on: Callable[[], None]) -> None:
+        """Pass the end on behind `stage`; should a toxic have made it, nothing that comes before may follow."""
+        self._source.hang_up()
+        for earlier in self._stages:
+            if earlier is stage:
+                break
+            earlier.stop()
+        pass_on()
 
     def _feed(self, chunk: bytes) -> None:
         self._stages[0].feed(chunk, self.clock.now_ns())

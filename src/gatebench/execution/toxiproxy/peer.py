@@ -44,7 +44,8 @@ class Peer:
     on_closed: Callable[[], None]
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, flow_in: Flow, flow_out: Flow) -> None:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with contextlib.suppress(OSError):  # a socket that was reset already may refuse; its end shows when it is read
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.closed = False
         self._loop = loop
         self._sock = sock
@@ -53,6 +54,7 @@ class Peer:
         self._flow_in = flow_in
         self._flow_out = flow_out
         self._reading = False
+        self._hung_up = False
         self._queue: deque[bytes | memoryview] = deque()
         self._queue_bytes = 0
         self._full = False
@@ -60,7 +62,7 @@ class Peer:
 
     def resume(self) -> None:
         """Read from now on."""
-        if not self._reading and not self.closed:
+        if not (self._reading or self._hung_up):
             self._reading = True
             self._loop.add_reader(self._sock, self._readable)
 
@@ -69,6 +71,11 @@ class Peer:
         if self._reading:
             self._reading = False
             self._loop.remove_reader(self._sock)
+
+    def hang_up(self) -> None:
+        """Read no more, ever."""
+        self._hung_up = True
+        self.pause()
 
     def write(self, chunk: bytes, _at_ns: int = 0) -> None:
         """Send `chunk` now as far as the socket takes it, the rest later, in order."""
@@ -125,7 +132,7 @@ class Peer:
             self._flow_in.received_bytes += len(chunk)
             self.on_data(chunk)
         else:
-            self.pause()
+            self.hang_up()
             self.on_end()
 
     def _writable(self) -> None:
@@ -154,6 +161,8 @@ class Peer:
             self.on_room()
 
     def _enqueue(self, chunk: bytes | memoryview) -> None:
+        if self._finishing:
+            return  # nothing follows the end
         self._queue.append(chunk)
         self._queue_bytes += len(chunk)
         if not self._full and self._queue_bytes > QUEUE_BYTES:
@@ -162,7 +171,7 @@ class Peer:
 
     def _detach(self) -> None:
         self.closed = True
-        self.pause()
+        self.hang_up()
         if self._queue:
             self._loop.remove_writer(self._sock)
             self._queue.clear()

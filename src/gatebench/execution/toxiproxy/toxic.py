@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from gatebench.execution.toxiproxy.refusal import Refusal
@@ -66,19 +66,27 @@ def kinds() -> Mapping[str, Kind]:
 
 @dataclass(frozen=True)
 class Toxic:
-    """A toxic on a proxy. `stream` is echoed as it was given; `direction` is what it means."""
+    """A toxic on a proxy. `stream` is echoed as it was given; `direction` is what it means.
+
+    `draw_as` stands for the proxy's name in the draw that chooses victims, so that a proxy under another name has the same ones.
+    """
 
     name: str
     kind: Kind
     stream: str
     toxicity: float
-    attributes: Mapping[str, int] = field(default_factory=dict)
-    draw_as: str = ""
+    attributes: Mapping[str, int]
+    draw_as: str
 
     @property
     def direction(self) -> Direction:
         """The direction of the connection that it acts on."""
         return "upstream" if self.stream.lower() == "upstream" else "downstream"
+
+    @property
+    def draw_key(self) -> str:
+        """What the draw depends on besides the engine's seed and the connection's ordinal."""
+        return f"{self.draw_as}\0{self.name}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the toxic as the API shows it."""

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from http import HTTPStatus
 from itertools import count
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 from urllib.parse import unquote_to_bytes
 
 import httptools
@@ -71,8 +71,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's does what one does without being one
         self._open.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from random import Random
 
 from gatebench.execution.toxiproxy.stage import HoldingStage, Surroundings
 from gatebench.execution.toxiproxy.toxic import Attribute, register
@@ -18,14 +19,15 @@ class LatencyStage(HoldingStage):
     def __init__(self, name: str, attributes: Mapping[str, int], around: Surroundings) -> None:
         super().__init__(name, attributes, around)
         self._last_due_ns = 0
-        self._random = around.random(name)
+        self._random: Random | None = None
 
     def feed(self, chunk: bytes, at_ns: int) -> None:
         """Hold the chunk until its delay is over and its predecessors have left."""
         delay_ns = self.attributes["latency"] * _NS_PER_MS
         jitter_ns = self.attributes["jitter"] * _NS_PER_MS
         if jitter_ns:
-            delay_ns = max(0, delay_ns + round((2 * self._random.random() - 1) * jitter_ns))
+            self._random = self._random or self.around.random(self.name)
+            delay_ns = max(0, delay_ns + round(self._random.uniform(-jitter_ns, jitter_ns)))
         if delay_ns == 0 and self.holds_nothing():
             self.emit(chunk, at_ns)
             return

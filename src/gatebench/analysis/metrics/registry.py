@@ -1,0 +1,161 @@
+"""What a metric is: a named function of a run's tables with a unit, a better direction, and its definition as docstring.
+
+Register where you define: `@metric(unit="ms", better="lower")` above the function, in any module of this package. There are two shapes: a
+metric of rows is asked for the run, each phase and each route; a metric of an outage (`of="outage"`) is asked for each outage that the faults
+made.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import pandas as pd
+
+from gatebench.analysis.tables import RunTables
+from gatebench.analysis.windows import Outage
+from gatebench.stats import Interval
+
+Better = Literal["lower", "higher", "neither"]
+Judged = Literal["interval", "exact"]
+Shape = Literal["rows", "outage"]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The headline rows that a metric of rows is asked about; phase and route are None when they do not narrow it."""
+
+    tables: RunTables
+    rows: pd.DataFrame = field(repr=False)
+    phase: str | None = None
+    route: str | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a metric found. `shown` is its 95 % interval, `judged` the one that checks use; None where it has none."""
+
+    status: Literal["known", "unknown", "censored"]
+    value: float | None = None
+    n: int = 0
+    shown: Interval | None = None
+    judged: Interval | None = None
+    confidence: float | None = None
+    why: str = ""
+
+
+def known(
+    value: float,
+    n: int,
+    *,
+    shown: Interval | None = None,
+    judged: Interval | None = None,
+    confidence: float | None = None,
+    why: str = "",
+) -> Measured:
+    """A number, and what it rests on; without `judged` a check uses the shown interval."""
+    return Measured("known", value, n, shown, judged or shown, confidence, why)
+
+
+def unknown(why: str, n: int = 0) -> Measured:
+    """No number, and the reason in words; never 0."""
+    return Measured("unknown", n=n, why=why)
+
+
+def censored(least: float, why: str, n: int = 0) -> Measured:
+    """A moment that was not reached: all that is known is that it is above `least`."""
+    return Measured("censored", least, n, why=why)
+
+
+RowsFunction = Callable[[Scope], Measured]
+OutageFunction = Callable[[RunTables, Outage], Measured]
+Offenders = Callable[[Scope], pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A registered metric. `judged` says whether a check needs its interval or its exact value."""
+
+    name: str
+    title: str
+    unit: str
+    better: Better
+    judged: Judged
+    shape: Shape
+    definition: str
+    rows: RowsFunction | None = None
+    outage: OutageFunction | None = None
+    offenders: Offenders | None = None
+    quiet: bool = False
+
+
+_REGISTERED: Final[dict[str, Metric]] = {}
+
+
+def register(entry: Metric) -> None:
+    """Add a metric; two of one name are a defect of the code."""
+    if entry.name in _REGISTERED:
+        raise ValueError(f'two metrics are called "{entry.name}"; give each its own name')
+    _REGISTERED[entry.name] = entry
+
+
+def registered() -> dict[str, Metric]:
+    """Return the metrics that are registered, by name."""
+    return dict(_REGISTERED)
+
+
+def metric(
+    *,
+    unit: str,
+    better: Better,
+    title: str,
+    judged: Judged = "interval",
+    offenders: Offenders | None = None,
+) -> Callable[[RowsFunction], RowsFunction]:
+    """Register a metric of rows under the function's name; its docstring is the definition."""
+
+    def decorate(function: RowsFunction) -> RowsFunction:
+        name, definition = function.__name__, _definition(function)
+        register(
+            Metric(name, title, unit, better, judged, "rows", definition, rows=function, offenders=offenders)
+        )
+        return function
+
+    return decorate
+
+
+def outage_metric(
+    *,
+    unit: str,
+    better: Better,
+    title: str,
+    judged: Judged = "interval",
+    offenders: Offenders | None = None,
+) -> Callable[[OutageFunction], OutageFunction]:
+    """Register a metric of an outage under the function's name; its docstring is the definition."""
+
+    def decorate(function: OutageFunction) -> OutageFunction:
+        name, definition = function.__name__, _definition(function)
+        register(
+            Metric(name, title, unit, better, judged, "outage", definition, outage=function, offenders=offenders)
+        )
+        return function
+
+    return decorate
+
+
+def _definition(function: Callable[..., Measured]) -> str:
+    lines = [line.strip() for line in (function.__doc__ or "").strip().splitlines()]
+    return " ".join(line for line in lines if line)
+
+
+def worst(found: Sequence[Measured], better: Better) -> Measured:
+    """Return the measurement that speaks for several outages: an unknown one, else a censored one, else the worst."""
+    for status in ("unknown", "censored"):
+        of_status = [one for one in found if one.status == status]
+        if of_status:
+            return max(of_status, key=lambda one: one.value if one.value is not None else -math.inf)
+    sign = -1.0 if better == "higher" else 1.0
+    return max(found, key=lambda one: sign * (one.value or 0.0))

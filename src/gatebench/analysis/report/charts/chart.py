@@ -1,0 +1,64 @@
+"""A chart: what the page draws, the data behind it, and the words that stand beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Column = list[Any] | dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Data:
+    """One table behind a chart, a CSV of its own. `columns` are plain lists, or words with their codes."""
+
+    name: str
+    columns: Mapping[str, Column]
+
+    @property
+    def rows(self) -> int:
+        """How many rows it holds."""
+        first: Column = next(iter(self.columns.values()), [])
+        return len(first["codes"] if isinstance(first, dict) else first)
+
+
+@dataclass(frozen=True)
+class Chart:
+    """`kind` names the drawing in `charts.js`; `label` says to somebody who cannot see it what there is to see.
+
+    `facts` are what the drawing needs beside the data. `switches` are the choices that a reader has, such as the scale of an axis.
+    """
+
+    id: str
+    kind: str
+    title: str
+    caption: str
+    label: str
+    data: tuple[Data, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    switches: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NoChart:
+    """A chart that cannot be drawn, and why."""
+
+    title: str
+    why: str
+
+
+def decimals(values: npt.ArrayLike, digits: int) -> list[float | None]:
+    """Return floats rounded to `digits`, and None for what is not a number."""
+    rounded = np.round(np.asarray(values, dtype=np.float64), digits)
+    return [value if value == value else None for value in rounded.tolist()]
+
+
+def words(column: pd.Series[Any]) -> dict[str, Any]:
+    """Return a text column as codes into the words that occur; a missing word is "nobody"."""
+    codes, found = pd.factorize(column.astype(object).where(column.notna(), "nobody"))
+    return {"words": [str(word) for word in found], "codes": codes.tolist()}

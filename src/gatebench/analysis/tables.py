@@ -1,0 +1,242 @@
+"""The tables of a run as its metrics read them: the only place where analysis touches the run folder's data.
+
+Every row gets the effective phase it belongs to and the columns that all metrics share. Which rows count, and what a
+row without an answer counts as, is decided here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, cast
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow.parquet as pq
+
+from gatebench.analysis.faults import FaultTimeline, timelines
+from gatebench.analysis.windows import TRANSITION, Outage, Window, edges, label, outages, windows
+from gatebench.plan import Plan
+from gatebench.run.assemble import Assembly, assemble
+from gatebench.run.folder import RunFolder, RunRecord
+from gatebench.sample import NEVER, NO_ARRIVAL
+from gatebench.stamp import KINDS
+
+NS_PER_MS: Final = 1e6
+FINGERPRINT_MATCHES: Final = 1
+_LEDGER_LEVELS: Final = ("full", "unreset")
+
+
+@dataclass(frozen=True)
+class RunTables:
+    """One run, read.
+
+    `samples` holds every row of the clients, `load` the rows of the headline metrics: kind load, and sent, or unsent
+    because the target held every slot. Rows that our own side did not send, or that were cut off because the run was
+    stopped, are no answer of the target. Both are in order of due time and carry, beside the columns of
+    `gatebench.sample.SAMPLE`:
+
+    - `due_s`, `done_s`: seconds from the start of the load - `response_ms` = done - due; the total deadline for a row
+    that was never sent or never ended - `service_ms` = done - sent and `dispatch_ms` = sent - due; NaN for a row that
+    was never sent - `label`: the effective phase, or "transition" - `complete`: ok, and with its terminal event if it
+    is a stream - `good`: complete within the objective - `attempts`, `completed`: attempts (completed attempts) at our
+    providers with this row's request id
+
+    `attempts` holds every arrival at a provider, or is None without a ledger; `sample` is the position in `samples` of
+    the row it was made for, -1 for none.
+    """
+
+    record: RunRecord
+    assembly: Assembly
+    events: tuple[Mapping[str, Any], ...]
+    workers: Mapping[int, Mapping[str, Any]]
+    start_ns: int
+    end_ns: int
+    faults: tuple[FaultTimeline, ...]
+    outages: tuple[Outage, ...]
+    windows: tuple[Window, ...]
+    samples: pd.DataFrame = field(repr=False)
+    attempts: pd.DataFrame | None = field(repr=False)
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the run."""
+        return self.record.plan
+
+    @cached_property
+    def load(self) -> pd.DataFrame:
+        """The rows of the headline metrics."""
+        rows = self.samples
+        ours = rows["cause"].isin(("generator", "stopped"))
+        return rows[(rows["kind"] == "load") & ~ours]
+
+    @property
+    def has_ledger(self) -> bool:
+        """Whether every provider of the plan left its attempts, so that what did not arrive can be told."""
+        missing = any(name.startswith("attempts-") for name in self.assembly.missing)
+        return self.attempts is not None and not missing and self.plan.evidence in _LEDGER_LEVELS
+
+    @property
+    def has_stamps(self) -> bool:
+        """Whether answers say which provider made them."""
+        return self.plan.evidence in _LEDGER_LEVELS
+
+    def phase_rows(self, name: str) -> pd.DataFrame:
+        """Return the headline rows of an effective phase, or of the transitions."""
+        return self.load[self.load["label"] == name]
+
+    @cached_property
+    def baseline(self) -> pd.DataFrame:
+        """The headline rows of the phases with the role baseline."""
+        names = [window.name for window in self.windows if window.role == "baseline"]
+        return self.load[self.load["label"].isin(names)]
+
+    def length_s(self, phase: str | None) -> float | None:
+        """Return the length of a phase in seconds, of the run without its warm-up for None; None for the
+        transitions.
+        """
+        if phase == TRANSITION:
+            return None
+        return sum(
+            window.length_s
+            for window in self.windows
+            if window.name == phase or (phase is None and window.role != "warmup")
+        )
+
+
+def read(folder: RunFolder) -> RunTables:
+    """Assemble the run's parts if there are any, and return its tables; whatever a crash left is enough."""
+    assembly = assemble(folder)
+    record = folder.load()
+    events = tuple(folder.events())
+    samples = _table(folder.samples)
+    attempts = _table(folder.attempts) if folder.attempts.exists() else None
+    workers = _worker_facts(folder)
+    start_ns = _start_ns(record, events, samples)
+    end_ns = _end_ns(record, workers, samples, start_ns)
+    faults = timelines(record.plan, events, start_ns)
+    found = outages(record.plan, faults, end_ns)
+    phases = windows(record.plan, found, end_ns)
+    _derive(samples, record.plan, start_ns)
+    _label(samples, phases, edges(faults), start_ns)
+    if attempts is not None:
+        _join(samples, attempts)
+    return RunTables(
+        record=record,
+        assembly=assembly,
+        events=events,
+        workers=workers,
+        start_ns=start_ns,
+        end_ns=end_ns,
+        faults=faults,
+        outages=found,
+        windows=phases,
+        samples=samples,
+        attempts=attempts,
+    )
+
+
+def numbers(column: pd.Series[Any]) -> npt.NDArray[np.float64]:
+    """Return a column as floats."""
+    return cast("npt.NDArray[np.float64]", column.to_numpy(dtype=np.float64))
+
+
+def _table(path: Path) -> pd.DataFrame:
+    return cast(pd.DataFrame, pq.read_table(path).to_pandas())
+
+
+def _worker_facts(folder: RunFolder) -> dict[int, dict[str, Any]]:
+    """Return what each load worker said of itself at its end; one that was killed said nothing."""
+    found = {}
+    for path in sorted(folder.parts.glob("load-*.json")):
+        try:
+            facts = json.loads(path.read_text())
+        except ValueError:
+            continue
+        number = path.stem.removeprefix("load-")
+        if isinstance(facts, dict) and number.isdigit():
+            found[int(number)] = facts
+    return found
+
+
+def _start_ns(record: RunRecord, events: tuple[Mapping[str, Any], ...], samples: pd.DataFrame) -> int:
+    """Return the start of the load: as the record has it, else as an event has it, else as the first rows imply."""
+    if record.clock.load_start_ns is not None:
+        return record.clock.load_start_ns
+    for event in events:
+        if event.get("event") == "load.started" and "t0_ns" in event:
+            return int(event["t0_ns"])
+    if samples.empty:
+        return record.clock.monotonic_ns
+    due_ns = record.plan.load.due_times_ns(record.plan.seed)
+    first = samples.iloc[0]
+    return int(first["due_ns"]) - int(due_ns[min(int(first["arrival_id"]), len(due_ns) - 1)])
+
+
+def _end_ns(record: RunRecord, workers: Mapping[int, Mapping[str, Any]], samples: pd.DataFrame, start_ns: int) -> int:
+    """Return when the load ended, from its start: as planned, unless it was stopped or nobody recorded its end."""
+    planned_ns = record.plan.load.duration_ns
+    stopped = [int(facts["stopped_ns"]) - start_ns for facts in workers.values() if facts.get("stopped_ns") is not None]
+    if stopped:
+        return max(0, min(planned_ns, max(stopped)))
+    if record.clock.load_end_ns is not None or samples.empty:
+        return planned_ns
+    return max(0, min(planned_ns, int(samples["done_ns"].max()) - start_ns))
+
+
+def _derive(samples: pd.DataFrame, plan: Plan, start_ns: int) -> None:
+    """Add the columns that all metrics share."""
+    due_ns, sent_ns, done_ns = (samples[name].to_numpy() for name in ("due_ns", "sent_ns", "done_ns"))
+    outcome = samples["outcome"].to_numpy(dtype=str)
+    sent = sent_ns != NEVER
+    ended = (done_ns != NEVER) & ~np.isin(outcome, ("unsent", "in_flight"))
+    deadline_ms = plan.load.deadlines.total_ns / NS_PER_MS
+    samples["due_s"] = (due_ns - start_ns) / 1e9
+    samples["done_s"] = np.where(done_ns == NEVER, np.nan, (done_ns - start_ns) / 1e9)
+    samples["response_ms"] = np.where(ended, (done_ns - due_ns) / NS_PER_MS, deadline_ms)
+    samples["service_ms"] = np.where(sent, np.where(ended, (done_ns - sent_ns) / NS_PER_MS, deadline_ms), np.nan)
+    samples["dispatch_ms"] = np.where(sent, (sent_ns - due_ns) / NS_PER_MS, np.nan)
+    streams = [route.name for route in plan.traffic.routes if route.stream]
+    whole = ~np.isin(samples["route"].to_numpy(dtype=str), streams) | (samples["terminal"].to_numpy() == 1)
+    samples["complete"] = (outcome == "ok") & whole
+    samples["good"] = samples["complete"] & (samples["response_ms"] <= plan.objective.response_ms)
+    samples["attempts"] = 0
+    samples["completed"] = 0
+
+
+def _label(samples: pd.DataFrame, phases: tuple[Window, ...], cuts: list[int], start_ns: int) -> None:
+    due_ns = samples["due_ns"].to_numpy() - start_ns
+    done_ns = np.where(samples["done_ns"] == NEVER, np.iinfo(np.int64).max, samples["done_ns"] - start_ns)
+    labels = label(due_ns, done_ns, phases, cuts)
+    names = [phase.name for phase in phases]
+    names = names if TRANSITION in names else [*names, TRANSITION]
+    codes = np.where(labels < 0, names.index(TRANSITION), labels).astype(np.int16)
+    samples["label"] = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(names))
+
+
+def _keys(rows: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Return one number for each request id: arrival (32 bits), ordinal (16 bits), kind."""
+    kind = pd.Categorical(rows["kind"], categories=list(KINDS)).codes
+    arrival, ordinal = rows["arrival_id"].to_numpy(np.int64), rows["ordinal"].to_numpy(np.int64)
+    return cast("npt.NDArray[np.int64]", ((arrival << 20) | (ordinal << 4) | (kind.astype(np.int64) & 0xF)))
+
+
+def _join(samples: pd.DataFrame, attempts: pd.DataFrame) -> None:
+    """Join attempts to samples by request id: `sample` there, `attempts` and `completed` here."""
+    keys, wanted = _keys(samples), _keys(attempts)
+    order = np.argsort(keys, kind="stable")
+    place = np.searchsorted(keys[order], wanted)
+    inside = place < len(keys)
+    found = np.zeros(len(wanted), dtype=bool)
+    found[inside] = keys[order][place[inside]] == wanted[inside]
+    found &= attempts["arrival_id"].to_numpy() != NO_ARRIVAL
+    position = np.full(len(wanted), -1, dtype=np.int64)
+    position[found] = order[place[found]]
+    attempts["sample"] = position
+    completed = found & (attempts["end"] == "completed").to_numpy()
+    samples["attempts"] = np.bincount(position[found], minlength=len(samples))
+    samples["completed"] = np.bincount(position[completed], minlength=len(samples))

@@ -1,0 +1,143 @@
+"""One worker's place in the load: everything that walks its share of the schedule, put together, and its facts at the end."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import platform
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any, Final
+
+import gevent
+from gevent.event import AsyncResult, Event
+
+from gatebench.execution.load.arrivals import Arrivals
+from gatebench.execution.load.channel import Channel
+from gatebench.execution.load.client import Client
+from gatebench.execution.load.config import WorkerConfig
+from gatebench.execution.load.meter import Meter
+from gatebench.execution.load.recorder import Recorder
+from gatebench.execution.load.usage import Usage
+from gatebench.execution.load.walk import Walk
+from gatebench.execution.load.wire import Wire
+from gatebench.run.folder import write_atomically
+from gatebench.run.stream import FLUSH_INTERVAL_S, StreamWriter
+from gatebench.sample import SAMPLE
+
+PROGRESS_INTERVAL_S: Final = 0.5
+_YOUNG_OBJECTS: Final = 50_000
+
+
+class Post:
+    """Waits for the schedule's zero, walks, records, and writes facts. `stand` is called once, by the Locust user."""
+
+    def __init__(self, config: WorkerConfig, headers: Mapping[str, str], channel: Channel) -> None:
+        plan = config.plan
+        if config.stream_path is None or config.facts_path is None:
+            raise ValueError("a master has no post")
+        self.worker = config.worker
+        self.manned = Event()
+        self.finished = Event()
+        self.defect: BaseException | None = None
+        self.facts: dict[str, Any] = {}
+        self._facts_path = config.facts_path
+        self._channel = channel
+        self._t0_ns: AsyncResult = AsyncResult()
+        self._usage = Usage()
+        self._meter = Meter(config.worker)
+        self._client = Client(config.host, config.port, plan.load.deadlines, plan.allow_remote)
+        wire = Wire(_authority(config.host, config.port), plan.token, plan.request_id, headers)
+        self._arrivals = Arrivals(plan, config.worker, wire)
+        words = plan.vocabularies()
+        facts = {"worker": config.worker, "workers": plan.load.workers, "pid": os.getpid()}
+        stream = StreamWriter(SAMPLE, config.stream_path, words, facts)
+        self._recorder = Recorder(stream, words["provider"], words["tenant"])
+        self._walk = Walk(plan.load, self._arrivals, self._client, self._recorder, self._meter)
+
+    def begin(self, t0_ns: int) -> None:
+        """Zero of the schedule is at `t0_ns` of the monotonic clock."""
+        if not self._t0_ns.ready():
+            self._t0_ns.set(t0_ns)
+
+    def stop(self) -> None:
+        """Send nothing more, and finish soon; without a beginning, finish at once."""
+        self._walk.stop()
+        if not self._t0_ns.ready():
+            self._t0_ns.set(None)
+
+    def stand(self) -> None:
+        """Do the whole duty; returns when every row is written. A second caller has nothing to do."""
+        if self.manned.is_set():
+            return
+        _settle_memory()
+        self.manned.set()
+        t0_ns = self._t0_ns.get()
+        try:
+            if t0_ns is not None:
+                self._duty(t0_ns)
+        except Exception as error:
+            self.defect = error
+        finally:
+            self._recorder.close()
+            self._client.close()
+            self._write_facts(t0_ns)
+            self.finished.set()
+
+    def _duty(self, t0_ns: int) -> None:
+        keeper = gevent.spawn(self._keep, t0_ns)
+        try:
+            self._walk.run(t0_ns)
+        finally:
+            keeper.kill()
+
+    def _keep(self, t0_ns: int) -> None:
+        """Flush rows every second, say how it goes every half."""
+        gevent.sleep(max(0.0, (t0_ns - time.monotonic_ns()) / 1e9))
+        self._usage.begin()
+        flushed_s = time.monotonic()
+        while True:
+            gevent.sleep(PROGRESS_INTERVAL_S)
+            if time.monotonic() - flushed_s >= FLUSH_INTERVAL_S - PROGRESS_INTERVAL_S / 2:
+                flushed_s = time.monotonic()
+                self._recorder.flush()
+                self._usage.tick()
+            self._channel.say({"progress": self._meter.progress()})
+
+    def _write_facts(self, t0_ns: int | None) -> None:
+        client = self._client
+        self.facts = {
+            "worker": self.worker,
+            "t0_ns": t0_ns,
+            "stopped_ns": self._walk.stopped_ns,
+            "scheduled_share": self._arrivals.count,
+            "rows": self._recorder.rows,
+            "sent": self._meter.sent,
+            **self._usage.facts(),
+            "connections_opened": client.opened,
+            "connections_lost_idle": client.lost_idle,
+            "resend_check": {"requests_handed_over": self._meter.sent, "requests_written": client.written},
+            "local_errors": dict(client.local_errors),
+            "python_version": platform.python_version(),
+            **{f"{name}_version": version(name) for name in ("gevent", "geventhttpclient", "locust")},
+            "defect": None if self.defect is None else repr(self.defect),
+        }
+        write_atomically(self._facts_path, json.dumps(self.facts, indent=1))
+
+
+def _authority(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _settle_memory() -> None:
+    """Keep the collector of cycles out of the dispatch.
+
+    What was loaded so far stays for good, so it is frozen: a full collection would walk half a million objects of Locust,
+    numpy and pydantic, tens of milliseconds during which nothing is sent. Requests leave no cycles (reference counts free
+    them), so the young generation may grow large before it is looked at.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS, 20, 100)

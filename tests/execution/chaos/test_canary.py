@@ -1,0 +1,177 @@
+"""Canaries tell a fault that bites from one that does not, and a cleared one from one that lingers."""
+
+import contextlib
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from gatebench.execution.chaos.canary import Address, Canary
+from gatebench.faults import FaultDefinition, Parameter, Proof
+from gatebench.plan import PlannedFault
+
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+
+
+class Server:
+    """A server whose manners can be changed while it runs: answer, eof, reset, hang, or a delay in seconds."""
+
+    def __init__(self) -> None:
+        self.manner: str | float = "answer"
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._open: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                self._open.append(connection)
+                thread = threading.Thread(target=self._serve, args=(connection,))
+                self._threads.append(thread)
+                thread.start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            while data := connection.recv(65536):
+                assert data
+                if self.manner == "eof":
+                    return
+                if self.manner == "reset":
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    return
+                if self.manner == "hang":
+                    continue
+                if isinstance(self.manner, float):
+                    time.sleep(self.manner)
+                connection.sendall(ANSWER)
+
+    def close(self) -> None:
+        """Refuse from now on."""
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for connection in self._open:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(5)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A server with good manners, to begin with."""
+    made = Server()
+    yield made
+    made.close()
+
+
+def fault(expect: str, live: str, effect: str = "yes/no", **parameters: float) -> PlannedFault:
+    """A planned fault that promises `expect` to fresh and `live` to live connections."""
+    definition = FaultDefinition.model_validate(
+        {
+            "description": "x",
+            "layer": "link",
+            "mechanism": "toxic.x",
+            "live_connections": live,
+            "attempts_visible": True,
+            "effect": effect,
+            "proof": Proof(expect=expect, parameter=next(iter(parameters), "")).model_dump(),  # type: ignore[arg-type]  # a Literal
+            "parameters": {key: Parameter(default=value).model_dump() for key, value in parameters.items()},
+        }
+    )
+    return PlannedFault(
+        id="f1",
+        name="x",
+        on="front",
+        phase="fault",
+        start_ns=0,
+        end_ns=1,
+        parameters=dict(parameters),
+        definition=definition,
+    )
+
+
+def canary(server: Server, planned: PlannedFault) -> Canary:
+    """A canary of `planned` at `server`."""
+    return Canary(planned, Address("127.0.0.1", server.port, "/v1/models"), "0123abcd")
+
+
+@pytest.mark.parametrize(
+    ("manner", "expect", "live"), [("eof", "eof", "FIN"), ("reset", "reset", "RST"), ("hang", "hang", "hang")]
+)
+def test_a_fault_that_bites_is_proven_and_its_end_too(server: Server, manner: str, expect: str, live: str) -> None:
+    """Before all answer; during all meet what the fault promises, pooled and fresh; after all answer again."""
+    watch = canary(server, fault(expect, live))
+    assert {probe.met for probe in watch.before()} == {"answer"}
+    server.manner = manner
+    during = watch.during()
+    assert {probe.pooled for probe in during} == {True, False}
+    assert watch.bites(during)
+    assert not watch.is_gone(watch.after())
+    server.manner = "answer"
+    assert watch.is_gone(watch.after())
+
+
+def test_a_refused_connection_is_told_from_a_dropped_one(server: Server) -> None:
+    """A link that is down refuses fresh connections and has closed the pooled ones."""
+    watch = canary(server, fault("refused", "FIN"))
+    watch.before()
+    server.close()
+    during = watch.during()
+    assert {(probe.pooled, probe.met) for probe in during} <= {(True, "eof"), (True, "reset"), (False, "refused")}
+    assert {probe.met for probe in during if not probe.pooled} == {"refused"}
+
+
+@pytest.mark.parametrize("expect", ["eof", "reset", "hang", "refused"])
+def test_a_fault_that_does_nothing_is_not_proven(server: Server, expect: str) -> None:
+    """The server goes on answering: no yes/no fault bites."""
+    watch = canary(server, fault(expect, "FIN"))
+    watch.before()
+    assert not watch.bites(watch.during())
+
+
+def test_the_wrong_failure_is_no_proof(server: Server) -> None:
+    """A fault that promised an EOF and met a hang did something else."""
+    watch = canary(server, fault("eof", "FIN"))
+    watch.before()
+    server.manner = "hang"
+    assert not watch.bites(watch.during())
+
+
+def test_one_canary_that_disagrees_is_no_proof(server: Server) -> None:
+    """Unanimity: fresh connections meet the fault, pooled ones do not."""
+    watch = canary(server, fault("eof", "untouched"))
+    watch.before()
+    server.manner = "eof"
+    during = watch.during()
+    server.manner = "answer"
+    assert watch.bites(during)
+    assert not watch.bites([*during, *watch.after()])
+
+
+def test_a_delay_is_measured_against_its_setting(server: Server) -> None:
+    """A delay of 100 ms that was configured as 100 has a fidelity near 1; configured as 1000 it bites too little."""
+    right, wrong = canary(server, fault("delay", "untouched", "ratio", latency=100)), None
+    right.before()
+    wrong = canary(server, fault("delay", "untouched", "ratio", latency=1000))
+    wrong.before()
+    server.manner = 0.1
+    fidelity = right.fidelity(right.during())
+    assert fidelity is not None
+    assert 0.9 < fidelity < 3  # never less than the sleep; more on a busy machine
+    assert not wrong.bites(wrong.during())
+    server.manner = "answer"
+    assert right.is_gone(right.after())
+
+
+def test_answers_that_are_no_answers_are_named(server: Server) -> None:
+    """An empty list of probes proves nothing."""
+    watch = canary(server, fault("eof", "FIN"))
+    assert not watch.bites([])
+    assert not watch.is_gone([])
