@@ -121,18 +121,18 @@ def block_length(series: Floats) -> int:
 class BlockBootstrap:
     """The moving-block bootstrap distribution of one percentile of one series, exactly.
 
-    A resample joins m = ⌈n / L⌉ blocks of L neighbours, each drawn with equal chance from all n - L + 1. Its percentile
-    is ≤ x exactly when at least k = ⌈share · m · L⌉ of its rows are ≤ x, and that count is a sum of m independent draws
-    from the counts of the blocks. So its chance is the tail of an m-fold convolution, which a Fourier transform gives
-    for any x (with L = 1 it is the binomial tail of Maritz and Jarrett, JASA 73, 1978). An interval's end is the
-    smallest value whose chance reaches the wanted level.
+    A resample of `rows` rows (all n unless told) joins m = ⌈rows / L⌉ blocks of L neighbours, each drawn with equal
+    chance from all n - L + 1. Its percentile is ≤ x exactly when at least k = ⌈share · m · L⌉ of its rows are ≤ x, and
+    that count is a sum of m independent draws from the counts of the blocks. So its chance is the tail of an m-fold
+    convolution, which a Fourier transform gives for any x (with L = 1 it is the binomial tail of Maritz and Jarrett,
+    JASA 73, 1978). An interval's end is the smallest value whose chance reaches the wanted level.
     """
 
-    def __init__(self, series: Floats, share: float) -> None:
+    def __init__(self, series: Floats, share: float, rows: int | None = None) -> None:
         self.series, self.share = series, share
         self.ordered = np.sort(series)
         self.length = block_length((series <= percentile(self.ordered, share)).astype(np.float64))
-        self.blocks = math.ceil(len(series) / self.length)
+        self.blocks = math.ceil((rows or len(series)) / self.length)
         drawn = self.blocks * self.length
         self.needed = rank(drawn, share)
         self._size = 1 << drawn.bit_length()
@@ -158,8 +158,8 @@ class BlockBootstrap:
         """Return the chance that a resample's percentile is at most the value at `position` of the ordered series."""
         counts = self._counts(float(self.ordered[position]))
         chances = np.bincount(counts, minlength=self.length + 1) / len(counts)
-        summed = np.fft.irfft(np.fft.rfft(chances, self._size) ** self.blocks, self._size)
-        return float(summed[self.needed : self.blocks * self.length + 1].sum())
+        summed = _sum_of(chances, self.blocks, self._size)
+        return float(summed[self.needed :].sum())
 
     def _rough(self, position: int) -> float:
         """Return `chance` by the normal approximation: near enough to start the search from, and cheap."""
@@ -189,6 +189,42 @@ def _first(chance: Callable[[int], float], level: float, low: int, high: int) ->
         else:
             low = middle + 1
     return low
+
+
+def _sum_of(chances: Floats, draws: int, size: int) -> Floats:
+    """Return the distribution of the sum of `draws` independent draws from 0…len(chances) - 1, padded to `size`."""
+    factor = np.fft.rfft(chances, size)
+    product = np.ones_like(factor)
+    while draws:  # by squaring: numpy's complex power is ten times slower
+        if draws & 1:
+            product *= factor
+        factor *= factor
+        draws >>= 1
+    return np.fft.irfft(product, size)
+
+
+def block_share_interval(flags: npt.NDArray[np.bool_], confidence: float, rows: int | None = None) -> Interval:
+    """Return the interval of the share of true flags in a series: the moving-block bootstrap's or Wilson's, whichever
+    reaches further at each end.
+
+    The bootstrap keeps the dependence of neighbours and may resample fewer `rows` than there are; Wilson's keeps what a
+    bootstrap cannot see: that flags without an exception need not stay so.
+    """
+    n = len(flags)
+    plain = wilson(int(flags.sum()), n, confidence)
+    if n == 0:
+        return plain
+    length = block_length(flags.astype(np.float64))
+    blocks = math.ceil((rows or n) / length)
+    running = np.concatenate(([0], np.cumsum(flags)))
+    counts = running[length:] - running[:-length]
+    chances = np.bincount(counts, minlength=length + 1) / len(counts)
+    drawn = blocks * length
+    reached = np.cumsum(_sum_of(chances, blocks, 1 << drawn.bit_length())[: drawn + 1])
+    tail = (1 - confidence) / 2
+    # Rounding leaves the last chance a little off 1; the small slack keeps the upper level reachable.
+    low, high = (int(np.argmax(reached >= level)) / drawn for level in (tail, 1 - tail - 1e-12))
+    return Interval(min(low, plain.low), max(high, plain.high))
 
 
 def rows_needed(successes: int, n: int, bound: float, confidence: float = JUDGED) -> int | None:

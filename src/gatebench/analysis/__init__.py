@@ -1,0 +1,1 @@
+"""The wing that reads runs: tables, metrics, checks, verdict. Whatever it knows of a run it knows from its folder."""

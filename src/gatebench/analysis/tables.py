@@ -28,6 +28,7 @@ from gatebench.stamp import KINDS
 
 NS_PER_MS: Final = 1e6
 FINGERPRINT_MATCHES: Final = 1
+_IDS_SHARE: Final = 0.99
 _LEDGER_LEVELS: Final = ("full", "unreset")
 
 
@@ -88,6 +89,24 @@ class RunTables:
     def phase_rows(self, name: str) -> pd.DataFrame:
         """Return the headline rows of an effective phase, or of the transitions."""
         return self.load[self.load["label"] == name]
+
+    def due_between(self, start_ns: int, end_ns: int) -> pd.DataFrame:
+        """Return the headline rows due in [start, end), nanoseconds from the start of the load."""
+        due_ns = self.load["due_ns"] - self.start_ns
+        return self.load[(due_ns >= start_ns) & (due_ns < end_ns)]
+
+    def during(self, outage: Outage) -> pd.DataFrame:
+        """Return the headline rows of F: due in [t0, t1) and under way at no edge of a fault."""
+        rows = self.due_between(outage.t0_ns, outage.t1_ns)
+        return rows[rows["label"] != TRANSITION]
+
+    @property
+    def ids_arrive(self) -> bool:
+        """Whether request ids reach the providers: at least 99 % of their arrivals, canaries left out, name a row."""
+        if self.attempts is None or self.plan.request_id == "none":
+            return False
+        asked = self.attempts[self.attempts["kind"] != "canary"]
+        return asked.empty or bool((asked["sample"] >= 0).mean() >= _IDS_SHARE)
 
     @cached_property
     def baseline(self) -> pd.DataFrame:

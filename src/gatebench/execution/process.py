@@ -1,4 +1,4 @@
-"""The two promises between whoever starts processes and whoever needs them: how a child is started, and what it is then."""
+"""The promise between whoever starts processes and whoever needs them: how to start a child, and what it is then."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Child(Protocol):
 
 
 class StartProcess(Protocol):
-    """Starts a child. Its stderr (and, without pipes, its stdout) goes to `log`; `env` replaces the environment when given."""
+    """Starts children."""
 
-    def __call__(
+    def start(
         self,
         name: str,
         argv: Sequence[str],
@@ -43,4 +43,7 @@ class StartProcess(Protocol):
         log: Path,
         pipes: bool = False,
     ) -> Child:
-        """Start `argv` and return at once; OSError when the program cannot be started."""
+        """Start `argv` and return at once; a GatebenchError when the program cannot be started.
+
+        Its stderr (and, without `pipes`, its stdout) goes to `log`; `env` is added to the environment.
+        """

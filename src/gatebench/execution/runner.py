@@ -103,7 +103,7 @@ class Runner:
             load.start(front.host, front.port)
             topology.wait_ready()
             load.wait_ready(_WORKERS_READY_S)
-            self._note_topology(topology)
+            self._note_topology(topology, load)
             scraper.start()
             injector = Injector(
                 [self._switch(fault, topology, supervisor) for fault in self.plan.faults], self.folder.event
@@ -169,8 +169,8 @@ class Runner:
     def _pids(self, topology: Topology, load: LoadEngine) -> dict[str, int]:
         return {name: child.pid for name, child in topology.processes.items()} | load.pids()
 
-    def _note_topology(self, topology: Topology) -> None:
-        self.record.topology = topology.describe()
+    def _note_topology(self, topology: Topology, load: LoadEngine) -> None:
+        self.record.topology = {**topology.describe(), "workers": load.pids()}
         self.record.provenance["engine"] = {
             "kind": self.plan.engine.kind,
             "version": topology.engine.version() if topology.engine else None,

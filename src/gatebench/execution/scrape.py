@@ -23,8 +23,9 @@ _SCHEMA = pa.schema(
 class Scraper:
     """One thread that appends to `parts/series.jsonl`; `finish` turns what is there into series.parquet."""
 
-    def __init__(self, part: Path, pids: Callable[[], Mapping[str, int]]) -> None:
+    def __init__(self, part: Path, pids: Callable[[], Mapping[str, int]], interval_s: float = INTERVAL_S) -> None:
         self._part = part
+        self._interval_s = interval_s
         self._pids = pids
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="scraper", daemon=True)
@@ -42,24 +43,27 @@ class Scraper:
 
     def _watch(self) -> None:
         with self._part.open("a") as out:
-            while not self._stop.wait(INTERVAL_S):
+            while not self._stop.wait(self._interval_s):
                 for name, pid in dict(self._pids()).items():
                     for metric, value in self._read(pid).items():
                         out.write(json.dumps([time.monotonic_ns(), name, metric, value]) + "\n")
                 out.flush()
 
     def _read(self, pid: int) -> dict[str, float]:
-        """Return the sums over the process and its descendants; what ended meanwhile counts as nothing."""
-        total = {"cpu_s": 0.0, "rss_bytes": 0.0, "descriptors": 0.0, "threads": 0.0}
+        """Return the sums over the process and its descendants; nothing when it has ended."""
+        total: dict[str, float] = {}
         with contextlib.suppress(psutil.Error):
             root = self._seen.setdefault(pid, psutil.Process(pid))
             for process in [root, *root.children(recursive=True)]:
                 with contextlib.suppress(psutil.Error), process.oneshot():
                     times = process.cpu_times()
-                    total["cpu_s"] += times.user + times.system
-                    total["rss_bytes"] += process.memory_info().rss
-                    total["descriptors"] += process.num_fds()
-                    total["threads"] += process.num_threads()
+                    for metric, value in (
+                        ("cpu_s", times.user + times.system),
+                        ("rss_bytes", process.memory_info().rss),
+                        ("descriptors", process.num_fds()),
+                        ("threads", process.num_threads()),
+                    ):
+                        total[metric] = total.get(metric, 0.0) + value
         return total
 
 

@@ -73,13 +73,40 @@ class RunFolder:
             (path / name).mkdir()
         return cls(path)
 
-    parts = property(lambda self: self.path / "parts")
-    logs = property(lambda self: self.path / "logs")
-    work = property(lambda self: self.path / "work")
-    samples = property(lambda self: self.path / "samples.parquet")
-    attempts = property(lambda self: self.path / "attempts.parquet")
-    series = property(lambda self: self.path / "series.parquet")
-    report = property(lambda self: self.path / "report.html")
+    @property
+    def parts(self) -> Path:
+        """The streams of each process, as they came."""
+        return self.path / "parts"
+
+    @property
+    def logs(self) -> Path:
+        """What each process said."""
+        return self.path / "logs"
+
+    @property
+    def work(self) -> Path:
+        """Configurations and the target's scratch directory."""
+        return self.path / "work"
+
+    @property
+    def samples(self) -> Path:
+        """The assembled table of requests."""
+        return self.path / "samples.parquet"
+
+    @property
+    def attempts(self) -> Path:
+        """The assembled table of arrivals at providers."""
+        return self.path / "attempts.parquet"
+
+    @property
+    def series(self) -> Path:
+        """CPU, memory, descriptors and threads of every process over time."""
+        return self.path / "series.parquet"
+
+    @property
+    def report(self) -> Path:
+        """The HTML report."""
+        return self.path / "report.html"
 
     def new_record(self, plan: Plan, command: list[str], provenance: dict[str, Any]) -> RunRecord:
         """Return the record of a run that is about to begin, already written."""

@@ -85,9 +85,11 @@ class MetricValue(_Part):
     route: str | None = None
     status: Literal["known", "unknown", "censored"]
     value: float | None = None
-    low: float | None = Field(default=None, description="lower end of the interval")
-    high: float | None = Field(default=None, description="upper end of the interval")
-    confidence: float | None = None
+    low: float | None = Field(default=None, description="lower end of the interval; null when the data show none")
+    high: float | None = Field(default=None, description="upper end of the interval; null when the data show none")
+    confidence: float | None = Field(default=None, description="of the interval; null when it is a resolution in time")
+    judged_low: float | None = Field(default=None, description="lower end that checks use, alpha = 0.001")
+    judged_high: float | None = Field(default=None, description="upper end that checks use, alpha = 0.001")
     n: int = Field(default=0, description="rows or events behind the number")
     why: str = ""
 

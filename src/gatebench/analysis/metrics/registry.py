@@ -1,8 +1,9 @@
-"""What a metric is: a named function of a run's tables with a unit, a better direction, and its definition as docstring.
+"""What a metric is: a named function of a run's tables with a unit, a better direction, and its definition as
+docstring.
 
-Register where you define: `@metric(unit="ms", better="lower")` above the function, in any module of this package. There are two shapes: a
-metric of rows is asked for the run, each phase and each route; a metric of an outage (`of="outage"`) is asked for each outage that the faults
-made.
+Register where you define: `@metric(unit="ms", better="lower")` above the function, in any module of this package. There
+are two shapes: a metric of rows is asked for the run, each phase and each route; a metric of an outage (`of="outage"`)
+is asked for each outage that the faults made.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from gatebench.stats import Interval
 
 Better = Literal["lower", "higher", "neither"]
 Judged = Literal["interval", "exact"]
-Shape = Literal["rows", "outage"]
 
 
 @dataclass(frozen=True)
@@ -74,52 +74,70 @@ OutageFunction = Callable[[RunTables, Outage], Measured]
 Offenders = Callable[[Scope], pd.DataFrame]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Metric:
-    """A registered metric. `judged` says whether a check needs its interval or its exact value."""
+    """A registered metric.
+
+    `judged` says whether a check needs its interval or its exact value; `offenders` picks the rows that show why a
+    check on it failed, the worst first.
+    """
 
     name: str
     title: str
     unit: str
     better: Better
-    judged: Judged
-    shape: Shape
     definition: str
-    rows: RowsFunction | None = None
-    outage: OutageFunction | None = None
+    judged: Judged = "interval"
     offenders: Offenders | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowsMetric(Metric):
+    """A metric of rows; a `quiet` one is left out of phases and routes in which nothing of its kind happened."""
+
+    function: RowsFunction
     quiet: bool = False
 
 
-_REGISTERED: Final[dict[str, Metric]] = {}
+@dataclass(frozen=True, kw_only=True)
+class OutageMetric(Metric):
+    """A metric of an outage."""
+
+    function: OutageFunction
 
 
-def register(entry: Metric) -> None:
+_REGISTERED: Final[dict[str, RowsMetric | OutageMetric]] = {}
+
+
+def register(entry: RowsMetric | OutageMetric) -> None:
     """Add a metric; two of one name are a defect of the code."""
     if entry.name in _REGISTERED:
         raise ValueError(f'two metrics are called "{entry.name}"; give each its own name')
     _REGISTERED[entry.name] = entry
 
 
-def registered() -> dict[str, Metric]:
+def registered() -> dict[str, RowsMetric | OutageMetric]:
     """Return the metrics that are registered, by name."""
     return dict(_REGISTERED)
 
 
 def metric(
-    *,
-    unit: str,
-    better: Better,
-    title: str,
-    judged: Judged = "interval",
-    offenders: Offenders | None = None,
+    *, unit: str, better: Better, title: str, judged: Judged = "interval", offenders: Offenders | None = None
 ) -> Callable[[RowsFunction], RowsFunction]:
     """Register a metric of rows under the function's name; its docstring is the definition."""
 
     def decorate(function: RowsFunction) -> RowsFunction:
-        name, definition = function.__name__, _definition(function)
         register(
-            Metric(name, title, unit, better, judged, "rows", definition, rows=function, offenders=offenders)
+            RowsMetric(
+                name=function.__name__,
+                title=title,
+                unit=unit,
+                better=better,
+                definition=definition(function),
+                judged=judged,
+                offenders=offenders,
+                function=function,
+            )
         )
         return function
 
@@ -127,28 +145,31 @@ def metric(
 
 
 def outage_metric(
-    *,
-    unit: str,
-    better: Better,
-    title: str,
-    judged: Judged = "interval",
-    offenders: Offenders | None = None,
+    *, unit: str, better: Better, title: str, judged: Judged = "interval", offenders: Offenders | None = None
 ) -> Callable[[OutageFunction], OutageFunction]:
     """Register a metric of an outage under the function's name; its docstring is the definition."""
 
     def decorate(function: OutageFunction) -> OutageFunction:
-        name, definition = function.__name__, _definition(function)
         register(
-            Metric(name, title, unit, better, judged, "outage", definition, outage=function, offenders=offenders)
+            OutageMetric(
+                name=function.__name__,
+                title=title,
+                unit=unit,
+                better=better,
+                definition=definition(function),
+                judged=judged,
+                offenders=offenders,
+                function=function,
+            )
         )
         return function
 
     return decorate
 
 
-def _definition(function: Callable[..., Measured]) -> str:
-    lines = [line.strip() for line in (function.__doc__ or "").strip().splitlines()]
-    return " ".join(line for line in lines if line)
+def definition(function: Callable[..., object]) -> str:
+    """Return a docstring as one line of text."""
+    return " ".join((function.__doc__ or "").split())
 
 
 def worst(found: Sequence[Measured], better: Better) -> Measured:

@@ -46,8 +46,8 @@ def rejected(scope: Scope) -> pd.DataFrame:
 
 @metric(unit="share", better="higher", title="Availability", offenders=not_good)
 def availability(scope: Scope) -> Measured:
-    """good ÷ sent with Wilson's interval; good is ok, complete and within the objective. Rows that were not sent because the
-    target held every slot count as sent.
+    """good ÷ sent with Wilson's interval; good is ok, complete and within the objective. Rows that were not sent
+    because the target held every slot count as sent.
     """
     return share(int(scope.rows["good"].sum()), len(scope.rows))
 

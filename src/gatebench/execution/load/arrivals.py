@@ -45,4 +45,4 @@ class Arrivals:
                 kind = self._kinds[place]
                 request = self._generator.request(arrival_id)
                 wire = self._wire.request(request, arrival_id, 0, kind)
-                yield Flight(arrival_id, kind, place, t0_ns + due, request, wire)
+                yield Flight(arrival_id, kind, place, due_ns=t0_ns + due, request=request, wire=wire)

@@ -1,8 +1,9 @@
 """The HTTP/1.1 client of the generator: each request goes on the wire once, and what happens to it is data.
 
-It never sends a request again, never follows a redirect, and never hides a broken connection behind a new one. A connection is
-only looked at before it is used again; when the peer has closed it by then, nothing has been sent yet and a fresh one is opened.
-When the peer closes it a moment later, that request fails with `reused = 1`, as it would for any client of its target.
+It never sends a request again, never follows a redirect, and never hides a broken connection behind a new one. A
+connection is only looked at before it is used again; when the peer has closed it by then, nothing has been sent yet and
+a fresh one is opened. When the peer closes it a moment later, that request fails with `reused = 1`, as it would for any
+client of its target.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-from gevent.monkey import get_original
 from gevent import getcurrent
+from gevent.monkey import get_original
 
 from gatebench import guard
 from gatebench.execution.load.answer import CONNECT_TIMEOUT, NO_CAUSE, NOT_ALLOWED, REFUSED, RESET, UNREACHABLE, Answer
@@ -32,8 +33,8 @@ class Client:
     """Speaks to one address. One client belongs to one gevent hub; any number of greenlets may exchange at once.
 
     The name is resolved once, when the client is made; the guard is asked again with the very address of each connect.
-    The connect deadline and the total deadline count from `sent_ns` (a request that was handed over late is not punished twice),
-    the read deadline from the last byte in either direction.
+    The connect deadline and the total deadline count from `sent_ns` (a request that was handed over late is not
+    punished twice), the read deadline from the last byte in either direction.
     """
 
     def __init__(

@@ -13,7 +13,7 @@ Role = Literal["local", "master", "worker"]
 
 
 class WorkerConfig(BaseModel):
-    """One load process. Extra headers are not here: they may hold secrets and come over stdin, never through the run folder.
+    """One load process. Extra headers are not here: they may hold secrets and come over stdin, not through the folder.
 
     `host` and `port` are where requests go, `worker` is the position of this process in the schedule's division
     (`gatebench.schedule.share`), `stream_path` its samples, `facts_path` what it says of itself at the end.
@@ -28,13 +28,10 @@ class WorkerConfig(BaseModel):
     worker: int = Field(default=0, ge=0)
     stream_path: Path | None = None
     facts_path: Path | None = None
-    master_port: int | None = Field(default=None, ge=1, le=65535)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         problems = []
-        if self.role != "local" and self.master_port is None:
-            problems.append(f'the role "{self.role}" needs "master_port"')
         if self.role != "master" and (self.stream_path is None or self.facts_path is None):
             problems.append(f'the role "{self.role}" needs "stream_path" and "facts_path"')
         if self.worker >= self.plan.load.workers:

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from gevent.monkey import get_original
 from gevent import getcurrent
+from gevent.monkey import get_original
 
 from gatebench.execution.load.answer import NO_CAUSE, READ_TIMEOUT, RESET, TOTAL_TIMEOUT, Answer
 from gatebench.execution.load.reply import Reply
@@ -26,8 +26,8 @@ _poll = get_original("select", "poll")
 class Connection:
     """A connected, non-blocking socket with its parser.
 
-    Its read watcher runs all its life, which saves two system calls a request and lets an idle connection notice at once
-    that its peer closed or spoke unasked; `on_loss` is then called with the connection, already closed.
+    Its read watcher runs all its life, which saves two system calls a request and lets an idle connection notice at
+    once that its peer closed or spoke unasked; `on_loss` is then called with the connection, already closed.
     """
 
     __slots__ = (
@@ -61,7 +61,8 @@ class Connection:
     def is_quiet(self) -> bool:
         """Tell whether nothing came since the last answer: neither a close nor a byte nobody asked for.
 
-        It looks, as `recv` with MSG_PEEK would, and costs a sixth of the exception that a healthy connection would raise there.
+        It looks, as `recv` with MSG_PEEK would, and costs a sixth of the exception that a healthy connection would
+        raise there.
         """
         return not self.closed and not self._poll.poll(0)
 
@@ -79,7 +80,8 @@ class Connection:
     def exchange(self, answer: Answer, wire: bytes, total_end_ns: int, read_ns: int, *, stream: bool) -> None:
         """Send `wire` once, read the answer, and conclude `answer`. Nothing is ever sent a second time.
 
-        `read_ns` bounds silence: the time without a byte coming, or, while the request goes out, without one being taken.
+        `read_ns` bounds silence: the time without a byte coming, or, while the request goes out, without one being
+        taken.
         """
         answer.connection = self.ordinal
         answer.reused = self._used
@@ -151,7 +153,8 @@ class Connection:
     def _next_bytes(self, until_ns: int) -> bytes | None:
         """Return the next bytes, b"" at the end, or None when nothing came by `until_ns`.
 
-        At the deadline there is one last look: what already lies in the kernel came in time, whoever was late to read it.
+        At the deadline there is one last look: what already lies in the kernel came in time, whoever was late to read
+        it.
         """
         while True:
             self._waiting = getcurrent()

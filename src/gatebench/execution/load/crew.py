@@ -1,7 +1,8 @@
 """The greenlets that carry requests: each request in flight has one of its own, and a finished one waits for the next.
 
-A greenlet that is made for each request would cost 18 µs in page faults on CPython 3.11 and later, because every greenlet
-brings its own frame stack; one that is kept costs a switch, 0.3 µs. The bound is that of a `gevent.pool.Pool` of the same size.
+A greenlet that is made for each request would cost 18 µs in page faults on CPython 3.11 and later, because every
+greenlet brings its own frame stack; one that is kept costs a switch, 0.3 µs. The bound is that of a `gevent.pool.Pool`
+of the same size.
 """
 
 from __future__ import annotations

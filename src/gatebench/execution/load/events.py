@@ -16,8 +16,9 @@ MAX_GAP_US: Final = 0xFFFFFFFF
 class EventReader:
     """Counts the content events of one stream of chat completion chunks.
 
-    A content event carries a non-empty `choices[].delta.content`; the terminal event is `data: [DONE]`. Lines end with LF or
-    CR LF and an event with an empty line (WHATWG HTML, section 9.2.6). Events that one read brings share its time.
+    A content event carries a non-empty `choices[].delta.content`; the terminal event is `data: [DONE]`. Lines end with
+    LF or CR LF and an event with an empty line (WHATWG HTML, section 9.2.6). Events that one read brings share its
+    time.
     """
 
     __slots__ = ("_data", "_last_ns", "_rest", "first_token_ns", "gap_max_ns", "terminal", "tokens")

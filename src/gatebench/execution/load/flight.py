@@ -11,7 +11,7 @@ class Flight:
 
     __slots__ = ("answer", "arrival_id", "due_ns", "kind", "phase", "request", "wire")
 
-    def __init__(self, arrival_id: int, kind: int, phase: int, due_ns: int, request: Request, wire: bytes) -> None:
+    def __init__(self, arrival_id: int, kind: int, phase: int, *, due_ns: int, request: Request, wire: bytes) -> None:
         self.arrival_id = arrival_id
         self.kind = kind
         self.phase = phase

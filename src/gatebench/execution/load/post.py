@@ -67,6 +67,13 @@ class Post:
         self._walk.stop()
         if not self._t0_ns.ready():
             self._t0_ns.set(None)
+        if not self.manned.is_set():
+            gevent.spawn(self.stand)
+
+    def fail(self, error: BaseException) -> None:
+        """Nobody can be brought to stand here, because of `error`."""
+        self.defect = error
+        self.stop()
 
     def stand(self) -> None:
         """Do the whole duty; returns when every row is written. A second caller has nothing to do."""
@@ -84,6 +91,7 @@ class Post:
             self._recorder.close()
             self._client.close()
             self._write_facts(t0_ns)
+            self._channel.say({"progress": self._meter.progress()})
             self.finished.set()
 
     def _duty(self, t0_ns: int) -> None:
@@ -134,9 +142,9 @@ def _authority(host: str, port: int) -> str:
 def _settle_memory() -> None:
     """Keep the collector of cycles out of the dispatch.
 
-    What was loaded so far stays for good, so it is frozen: a full collection would walk half a million objects of Locust,
-    numpy and pydantic, tens of milliseconds during which nothing is sent. Requests leave no cycles (reference counts free
-    them), so the young generation may grow large before it is looked at.
+    What was loaded so far stays for good, so it is frozen: a full collection would walk half a million objects of
+    Locust, numpy and pydantic, tens of milliseconds during which nothing is sent. Requests leave no cycles (reference
+    counts free them), so the young generation may grow large before it is looked at.
     """
     gc.collect()
     gc.freeze()

@@ -16,9 +16,9 @@ _HEAD_KEPT: Final = 1 << 16
 class Reply(HTTPResponseParser):
     """Parses the responses of one connection, one after the other.
 
-    Interim responses (1xx, except 101 which is final for a client that asked for no upgrade) are passed over. A message of a
-    2xx status to a streaming request is read as server-sent events. Of the body at most BODY_LIMIT bytes are kept: its first
-    64 KiB and its end, because stamps stand in either.
+    Interim responses (1xx, except 101 which is final for a client that asked for no upgrade) are passed over. A message
+    of a 2xx status to a streaming request is read as server-sent events. Of the body at most BODY_LIMIT bytes are kept:
+    its first 64 KiB and its end, because stamps stand in either.
     """
 
     def __init__(self) -> None:

@@ -15,9 +15,9 @@ _NS = 1e-9
 class Turns:
     """Gives the turn away until something happens.
 
-    A launcher starts a request by switching into the greenlet that will carry it. The first time that greenlet waits, the turn
-    goes straight back to the launcher instead of through the event loop, where other requests' answers may queue: launching
-    costs the launcher the send and nothing else.
+    A launcher starts a request by switching into the greenlet that will carry it. The first time that greenlet waits,
+    the turn goes straight back to the launcher instead of through the event loop, where other requests' answers may
+    queue: launching costs the launcher the send and nothing else.
     """
 
     __slots__ = ("_launcher", "_loop", "hub")
@@ -47,6 +47,11 @@ class Turns:
             return self.hub.switch()
         self._launcher = None
         return launcher.switch()
+
+    def pause(self) -> None:
+        """Let everybody else who is ready run once."""
+        self.soon(getcurrent().switch)
+        self.give()
 
     def soon(self, callback: Callable[[], object]) -> None:
         """Have `callback` called in the next turn of the event loop."""

@@ -1,8 +1,9 @@
 """Walks the absolute schedule: every arrival is sent when it is due, whatever became of the ones before it.
 
-This is the open model (`measurement.md` 1 and 2). Nothing here waits for an answer before the next request goes out, and an
-arrival that cannot be sent leaves a row that says why: `unsent/pool` when the target holds every place, `unsent/generator` when
-this process is later than the plan allows, `unsent/stopped` when the run was stopped in between.
+This is the open model (`measurement.md` 1 and 2). Nothing here waits for an answer before the next request goes out,
+and an arrival that cannot be sent leaves a row that says why: `unsent/pool` when the target holds every place,
+`unsent/generator` when this process is later than the plan allows, `unsent/stopped` when the run was stopped in
+between.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import json
 import os
@@ -98,7 +99,7 @@ class Topology:
         for name, place in self.providers.items():
             child = self.processes[name]
             self.supervisor.wait_until(
-                child, lambda place=place: _answers(place, "/health", 200), _START_S, "GET /health"
+                child, functools.partial(_answers, place, "/health", 200), _START_S, "GET /health"
             )
         definition = self.plan.target.definition
         if definition is None or self.gateway is None:
@@ -109,7 +110,7 @@ class Topology:
             what = f"GET {ready.path} on {gateway}" if ready.path else f"connect to {gateway}"
             self.supervisor.wait_until(
                 self.processes[process.name],
-                lambda ready=ready: _answers(gateway, ready.path, ready.status),
+                functools.partial(_answers, gateway, ready.path, ready.status),
                 duration_s(ready.within),
                 what,
             )

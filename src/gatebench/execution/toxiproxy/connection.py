@@ -34,6 +34,7 @@ class Connection:
         context: Context,
         ordinal: int,
         client: socket.socket,
+        *,
         flows: Flows,
         toxics: Callable[[], Sequence[Toxic]],
         over: Callable[[Connection], None],

@@ -63,11 +63,7 @@ class Proxy:
     def disable(self, ttl_ms: int = 0) -> None:
         """Refuse clients and close the live connections with a FIN; be enabled again after `ttl_ms`, if that is not 0."""
         self._forget_revival()
-        self.enabled = False
-        if self._listener is not None:
-            self._listener.close()
-        for connection in list(self.connections):
-            connection.close()
+        self._halt()
         if ttl_ms:
             self._revive_in(ttl_ms)
 
@@ -89,7 +85,7 @@ class Proxy:
         if listen is None and upstream in (None, self.upstream):
             return
         was_enabled = self.enabled
-        self.disable()
+        self._halt()
         self.upstream = upstream if upstream is not None else self.upstream
         if listen is not None:
             self._give_up_port()
@@ -152,14 +148,23 @@ class Proxy:
 
     def _accept(self, client: socket.socket) -> None:
         connection = Connection(
-            self._context, self._accepted, client, self.flows, lambda: self.toxics, self.connections.discard
+            self._context,
+            self._accepted,
+            client,
+            flows=self.flows,
+            toxics=lambda: self.toxics,
+            over=self.connections.discard,
         )
         self._accepted += 1
         self.connections.add(connection)
-        connection.dial(self._upstream_address())
+        connection.dial(parse(self.upstream))
 
-    def _upstream_address(self) -> Address:
-        return parse(self.upstream)
+    def _halt(self) -> None:
+        self.enabled = False
+        if self._listener is not None:
+            self._listener.close()
+        for connection in list(self.connections):
+            connection.close()
 
     def _set_toxics(self, toxics: list[Toxic]) -> None:
         self.toxics = toxics

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a failure of ours
+class Refusal(Exception):
     """Nothing was done, unless the text says otherwise; `status` is the HTTP status, `message` goes into the body."""
 
     def __init__(self, status: int, message: str) -> None:

@@ -42,9 +42,14 @@ class Kind:
             if value is None:
                 continue
             if type(value) is not int or abs(value) > _INT64_MAX:
-                raise Refusal(400, f'bad request body: "{attribute.name}" of {self.name} must be a whole number of {attribute.unit}')
+                raise Refusal(
+                    400,
+                    f'bad request body: "{attribute.name}" of {self.name} must be a whole number of {attribute.unit}',
+                )
             if value < attribute.minimum:
-                raise Refusal(400, f'"{attribute.name}" of {self.name} must be at least {attribute.minimum} {attribute.unit}')
+                raise Refusal(
+                    400, f'"{attribute.name}" of {self.name} must be at least {attribute.minimum} {attribute.unit}'
+                )
             merged[attribute.name] = value
         return merged
 

@@ -62,3 +62,10 @@ def words(column: pd.Series[Any]) -> dict[str, Any]:
     """Return a text column as codes into the words that occur; a missing word is "nobody"."""
     codes, found = pd.factorize(column.astype(object).where(column.notna(), "nobody"))
     return {"words": [str(word) for word in found], "codes": codes.tolist()}
+
+
+def column(values: pd.Series[Any]) -> Column:
+    """Return any column of a frame: numbers as they are, everything else as words."""
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+        return decimals(values, 6)
+    return words(values)

@@ -27,7 +27,7 @@ class TimeoutStage(Stage):
         self._quiet_since_ns = self.around.clock.now_ns()
         self._wait()
 
-    def feed(self, chunk: bytes, at_ns: int) -> None:  # noqa: ARG002 - the chunk is dropped
+    def feed(self, chunk: bytes, at_ns: int) -> None:
         """Drop the chunk; the silence begins anew."""
         self._quiet_since_ns = self.around.clock.now_ns()
 

@@ -1,0 +1,61 @@
+// What the page does besides drawing: theme, copying, filtering, and opening everything for print.
+"use strict";
+(() => {
+  const root = document.documentElement;
+
+  function remember(theme) {
+    try { localStorage.setItem("gatebench-theme", theme); } catch { /* a browser may refuse storage to files */ }
+  }
+
+  function remembered() {
+    try { return localStorage.getItem("gatebench-theme") || "auto"; } catch { return "auto"; }
+  }
+
+  const choice = document.getElementById("theme");
+  function dress() {
+    root.dataset.theme = choice.value; // "auto" matches no rule of the style sheet, so the system decides
+  }
+  choice.value = remembered();
+  choice.closest("p").hidden = false;
+  choice.addEventListener("change", () => { remember(choice.value); dress(); });
+  dress();
+
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      const source = document.getElementById(button.dataset.copy);
+      try {
+        await navigator.clipboard.writeText(source.textContent);
+        button.textContent = "Copied";
+      } catch {
+        getSelection().selectAllChildren(source);
+        button.textContent = "Selected: press Ctrl+C";
+      }
+    });
+  }
+
+  const filter = document.getElementById("metric-filter");
+  if (filter) {
+    filter.closest("p").hidden = false;
+    const rows = [...document.querySelectorAll("#metric-table tbody tr")].map((row) => [row, row.textContent.toLowerCase()]);
+    const told = filter.parentElement.querySelector("output");
+    filter.addEventListener("input", () => {
+      const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+      let shown = 0;
+      for (const [row, text] of rows) {
+        row.hidden = !words.every((word) => text.includes(word));
+        shown += row.hidden ? 0 : 1;
+      }
+      told.textContent = words.length ? `${shown} of ${rows.length}` : "";
+    });
+  }
+
+  let closed = [];
+  addEventListener("beforeprint", () => {
+    closed = [...document.querySelectorAll("main details:not(.data):not([open])")];
+    for (const details of closed) details.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const details of closed) details.open = false;
+  });
+})();

@@ -1,0 +1,193 @@
+"""The books of a run: what was scheduled, what became of every arrival, and whether both ends of the wire tell the same
+story.
+
+The schedule is computed again from the plan, so a row that is missing, doubled or due at another time than planned
+cannot hide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gatebench.analysis.tables import RunTables
+from gatebench.run.summary import Ledger
+from gatebench.sample import CAUSES
+from gatebench.schedule import share
+
+_OURS: Final = ("load", "warmup")
+_NAMED: Final = 5
+_DUE_SLACK_NS: Final = 1_000
+
+
+@dataclass(frozen=True)
+class Books:
+    """Which arrivals are wrong, by id, before they are counted."""
+
+    scheduled: npt.NDArray[np.int64]
+    missing: npt.NDArray[np.int64]
+    doubled: npt.NDArray[np.int64]
+    strange: npt.NDArray[np.int64]
+    shifted: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """Both ends joined; every number is None where there is no ledger."""
+
+    total: int | None = None
+    joined: int | None = None
+    foreign: int | None = None
+    answers_joined: int | None = None
+    answers_unjoined: int | None = None
+    ghosts: int = 0
+    resends: int | None = None
+
+
+def balance(tables: RunTables) -> Ledger:
+    """Return the books, each imbalance named in `sentences`."""
+    rows = tables.samples[tables.samples["kind"].isin(_OURS)]
+    books = _books(tables, rows)
+    outcome, cause = rows["outcome"].astype(str), rows["cause"].astype(str)
+    counts = {name: int((outcome == name).sum()) for name in ("ok", "rejected", "error", "timeout", "in_flight")}
+    unsent = {name: int(((outcome == "unsent") & (cause == name)).sum()) for name in ("pool", "generator", "stopped")}
+    attempts = _attempts(tables, rows)
+    sentences = [*_imbalances(books), *_attempt_sentences(attempts)]
+    scheduled = len(books.scheduled)
+    sent = sum(counts.values())
+    if scheduled != sent + sum(unsent.values()):
+        sentences.append(
+            f"{scheduled} requests were due, but {sent} were sent and {sum(unsent.values())} were not: "
+            f"{abs(scheduled - sent - sum(unsent.values()))} apart."
+        )
+    balances = not sentences
+    if balances:
+        sentences = [f"{scheduled} requests were due and every one of them has exactly one row."]
+    return Ledger(
+        scheduled=scheduled,
+        sent=sent,
+        unsent_pool=unsent["pool"],
+        unsent_generator=unsent["generator"],
+        unsent_stopped=unsent["stopped"],
+        **counts,
+        missing=len(books.missing),
+        doubled=len(books.doubled),
+        balances=balances,
+        causes={name: count for name in CAUSES if name and (count := int((cause == name).sum()))},
+        attempts=attempts.total,
+        attempts_joined=attempts.joined,
+        attempts_foreign=attempts.foreign,
+        answers_joined=attempts.answers_joined,
+        answers_unjoined=attempts.answers_unjoined,
+        client_resends=attempts.resends,
+        sentences=sentences + _notes(attempts),
+    )
+
+
+def _books(tables: RunTables, rows: pd.DataFrame) -> Books:
+    """Compare the rows with the schedule."""
+    plan = tables.plan
+    due_ns = plan.load.due_times_ns(plan.seed)
+    arrivals = rows["arrival_id"].to_numpy(np.int64)
+    ordinals = rows["ordinal"].to_numpy(np.int64)
+    first = arrivals[ordinals == 0]
+    scheduled = _scheduled(tables, due_ns, first[(rows["cause"] == "stopped").to_numpy()[ordinals == 0]])
+    known = arrivals < len(due_ns)
+    pairs = pd.MultiIndex.from_arrays([arrivals, ordinals])
+    wanted = due_ns[arrivals[known]] + tables.start_ns
+    off = np.abs(rows["due_ns"].to_numpy()[known] - wanted) > _DUE_SLACK_NS
+    return Books(
+        scheduled=scheduled,
+        missing=np.setdiff1d(scheduled, first),
+        doubled=arrivals[np.asarray(pairs.duplicated())],
+        strange=np.setdiff1d(arrivals, scheduled),
+        shifted=arrivals[known][off] if tables.record.clock.load_start_ns is not None else arrivals[:0],
+    )
+
+
+def _scheduled(
+    tables: RunTables, due_ns: npt.NDArray[np.int64], stopped: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Return the arrivals that should have a row: all, or what was due before each worker was stopped.
+
+    A worker gives rows to arrivals that it could not send any more when it was stopped; those were due too.
+    """
+    workers = tables.plan.load.workers
+    expected = []
+    for worker in range(workers):
+        own = share(due_ns, worker, workers)
+        stopped_ns = tables.workers.get(worker, {}).get("stopped_ns")
+        if stopped_ns is not None:
+            own = own[due_ns[own] <= int(stopped_ns) - tables.start_ns]
+        expected.append(own)
+    return np.union1d(np.concatenate(expected), stopped[stopped < len(due_ns)])
+
+
+def _attempts(tables: RunTables, rows: pd.DataFrame) -> Attempts:
+    """Join the providers' rows to the clients', by request id and by stamp."""
+    if tables.attempts is None:
+        return Attempts()
+    asked = tables.attempts[tables.attempts["kind"] != "canary"]
+    joined = int((asked["sample"] >= 0).sum())
+    answers = rows[rows["outcome"] == "ok"]
+    made = pd.MultiIndex.from_frame(tables.attempts[["provider", "attempt"]].astype({"provider": str}))
+    stamped = answers[answers["provider"].notna()]
+    named = pd.MultiIndex.from_frame(stamped[["provider", "attempt"]].astype({"provider": str}))
+    found = int(named.isin(made).sum())
+    target = tables.plan.target
+    direct = target.url is None and target.definition is not None and not target.definition.process
+    return Attempts(
+        total=len(asked),
+        joined=joined,
+        foreign=len(asked) - joined,
+        answers_joined=found,
+        answers_unjoined=len(answers) - found,
+        ghosts=len(stamped) - found,
+        # At a gateway its own retries look the same, so only a direct path can tell.
+        resends=int((asked.loc[asked["sample"] >= 0, "seen"] > 1).sum()) if direct else None,
+    )
+
+
+def _imbalances(books: Books) -> list[str]:
+    found = []
+    if len(books.missing):
+        found.append(f"{len(books.missing)} arrivals were due and have no row: {_names(books.missing)}.")
+    if len(books.doubled):
+        found.append(f"{len(books.doubled)} rows are there a second time: arrivals {_names(books.doubled)}.")
+    if len(books.strange):
+        found.append(f"{len(books.strange)} rows belong to no arrival that was due: {_names(books.strange)}.")
+    if len(books.shifted):
+        found.append(
+            f"{len(books.shifted)} rows were due at another time than the schedule says: arrivals {_names(books.shifted)}."
+        )
+    return found
+
+
+def _attempt_sentences(attempts: Attempts) -> list[str]:
+    found = []
+    if attempts.ghosts:
+        found.append(f"{attempts.ghosts} answers carry the stamp of an attempt that no ledger holds.")
+    if attempts.resends:
+        found.append(f"The client put {attempts.resends} requests on the wire more than once.")
+    return found
+
+
+def _notes(attempts: Attempts) -> list[str]:
+    """Return what is worth knowing of the join, though it is no imbalance."""
+    if attempts.total is None:
+        return ["There is no ledger of the providers."]
+    notes = [f"{attempts.joined} of {attempts.total} attempts at our providers name a request of ours."]
+    unstamped = (attempts.answers_unjoined or 0) - attempts.ghosts
+    if unstamped:
+        notes.append(f"{unstamped} ok answers carry no stamp: the target made them itself, or removed it.")
+    return notes
+
+
+def _names(arrivals: npt.NDArray[np.int64]) -> str:
+    """Return the first ids, and that there are more."""
+    shown = ", ".join(str(arrival) for arrival in arrivals[:_NAMED])
+    return f"{shown}, …" if len(arrivals) > _NAMED else shown

@@ -1,0 +1,72 @@
+"""Properties that hold or do not: answers that were lost, cut without a word, or meant for somebody else.
+Exact counts.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
+from gatebench.analysis.metrics.shares import NO_ROWS
+from gatebench.analysis.tables import FINGERPRINT_MATCHES
+
+
+def _concerned(scope: Scope) -> pd.DataFrame:
+    """Rows under way at the first t0 or due later, for the run; all rows of the scope otherwise."""
+    if scope.phase is not None or not scope.tables.outages:
+        return scope.rows
+    t0_s = scope.tables.outages[0].t0_ns / 1e9
+    return scope.rows[~(scope.rows["done_s"] < t0_s)]
+
+
+def lost(scope: Scope) -> pd.DataFrame:
+    """Rows from t0 on that never got a complete ok answer."""
+    rows = _concerned(scope)
+    return rows[~rows["complete"]]
+
+
+def cut_silently(scope: Scope) -> pd.DataFrame:
+    """Rows with status 200 whose stream ended cleanly, but without its terminal event."""
+    answered = scope.rows[scope.rows["status"] == 200]
+    return answered[(answered["cause"] == "truncated") | ((answered["outcome"] == "ok") & ~answered["complete"])]
+
+
+def _stamped(scope: Scope) -> pd.DataFrame:
+    """Complete answers to requests with a prompt of their own that say who made them."""
+    prompted = [route.name for route in scope.tables.plan.traffic.routes if route.kind == "chat"]
+    rows = scope.rows
+    return rows[rows["complete"] & rows["provider"].notna() & rows["route"].isin(prompted)]
+
+
+def mistaken(scope: Scope) -> pd.DataFrame:
+    """Rows whose answer was made for another prompt."""
+    rows = _stamped(scope)
+    return rows.loc[(rows["stamp_matches"].to_numpy() & FINGERPRINT_MATCHES) == 0]
+
+
+@metric(unit="requests", better="lower", title="Requests lost", judged="exact", offenders=lost)
+def requests_lost(scope: Scope) -> Measured:
+    """Requests that never got a complete ok answer, however late: errors, timeouts, rejections, cut streams. For the
+    run, those under way at the first t0 or due later; for a phase, all of it. Rows that our own side did not send are
+    not among them.
+    """
+    rows = _concerned(scope)
+    return known(float(len(lost(scope))), len(rows)) if len(rows) else unknown(NO_ROWS)
+
+
+@metric(unit="answers", better="lower", title="Silent truncation", judged="exact", offenders=cut_silently)
+def silent_truncation(scope: Scope) -> Measured:
+    """Answers with status 200 whose stream ended cleanly, without its terminal event and without an error.
+    Must be 0.
+    """
+    answered = int((scope.rows["status"] == 200).sum())
+    return known(float(len(cut_silently(scope))), answered) if answered else unknown("no answer had status 200")
+
+
+@metric(unit="answers", better="lower", title="Wrong answers", judged="exact", offenders=mistaken)
+def wrong_answer(scope: Scope) -> Measured:
+    """Complete answers whose stamp carries the fingerprint of another prompt than the request's. Must be 0."""
+    if not scope.tables.has_stamps:
+        return unknown(f'at the level of evidence "{scope.tables.plan.evidence}" answers carry no stamp of ours')
+    stamped = len(_stamped(scope))
+    return known(float(len(mistaken(scope))), stamped) if stamped else unknown("no complete answer carried a stamp")

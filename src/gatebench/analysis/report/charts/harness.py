@@ -1,0 +1,68 @@
+"""How well we measured: our own lateness in sending, and how busy every process was."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from gatebench.analysis.report.charts.bins import P95_LEAST, P99_LEAST, Bins, nice_width_s, spread
+from gatebench.analysis.report.charts.chart import Chart, Data, NoChart, decimals, words
+from gatebench.analysis.report.charts.latency import BIN_LEAST_S, BINS_MOST
+from gatebench.analysis.report.words import milliseconds, percent, seconds
+from gatebench.analysis.tables import RunTables, numbers
+from gatebench.stats import percentile
+
+DISPATCH: Final = "Dispatch delay"
+PROCESSES: Final = "Processors in use"
+
+
+def dispatch(tables: RunTables) -> Chart | NoChart:
+    """Return the chart of sent − due of every request that was sent."""
+    rows = tables.samples[tables.samples["dispatch_ms"].notna()]
+    if rows.empty:
+        return NoChart(DISPATCH, "No request was sent.")
+    delay_ms = numbers(rows["dispatch_ms"])
+    bins = Bins(nice_width_s(max(tables.end_ns / 1e9, 1e-3), BINS_MOST, BIN_LEAST_S), max(tables.end_ns / 1e9, 1e-3))
+    ordered = np.sort(delay_ms)
+    limit_ms = tables.plan.load.dispatch_limit_ms
+    told = f"p50 {milliseconds(percentile(ordered, 0.5))}, p99 {milliseconds(percentile(ordered, 0.99))}"
+    return Chart(
+        id="dispatch",
+        kind="spread",
+        title=DISPATCH,
+        caption=f"Sent − due: our own error, and part of every response time. {told}; a run whose p99 is above {milliseconds(limit_ms)} is "
+        f"invalid. Percentiles of all requests due in {seconds(bins.width_s)}; a p95 needs {P95_LEAST} of them, a p99 {P99_LEAST}.",
+        label=f"Dispatch delay: {told}, largest {milliseconds(float(ordered[-1]))}.",
+        data=(Data("dispatch-delay", spread(bins, numbers(rows["due_s"]), delay_ms, "ms")),),
+        facts={"limit_ms": limit_ms, "y": "dispatch delay, ms"},
+    )
+
+
+def processes(tables: RunTables, series: pd.DataFrame | None) -> Chart | NoChart:
+    """Return the chart of the processors that each process kept busy, from its processor seconds."""
+    if series is None:
+        return NoChart(PROCESSES, "Nobody read the use of processors in this run.")
+    rows = series[series["metric"] == "cpu_s"].sort_values(["process", "at_s"], kind="stable")
+    by_process = rows.groupby("process", sort=False)
+    used = by_process["value"].diff() / by_process["at_s"].diff()
+    rows = rows.assign(cores=used)[used.notna() & (used >= 0)]
+    if rows.empty:
+        return NoChart(PROCESSES, "The use of processors was not read often enough to draw it.")
+    busiest = rows.groupby("process")["cores"].max().sort_values(ascending=False)
+    told = ", ".join(f"{name} at most {percent(value)}" for name, value in busiest.items())
+    return Chart(
+        id="processes",
+        kind="lines",
+        title=PROCESSES,
+        caption="Processors that each process and its children kept busy, once a second; 1 is one whole processor.",
+        label=f"Share of one processor: {told}.",
+        data=(
+            Data(
+                "processors",
+                {"at_s": decimals(rows["at_s"], 2), "process": words(rows["process"]), "cores": decimals(rows["cores"], 3)},
+            ),
+        ),
+        facts={"x": "at_s", "y": "cores", "by": "process", "y_label": "processors", "time": True},
+    )

@@ -1,0 +1,67 @@
+"""What somebody needs to repeat the run elsewhere: versions, machine, settings, and the command line."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from gatebench.run.folder import RunRecord
+
+
+def facts(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Return nested facts as (name, text) pairs, names joined by dots; None is "not known"."""
+    found = []
+    for name, value in values.items():
+        path = f"{prefix}{name}".replace("_", " ")
+        if isinstance(value, Mapping):
+            found += facts(value, f"{path} · ")
+        elif isinstance(value, list | tuple):
+            found.append((path, ", ".join(str(part) for part in value) or "none"))
+        else:
+            found.append((path, "not known" if value is None else str(value)))
+    return found
+
+
+def command(record: RunRecord) -> str:
+    """Return the command line that makes this run again: as it was given, its seed fixed."""
+    words = list(record.command)
+    if words and not any(word == "--seed" or word.startswith("--seed=") for word in words):
+        words += ["--seed", str(record.plan.seed)]
+    return shlex.join(words)
+
+
+def when(record: RunRecord) -> str:
+    """Return the beginning of the run as a reader writes dates: 20 November 2026, 23:45 UTC."""
+    try:
+        moment = datetime.fromisoformat(record.created).astimezone(UTC)
+    except ValueError:
+        return record.created
+    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
+
+
+def load(record: RunRecord) -> str:
+    """Return the load in words."""
+    plan = record.plan.load
+    shape = {"flat": "", "ramp": "ramp ", "steps": "steps "}[plan.load.curve]
+    arrivals = {"even": "evenly spaced", "poisson": "Poisson arrivals"}[plan.load.arrivals]
+    return f"{shape}{' → '.join(plan.load.rates)}, {arrivals}, {plan.duration_ns / 1e9:g} s"
+
+
+def target(record: RunRecord) -> str:
+    """Return the target in words: its name, its profile, its version."""
+    plan = record.plan.target
+    name = plan.url or plan.name
+    if plan.profile != "default":
+        name += f" ({plan.profile})"
+    version = record.topology.get("target_version") or record.provenance.get("target_version")
+    return f"{name} {version}" if version else f"{name}, version not known"
+
+
+def engine(record: RunRecord) -> str:
+    """Return the engine that carried the links, in words."""
+    found = record.provenance.get("engine")
+    version = found.get("version") if isinstance(found, Mapping) else None
+    kind = {"embedded": "embedded", "toxiproxy": "Toxiproxy", "url": "Toxiproxy server"}[record.plan.engine.kind]
+    return f"{kind} {version}" if version else kind

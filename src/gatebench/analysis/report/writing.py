@@ -1,0 +1,20 @@
+"""Writes the report of a run: reads the folder, renders the page, and puts it there in one step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gatebench.analysis.report.page import Page
+from gatebench.analysis.report.reading import read
+from gatebench.content import Content
+from gatebench.run.folder import RunFolder, write_atomically
+
+
+def write_report(folder: RunFolder, content: Content | None = None) -> Path:
+    """Write `report.html` into the run folder and return its path; whatever the run lacks is said on the page.
+
+    Sections, style and scripts come from the `reports` folders of `content` (default: the working directory's over the shipped ones).
+    """
+    folders = (content or Content()).folders("reports")
+    write_atomically(folder.report, Page(read(folder), folders).render())
+    return folder.report

@@ -1,0 +1,221 @@
+"""May this measurement be believed? Each question asks our own side, not the target (`measurement.md` 16)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Literal
+
+import numpy as np
+
+from gatebench.analysis.faults import FIDELITY_LEAST, FIDELITY_MOST, FaultTimeline
+from gatebench.analysis.tables import RunTables, numbers
+from gatebench.run.summary import Finding, Ledger
+from gatebench.stats import percentile
+
+SENT_LEAST: Final = 0.99
+CPU_MOST: Final = 0.9
+DISPATCH_PERCENTILE: Final = 0.99
+
+Status = Literal["ok", "invalid", "unknown"]
+
+
+def findings(tables: RunTables, ledger: Ledger) -> list[Finding]:
+    """Return every question with its answer; one invalid answer makes the run invalid."""
+    return [
+        _finished(tables),
+        *_workers(tables),
+        _streams(tables),
+        _books(ledger),
+        _sent(ledger),
+        _dispatch(tables),
+        _processor(tables),
+        *_ledger(tables),
+        *(finding for fault in tables.faults for finding in _fault(tables, fault)),
+    ]
+
+
+def _finished(tables: RunTables) -> Finding:
+    record = tables.record
+    stops = [event for event in tables.events if event.get("event") == "stop.condition"]
+    if record.status == "interrupted" or any(event.get("event") == "run.interrupted" for event in tables.events):
+        return _invalid("finished", "The run was interrupted; what it measured until then is kept. Run it again.")
+    if stops:
+        return _invalid(
+            "finished", f"The run was stopped by a stop condition: {stops[0].get('why', 'no reason recorded')}."
+        )
+    if record.status == "failed":
+        return _invalid("finished", f"The run failed: {'; '.join(record.trouble) or 'no reason recorded'}.")
+    if record.status != "finished" or record.clock.load_end_ns is None:
+        return _invalid(
+            "finished",
+            f'The run did not finish: its record says "{record.status}". Its process was killed. Run it again.',
+        )
+    return _ok("finished", "The run went to its end.")
+
+
+def _workers(tables: RunTables) -> Iterator[Finding]:
+    lost = [event for event in tables.events if event.get("event") == "load.worker_lost"]
+    for event in lost:
+        yield _invalid(
+            "workers",
+            f"Load worker {event.get('worker')} was lost (exit code {event.get('exit_code')}), and its share of the load with "
+            "it. Look into logs/ for its last words and run again.",
+        )
+    if not lost:
+        yield _ok("workers", f"All {tables.plan.load.workers} load workers stayed to the end.")
+
+
+def _streams(tables: RunTables) -> Finding:
+    torn, missing = tables.assembly.torn, tables.assembly.missing
+    absent = [name for name in missing if name.startswith("samples-")]
+    if torn or absent:
+        parts = []
+        if torn:
+            parts.append(f"{', '.join(torn)} ends without its end mark: its writer was killed or the file was cut")
+        if absent:
+            parts.append(f"{', '.join(absent)} is not there")
+        return _invalid("streams", f"{'; '.join(parts)}. Up to a second of rows is lost at each. Run again.")
+    return _ok("streams", f"All {len(tables.assembly.streams)} streams end properly.")
+
+
+def _books(ledger: Ledger) -> Finding:
+    if ledger.balances:
+        return _ok("books", ledger.sentences[0])
+    wrong = ledger.sentences[:-1] if len(ledger.sentences) > 1 else ledger.sentences
+    return _invalid("books", f"The books do not balance. {' '.join(wrong)}")
+
+
+def _sent(ledger: Ledger) -> Finding:
+    due = ledger.scheduled - ledger.unsent_stopped
+    if due == 0:
+        return _invalid("sent", "No request was due. Lengthen the phases or raise the rate.", 0.0, SENT_LEAST, "share")
+    share = 1 - ledger.unsent_generator / due
+    if share < SENT_LEAST:
+        sentence = (
+            f"{ledger.unsent_generator} of {due} requests were not sent because the generator was late, so less load was "
+            "offered than planned. Use --workers 2, a lower --rate, or a quieter machine."
+        )
+        return _invalid("sent", sentence, share, SENT_LEAST, "share")
+    return _ok(
+        "sent",
+        f"The generator sent {share:.2%} of what was due, or the target held it back.",
+        share,
+        SENT_LEAST,
+        "share",
+    )
+
+
+def _dispatch(tables: RunTables) -> Finding:
+    limit_ms = tables.plan.load.dispatch_limit_ms
+    delays = np.sort(numbers(tables.load.loc[tables.load["dispatch_ms"].notna(), "dispatch_ms"]))
+    if len(delays) == 0:
+        return _unknown("dispatch_delay", "No request of the headline load was sent.", limit_ms, "ms")
+    p99_ms = percentile(delays, DISPATCH_PERCENTILE)
+    if p99_ms > limit_ms:
+        sentence = (
+            f"One request in a hundred was sent {p99_ms:.2f} ms or more after it was due; at most {limit_ms:g} ms are allowed. "
+            "Response times hold our own delay. Use --workers 2, a lower --rate, or a quieter machine."
+        )
+        return _invalid("dispatch_delay", sentence, p99_ms, limit_ms, "ms")
+    return _ok(
+        "dispatch_delay",
+        f"99 % of the requests were sent within {p99_ms:.2f} ms of their due time.",
+        p99_ms,
+        limit_ms,
+        "ms",
+    )
+
+
+def _processor(tables: RunTables) -> Finding:
+    shares = [float(facts["cpu_share"]) for facts in tables.workers.values() if facts.get("cpu_share") is not None]
+    if not shares:
+        return _unknown("generator_cpu", "No load worker lived to say how busy it was.", CPU_MOST, "cores")
+    if max(shares) > CPU_MOST:
+        sentence = (
+            f"A load worker used {max(shares):.0%} of a core, so what it measured may be its own slowness. "
+            "Use --workers 2 or a lower --rate."
+        )
+        return _invalid("generator_cpu", sentence, max(shares), CPU_MOST, "cores")
+    sentence = f"The busiest load worker used {max(shares):.0%} of a core."
+    return _ok("generator_cpu", sentence, max(shares), CPU_MOST, "cores")
+
+
+def _ledger(tables: RunTables) -> Iterator[Finding]:
+    if tables.plan.evidence not in ("full", "unreset"):
+        return
+    gone = [name for name in tables.assembly.missing if name.startswith("attempts-")]
+    if gone:
+        yield _invalid(
+            "provider_ledger",
+            f"{', '.join(gone)} is not there, so what the providers saw is not known. Look into logs/ for why they wrote none.",
+        )
+    else:
+        yield _ok("provider_ledger", "Every provider left its ledger.")
+
+
+def _fault(tables: RunTables, fault: FaultTimeline) -> Iterator[Finding]:
+    """Applied, bit, gone: a fault that was not there proves nothing about who withstood it."""
+    stem, what = fault.planned.id, f"{fault.planned.name} on {fault.planned.on}"
+    if fault.failed or fault.acknowledged_ns is None:
+        why = f": {fault.failed}" if fault.failed else ""
+        yield _invalid(f"{stem}_applied", f"{what} was never applied{why}. Nothing here says how the target stands it.")
+        return
+    yield _ok(f"{stem}_applied", f"{what} was acknowledged {fault.acknowledged_ns / 1e9:.2f} s into the load.")
+    yield _bit(fault, stem, what)
+    if fault.cleared_ns is None:
+        yield _invalid(
+            f"{stem}_cleared",
+            f"The end of {what} was never acknowledged. Check that nothing is left: bench chaos clear.",
+        )
+    elif fault.gone is None:
+        yield _invalid(
+            f"{stem}_cleared",
+            f"No canary proves that {what} was gone afterwards. Look into events.jsonl and run again.",
+        )
+    elif not fault.gone:
+        yield _invalid(
+            f"{stem}_cleared",
+            f"Canaries after the end of {what} still met trouble, so recovery was not measured. Check the engine: bench doctor.",
+        )
+    else:
+        yield _ok(f"{stem}_cleared", f"Canaries prove that {what} was gone afterwards.")
+
+
+def _bit(fault: FaultTimeline, stem: str, what: str) -> Finding:
+    during = fault.stage("during")
+    fidelity = fault.fidelity
+    if fault.planned.definition.effect == "ratio" and fidelity is not None:
+        said = f"{what} had {fidelity:.2f} of its configured effect"
+        if fault.bit:
+            return _ok(f"{stem}_bit", f"{said}.", fidelity, FIDELITY_LEAST, "ratio")
+        limit = FIDELITY_LEAST if fidelity < 1 else FIDELITY_MOST
+        cure = f"{FIDELITY_LEAST} to {FIDELITY_MOST} is allowed. Use a quieter machine or a larger effect."
+        return _invalid(f"{stem}_bit", f"{said}; {cure}", fidelity, limit, "ratio")
+    if fault.bit:
+        met = f"all {len(during)} canaries met it" if during else "the injector says so"
+        return _ok(f"{stem}_bit", f"{what} bit: {met}.")
+    if fault.bit is None:
+        return _invalid(
+            f"{stem}_bit", f"No canary proves that {what} had any effect. Look into events.jsonl and run again."
+        )
+    bad = sorted({canary.met for canary in during if not canary.ok})
+    met = (
+        f"{sum(not canary.ok for canary in during)} of {len(during)} canaries met {', '.join(bad)} instead"
+        if bad
+        else "its proof failed"
+    )
+    return _invalid(f"{stem}_bit", f"{what} did not bite: {met}. Check the engine and the place of the fault.")
+
+
+def _ok(name: str, sentence: str, measured: float | None = None, limit: float | None = None, unit: str = "") -> Finding:
+    return Finding(name=name, status="ok", sentence=sentence, measured=measured, limit=limit, unit=unit)
+
+
+def _invalid(
+    name: str, sentence: str, measured: float | None = None, limit: float | None = None, unit: str = ""
+) -> Finding:
+    return Finding(name=name, status="invalid", sentence=sentence, measured=measured, limit=limit, unit=unit)
+
+
+def _unknown(name: str, sentence: str, limit: float | None = None, unit: str = "") -> Finding:
+    return Finding(name=name, status="unknown", sentence=sentence, limit=limit, unit=unit)

@@ -1,0 +1,133 @@
+"""The embedded engine as a process: `python -m gatebench.execution.toxiproxy.server --host 127.0.0.1 --port 8474`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import logging
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+
+import uvicorn
+import uvloop
+
+from gatebench import guard
+from gatebench.errors import EnvironmentFailure
+from gatebench.execution.toxiproxy.address import Address, bound_address
+from gatebench.execution.toxiproxy.api import Engine
+from gatebench.execution.toxiproxy.asgi import Application
+from gatebench.execution.toxiproxy.clock import precise_clock
+from gatebench.execution.toxiproxy.context import Context
+from gatebench.execution.toxiproxy.proxies import Proxies
+
+VERSION = "2.12.0"
+_KEEP_ALIVE_S = 60
+
+
+class _ApiServer(uvicorn.Server):
+    """Uvicorn without its signals: SIGTERM is an orderly end here (exit 0), and ports are given back before anything else."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="toxiproxy", description="A TCP proxy with Toxiproxy's API, made to break things."
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="loopback address of the API (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8474, help="port of the API (default: %(default)s; 0: a free one)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="the same seed chooses the same victims (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--allow-remote",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="permit proxies to listen on or connect to HOST beyond loopback; repeat for several",
+    )
+    parser.add_argument(
+        "--report-version", default=VERSION, metavar="VERSION", help="what /version says (default: %(default)s)"
+    )
+    return parser.parse_args(arguments)
+
+
+def _bind_api(host: str, port: int) -> socket.socket:
+    address = Address("127.0.0.1" if host == "localhost" else host.strip("[]"), port)
+    if not guard.is_loopback(address.host):
+        raise EnvironmentFailure(f"The API must listen on loopback, and {host} is not; use --host 127.0.0.1.")
+    try:
+        return socket.create_server((address.host, port), family=address.family)
+    except (OSError, OverflowError) as error:
+        raise EnvironmentFailure(
+            f"The API cannot listen on {address}: {getattr(error, 'strerror', None) or error}. Choose another --port."
+        ) from error
+
+
+def _allow_many_sockets() -> None:
+    """Each connection takes two descriptors: take as many as the system lets us have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+async def _serve(options: argparse.Namespace, api_socket: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    clock = precise_clock(loop)
+    proxies = Proxies(Context(loop, clock, options.seed, frozenset(options.allow_remote)))
+    server = _ApiServer(
+        uvicorn.Config(
+            Application(Engine(proxies, options.report_version)),
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=1,
+        )
+    )
+
+    def end() -> None:
+        proxies.close()
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end)
+    gc.collect()
+    gc.freeze()  # what was loaded so far lives until the end: the collector need not walk it while data pass
+    try:
+        await server.serve(sockets=[api_socket])
+    finally:
+        proxies.close()
+        clock.close()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGTERM; returns the exit code."""
+    options = _arguments(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    try:
+        api_socket = _bind_api(options.host, options.port)
+    except EnvironmentFailure as failure:
+        sys.stderr.write(f"{failure}\n")
+        return failure.exit_code
+    _allow_many_sockets()
+    sys.stdout.write(f"The API listens on {bound_address(api_socket)}.\n")
+    sys.stdout.flush()
+    uvloop.run(_serve(options, api_socket))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
