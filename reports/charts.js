@@ -49,6 +49,7 @@
     return ticks.length > 1 ? ticks : [low, high];
   }
 
+  const highest = (values) => (d3.max(values) ?? 0) * 1.08 || 1;
   const time = (width) => ({ domain: [0, timeline.end_s], label: null, ticks: width < 500 ? 4 : 9, tickFormat: clock });
 
   // Phases and faults behind a chart over time; labels that do not fit are left out.
@@ -77,7 +78,7 @@
 
   const objective = (value_ms) => [
     Plot.ruleY([value_ms], { stroke: "var(--accent)", strokeDasharray: "6,3" }),
-    Plot.text([value_ms], { y: (value) => value, text: (value) => `objective ${compact(value)}`, frameAnchor: "right", textAnchor: "end", dx: -4, dy: -7, fill: "var(--accent)", stroke: "var(--paper)", strokeWidth: 3 }),
+    Plot.text([value_ms], { y: (value) => value, text: (value) => `objective ${compact(value)}`, frameAnchor: "right", textAnchor: "end", lineAnchor: "bottom", dx: -4, dy: -4, fill: "var(--accent)", stroke: "var(--paper)", strokeWidth: 3 }),
   ];
 
   const tip = (rows, x, y, words) => Plot.tip(rows, Plot.pointer({ x, y, title: words, stroke: "var(--rule)", fontSize: 12, textPadding: 6 }));
@@ -116,15 +117,15 @@
       const colour = by === "state" ? (word) => STATES[word][0] : colourOf(words);
       const order = words.filter((word) => rows.some((row) => row[by] === word));
       return {
-        x: time(size.width), y: { label: null, grid: true, ticks: 4 },
+        x: time(size.width), y: { label: null, grid: true, ticks: 4, domain: [0, highest(d3.rollup(rows, (own) => d3.sum(own, (row) => row.per_s), (row) => row.from_s).values())] },
         color: { domain: order, range: order.map(colour) },
         marks: [
           ...backdrop(size),
-          Plot.rectY(rows, Plot.stackY({ x1: "from_s", x2: "to_s", y: "per_s", fill: by, order, inset: 0, fillOpacity: 0.85 })),
+          Plot.rectY(rows, Plot.stackY({ x1: "from_s", x2: "to_s", y: "per_s", fill: by, order, fillOpacity: 0.85, shapeRendering: "crispEdges" })),
           Plot.ruleY([0], { stroke: "var(--soft)" }),
           Plot.tip(rows, Plot.pointerX(Plot.stackY({ x1: "from_s", x2: "to_s", y: "per_s", order, z: by, title: (row) => `${clock(row.from_s)} – ${clock(row.to_s)}\n${row[by]}: ${row.per_s} per second` }))),
         ],
-        legend: [...order.map((word) => [word, colour(word), "area"]), ...bandLegend()], unit: y,
+        legend: order.map((word) => [word, colour(word), "area"]), unit: y,
       };
     },
 
@@ -136,13 +137,13 @@
         at_s: Math.min(bin * width_s, timeline.end_s), [by]: word, per_s: found.get(word)?.get(Math.min(bin, bins - 1))?.[0].per_s ?? 0,
       })));
       return {
-        x: time(size.width), y: { label: null, grid: true, ticks: 4 },
+        x: time(size.width), y: { label: null, grid: true, ticks: 4, domain: [0, highest(rows.map((row) => row.per_s))] },
         marks: [
           ...backdrop(size), Plot.ruleY([0], { stroke: "var(--soft)" }),
           ...words.map((word) => Plot.lineY(rows.filter((row) => row[by] === word), { x: "at_s", y: "per_s", stroke: colour(word), strokeWidth: 1.75, curve: "step-after" })),
           tip(rows, "at_s", "per_s", (row) => `from ${clock(row.at_s)}\n${row[by]}: ${row.per_s} per second`),
         ],
-        legend: [...words.map((word) => [word, colour(word), "line"]), ...bandLegend()], unit: y,
+        legend: words.map((word) => [word, colour(word), "line"]), unit: y,
       };
     },
 
@@ -181,6 +182,7 @@
     },
 
     closeup(chart, size, choices) {
+      size.left = Math.max(size.left, Math.min(110, 16 + 6.4 * d3.max(chart.facts.providers, (name) => name.length)));
       const { facts } = chart, rows = table(chart), attempts = table(chart, 1), colour = colourOf(facts.providers);
       const x = { domain: [-facts.reach_s, facts.reach_s], label: null, ticks: size.width < 500 ? 5 : 9, tickFormat: (value) => `${value > 0 ? "+" : ""}${+value.toFixed(3)} s` };
       const good = rows.filter((row) => row.state === "good"), bad = rows.filter((row) => row.state !== "good");
@@ -190,7 +192,8 @@
         x, y: milliseconds([...rows.map((row) => row.response_ms), facts.objective_ms], choices.scale, null, false),
         marks: [
           Plot.rectX([0], { x1: 0, x2: facts.reach_s, fill: "var(--band)" }),
-          Plot.ruleX(edges, { x: "since_s", stroke: "var(--vermillion)", strokeDasharray: (mark) => (mark.what === "acknowledged" ? null : "3,3") }),
+          Plot.ruleX([0], { stroke: "var(--vermillion)", strokeWidth: 1.5 }),
+          Plot.ruleX(edges.filter((mark) => mark.what !== "acknowledged"), { x: "since_s", stroke: "var(--vermillion)", strokeDasharray: "3,3" }),
           Plot.text([0], { x: 0, text: () => "acknowledged", frameAnchor: "top", textAnchor: "end", dx: -4, dy: -11, fill: "var(--fail)" }),
           Plot.text(known ? [known] : [], { x: "since_s", text: () => `proven +${compact(known.since_s * 1000)}`, frameAnchor: "top", textAnchor: "start", dx: 4, dy: -11, fill: "var(--fail)" }),
           ...objective(facts.objective_ms),
@@ -290,7 +293,7 @@
     const parts = [legend(entries), svg];
     if (unit) parts[0].prepend(Object.assign(document.createElement("li"), { textContent: unit }));
     if (below) {
-      const strip = Plot.plot({ ...frame, ...below, marginLeft: size.left + (width < 500 ? 20 : 12) - (width < 500 ? 20 : 12) });
+      const strip = Plot.plot({ ...frame, ...below });
       strip.setAttribute("aria-hidden", "true");
       parts.push(strip);
     }

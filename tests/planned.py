@@ -62,7 +62,7 @@ class Knobs:
     latency_ms: float = 45
     sigma: float = 0.2
     failover: bool = True
-    notice_ms: float = 12  # how long an attempt at the dropping provider takes to fail
+    notice_ms: float = 80  # how long an attempt at the dropping provider takes to fail
     breaker_failures: int = 5
     breaker_open_s: float = 2
     split: float = 0  # share of requests that go to provider-b first

@@ -142,9 +142,26 @@ async def dies_before_first_event(provider: FakeProvider, request: web.Request) 
     return await drops(provider, request)
 
 
+async def ends_before_first_event(provider: FakeProvider, request: web.Request) -> web.StreamResponse:
+    """An event stream without any event, cleanly ended."""
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    return response
+
+
 async def forgets_the_end(provider: FakeProvider, request: web.Request) -> web.StreamResponse:
     """One event, then a clean end of the body without the terminal event."""
     return await _open_stream(request)
+
+
+async def streams_on_and_on(provider: FakeProvider, request: web.Request) -> web.StreamResponse:
+    """Events until nobody listens."""
+    response = await _open_stream(request)
+    with contextlib.suppress(ConnectionError):
+        while True:
+            await response.write(FIRST_EVENT)
+            await asyncio.sleep(0)
+    return response
 
 
 def status(number: int, **headers: str) -> Behaviour:

@@ -21,6 +21,7 @@ from tests.targets.fake_provider import (
     answers,
     dies_before_first_event,
     drops,
+    ends_before_first_event,
     status,
     streams,
     talks_nonsense,
@@ -79,6 +80,7 @@ def test_refusals(first: FakeProvider, number: int) -> None:
         (truncates, Failure("dropped", partial=True)),
         (talks_nonsense, Failure("malformed")),
         (dies_before_first_event, Failure("dropped")),
+        (ends_before_first_event, Failure("dropped")),
     ],
 )
 def test_failures(first: FakeProvider, behave: Behaviour, failure: Failure) -> None:

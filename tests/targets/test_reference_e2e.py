@@ -26,9 +26,11 @@ from tests.targets.fake_provider import (
     dies_before_first_event,
     dies_in_stream,
     drops,
+    ends_before_first_event,
     forgets_the_end,
     status,
     streams,
+    streams_on_and_on,
     talks_nonsense,
     truncates,
 )
@@ -268,7 +270,7 @@ def test_a_stream_that_breaks_off_is_an_error_for_http_1_0_too(start: Start, fir
                 pass
 
 
-@pytest.mark.parametrize("behave", [dies_before_first_event, drops])
+@pytest.mark.parametrize("behave", [dies_before_first_event, ends_before_first_event, drops])
 def test_a_stream_that_dies_before_its_first_event_is_taken_over(
     client: httpx.Client, start: Start, first: FakeProvider, second: FakeProvider, behave: Behaviour
 ) -> None:
@@ -367,13 +369,20 @@ def reset(connection: socket.socket) -> None:
     connection.close()
 
 
-def test_clients_that_reset_leave_nothing_behind(client: httpx.Client, start: Start, first: FakeProvider) -> None:
+@pytest.mark.parametrize("behave", [answers, streams_on_and_on])
+def test_clients_that_reset_leave_nothing_behind(
+    client: httpx.Client, start: Start, first: FakeProvider, behave: Behaviour
+) -> None:
     """After fifty clients that send a request and reset, nothing is in flight and nothing was logged."""
     gateway = start("reference")
+    first.behave = behave
     for _ in range(50):
         connection = socket.create_connection(("127.0.0.1", gateway.prepared.port))
         connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nContent-Length: 2\r\n\r\n{}")
+        if behave is streams_on_and_on:
+            connection.recv(1024)
         reset(connection)
+    first.behave = answers
     until(lambda: metric(client, gateway, "refgate_in_flight") == 0)
     assert ask(client, gateway).status_code == 200
     assert len(gateway.log.splitlines()) == 1  # that it listens

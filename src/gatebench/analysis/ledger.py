@@ -153,27 +153,35 @@ def _attempts(tables: RunTables, rows: pd.DataFrame) -> Attempts:
 
 
 def _imbalances(books: Books) -> list[str]:
-    found = []
-    if len(books.missing):
-        found.append(f"{len(books.missing)} arrivals were due and have no row: {_names(books.missing)}.")
-    if len(books.doubled):
-        found.append(f"{len(books.doubled)} rows are there a second time: arrivals {_names(books.doubled)}.")
-    if len(books.strange):
-        found.append(f"{len(books.strange)} rows belong to no arrival that was due: {_names(books.strange)}.")
-    if len(books.shifted):
-        found.append(
-            f"{len(books.shifted)} rows were due at another time than the schedule says: arrivals {_names(books.shifted)}."
-        )
-    return found
+    said = (
+        (books.missing, "that {was} due {has} no row"),
+        (books.doubled, "{has} a row too many"),
+        (books.strange, "{has} a row but {was} not due"),
+        (books.shifted, "{was} due at another time than the schedule says"),
+    )
+    return [
+        f"{_count(len(ids), 'arrival')} {what.format(**_verbs(len(ids)))}: {_names(ids)}."
+        for ids, what in said
+        if len(ids)
+    ]
 
 
 def _attempt_sentences(attempts: Attempts) -> list[str]:
     found = []
     if attempts.ghosts:
-        found.append(f"{attempts.ghosts} answers carry the stamp of an attempt that no ledger holds.")
+        verb = "names" if attempts.ghosts == 1 else "name"
+        found.append(f"The stamps of {_count(attempts.ghosts, 'answer')} {verb} an attempt that no ledger holds.")
     if attempts.resends:
-        found.append(f"The client put {attempts.resends} requests on the wire more than once.")
+        found.append(f"The client put {_count(attempts.resends, 'request')} on the wire more than once.")
     return found
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _verbs(number: int) -> dict[str, str]:
+    return {"was": "was", "has": "has"} if number == 1 else {"was": "were", "has": "have"}
 
 
 def _notes(attempts: Attempts) -> list[str]:
@@ -183,7 +191,7 @@ def _notes(attempts: Attempts) -> list[str]:
     notes = [f"{attempts.joined} of {attempts.total} attempts at our providers name a request of ours."]
     unstamped = (attempts.answers_unjoined or 0) - attempts.ghosts
     if unstamped:
-        notes.append(f"{unstamped} ok answers carry no stamp: the target made them itself, or removed it.")
+        notes.append(f"No stamp on {_count(unstamped, 'ok answer')}: the target made or changed what it answered.")
     return notes
 
 

@@ -27,7 +27,6 @@ from gatebench.sample import NEVER, NO_ARRIVAL
 from gatebench.stamp import KINDS
 
 NS_PER_MS: Final = 1e6
-FINGERPRINT_MATCHES: Final = 1
 _IDS_SHARE: Final = 0.99
 _LEDGER_LEVELS: Final = ("full", "unreset")
 
@@ -77,9 +76,9 @@ class RunTables:
 
     @property
     def has_ledger(self) -> bool:
-        """Whether every provider of the plan left its attempts, so that what did not arrive can be told."""
-        missing = any(name.startswith("attempts-") for name in self.assembly.missing)
-        return self.attempts is not None and not missing and self.plan.evidence in _LEDGER_LEVELS
+        """Whether every provider of the plan left all of its attempts, so that what did not arrive can be told."""
+        lacking = any(name.startswith("attempts-") for name in (*self.assembly.missing, *self.assembly.torn))
+        return self.attempts is not None and not lacking and self.plan.evidence in _LEDGER_LEVELS
 
     @property
     def has_stamps(self) -> bool:
@@ -157,11 +156,6 @@ def read(folder: RunFolder) -> RunTables:
         samples=samples,
         attempts=attempts,
     )
-
-
-def numbers(column: pd.Series[Any]) -> npt.NDArray[np.float64]:
-    """Return a column as floats."""
-    return cast("npt.NDArray[np.float64]", column.to_numpy(dtype=np.float64))
 
 
 def _table(path: Path) -> pd.DataFrame:

@@ -7,8 +7,9 @@ from typing import Final, Literal
 
 import numpy as np
 
+from gatebench.analysis.columns import numbers
 from gatebench.analysis.faults import FIDELITY_LEAST, FIDELITY_MOST, FaultTimeline
-from gatebench.analysis.tables import RunTables, numbers
+from gatebench.analysis.tables import RunTables
 from gatebench.run.summary import Finding, Ledger
 from gatebench.stats import percentile
 
@@ -71,18 +72,17 @@ def _streams(tables: RunTables) -> Finding:
     if torn or absent:
         parts = []
         if torn:
-            parts.append(f"{', '.join(torn)} ends without its end mark: its writer was killed or the file was cut")
+            parts.append(f"No end mark in {', '.join(torn)}: the writer was killed or the file was cut")
         if absent:
-            parts.append(f"{', '.join(absent)} is not there")
-        return _invalid("streams", f"{'; '.join(parts)}. Up to a second of rows is lost at each. Run again.")
+            parts.append(f"No stream {', '.join(absent)}: the worker never began to write")
+        return _invalid("streams", f"{'. '.join(parts)}. Rows are lost there. Run again.")
     return _ok("streams", f"All {len(tables.assembly.streams)} streams end properly.")
 
 
 def _books(ledger: Ledger) -> Finding:
     if ledger.balances:
         return _ok("books", ledger.sentences[0])
-    wrong = ledger.sentences[:-1] if len(ledger.sentences) > 1 else ledger.sentences
-    return _invalid("books", f"The books do not balance. {' '.join(wrong)}")
+    return _invalid("books", f"The books do not balance. {' '.join(ledger.sentences)}")
 
 
 def _sent(ledger: Ledger) -> Finding:
@@ -145,10 +145,8 @@ def _ledger(tables: RunTables) -> Iterator[Finding]:
         return
     gone = [name for name in tables.assembly.missing if name.startswith("attempts-")]
     if gone:
-        yield _invalid(
-            "provider_ledger",
-            f"{', '.join(gone)} is not there, so what the providers saw is not known. Look into logs/ for why they wrote none.",
-        )
+        sentence = f"No stream {', '.join(gone)}, so what reached the providers is not known. Look into logs/ for why."
+        yield _invalid("provider_ledger", sentence)
     else:
         yield _ok("provider_ledger", "Every provider left its ledger.")
 

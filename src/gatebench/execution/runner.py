@@ -59,7 +59,7 @@ class Runner:
     headers: Mapping[str, str] = field(default_factory=dict)
     workspace: Path = field(default_factory=Path.cwd)
     watcher: Watcher = field(default_factory=Nobody)
-    on_teardown: Callable[[], None] = lambda: None
+    on_teardown: Callable[[], None] = lambda: None  # called first when taking down begins, which nothing may cut short
 
     def run(self) -> RunFolder:
         """Make the run and return its folder.
@@ -72,11 +72,7 @@ class Runner:
         self.folder.event("run.planned", scenario=self.plan.scenario, target=self.plan.target.name)
         try:
             with Supervisor(self.plan.token, self._process_ended) as supervisor:
-                try:
-                    self._measure(supervisor)
-                finally:
-                    self.on_teardown()
-                    self.watcher.step("taking everything down")
+                self._measure(supervisor)
             if supervisor.survivors:
                 self._trouble(f"processes {supervisor.survivors} could not be ended")
             self._end("finished")
@@ -110,6 +106,8 @@ class Runner:
             )
             self._drive(load, injector)
         finally:
+            self.on_teardown()
+            self.watcher.step("taking everything down")
             with contextlib.suppress(EnvironmentFailure):
                 if injector is not None:
                     injector.stop()

@@ -107,8 +107,11 @@ class CheckResult(_Part):
     unit: str
     verdict: CheckVerdict
     value: float | None = None
-    low: float | None = None
-    high: float | None = None
+    censored: bool = Field(
+        default=False, description="the moment was not reached: all that is known is that it is above value"
+    )
+    low: float | None = Field(default=None, description="lower end of the interval that was judged, alpha = 0.001")
+    high: float | None = Field(default=None, description="upper end of the interval that was judged, alpha = 0.001")
     n: int = 0
     why: str = ""
     evidence: list[dict[str, Any]] = Field(default_factory=list)

@@ -74,10 +74,9 @@ class Relay:
         if isinstance(answer, Whole):
             outcome = "ok" if answer.status < 400 else "rejected"
             return web.Response(status=answer.status, headers=answer.headers, body=answer.body), outcome
-        response, ended = await pass_on(request, answer, self._idle_s)
-        if ended:
-            return response, "ok"
-        provider.breaker.failed(result.permit)
-        self._metrics.attempt_ended(provider.name, "broken")
-        note(logging.WARNING, "a stream broke off", provider=provider.name)
-        return response, "broken"
+        response, ending = await pass_on(request, answer, self._idle_s)
+        if ending == "broken":
+            provider.breaker.failed(result.permit)
+            self._metrics.attempt_ended(provider.name, "broken")
+            note(logging.WARNING, "a stream broke off", provider=provider.name)
+        return response, ending

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from typing import Literal
 
 import aiohttp
 from aiohttp import HttpVersion11, web
@@ -15,11 +16,13 @@ from .answer import Stream
 _TERMINAL = b"[DONE]"
 _TAIL_BYTES = 64
 
+Ending = Literal["ok", "broken", "cancelled"]
 
-async def pass_on(request: web.Request, stream: Stream, idle_s: float) -> tuple[web.StreamResponse, bool]:
-    """Relay `stream` to the client; return the response and whether the stream came to its proper end.
 
-    ConnectionError means that the client left. `idle_s` is the longest silence of the provider in seconds.
+async def pass_on(request: web.Request, stream: Stream, idle_s: float) -> tuple[web.StreamResponse, Ending]:
+    """Relay `stream` to the client; return the response and how it ended: properly, broken by the provider, or alone.
+
+    `idle_s` is the longest silence of the provider in seconds.
     """
     response = web.StreamResponse(status=stream.status, headers=stream.headers)
     must_terminate = stream.status == 200 and "Content-Encoding" not in stream.headers
@@ -31,12 +34,14 @@ async def pass_on(request: web.Request, stream: Stream, idle_s: float) -> tuple[
             await response.write(chunk)
             tail = (tail + chunk)[-_TAIL_BYTES:]
             chunk = await _next(stream, idle_s)
+    except ConnectionError:  # of our own writing; what the provider does to us is None
+        return response, "cancelled"
     finally:
         stream.upstream.release()
-    ended = chunk is not None and (not must_terminate or _TERMINAL in tail)
-    if not ended:
+    if chunk is None or (must_terminate and _TERMINAL not in tail):
         _break_off(request)
-    return response, ended
+        return response, "broken"
+    return response, "ok"
 
 
 async def _next(stream: Stream, idle_s: float) -> bytes | None:

@@ -7,7 +7,7 @@ from typing import Any
 from gatebench.plan import DeadlinesPlan, Plan
 from gatebench.schedule import Load
 from gatebench.traffic import Route
-from tests.planned import MS, S, Knobs, make_plan
+from tests.planned import MS, Knobs, S, make_plan
 
 
 def load_plan(
@@ -37,7 +37,9 @@ def load_plan(
             "workers": workers,
             "pool": pool,
             "late_ns": late_ms * MS,
-            "deadlines": DeadlinesPlan(**{f"{n}_ns": ms * MS for n, ms in zip(("connect", "read", "total"), deadlines_ms, strict=True)}),
+            "deadlines": DeadlinesPlan(
+                **{f"{n}_ns": ms * MS for n, ms in zip(("connect", "read", "total"), deadlines_ms, strict=True)}
+            ),
         }
     )
     load = load.model_copy(update={"scheduled": len(load.due_times_ns(made.seed))})

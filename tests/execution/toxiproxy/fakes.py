@@ -91,4 +91,3 @@ class Bench:
 
     def _ms(self) -> float:
         return (self.clock.now_ns() - self.start_ns) / MS
-

@@ -16,17 +16,19 @@ from gatebench.execution.toxiproxy.toxics import latency
 
 @pytest.mark.parametrize(
     ("body", "value"),
-    [(b'{"a":1}', {"a": 1}), (b' \n[1] trailing garbage', [1]), (b"null", None), (b'{"a":1}{"a":2}', {"a": 1})],
+    [(b'{"a":1}', {"a": 1}), (b" \n[1] trailing garbage", [1]), (b"null", None), (b'{"a":1}{"a":2}', {"a": 1})],
 )
 def test_first_value_counts(body: bytes, value: Any) -> None:
     """What follows the first value is ignored."""
     assert decode(body) == value
 
 
-@pytest.mark.parametrize("body", [b"", b"   ", b"bogus", b"{", b'{"a":NaN}', b'{"a":Infinity}', b"[" * 100_000, b"9" * 10_000])
+@pytest.mark.parametrize(
+    "body", [b"", b"   ", b"bogus", b"{", b'{"a":NaN}', b'{"a":Infinity}', b"[" * 100_000, b"9" * 10_000]
+)
 def test_what_is_no_json_is_refused(body: bytes) -> None:
     """400, with the prefix that clients look for; nothing makes it fall over."""
-    with pytest.raises(Refusal, match="^bad request body: ") as refused:
+    with pytest.raises(Refusal, match=r"^bad request body: ") as refused:
         decode(body)
     assert refused.value.status == 400
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -15,9 +16,9 @@ both = pytest.mark.parametrize("make", [KernelClock, LoopClock])
 
 def test_agenda_keeps_order_within_a_moment() -> None:
     """Appointments are kept by time, and by the order of entering within one moment; later ones wait."""
-    agenda, kept = Agenda(), []
+    agenda, kept = Agenda(), list[str]()
     for due_ns, name in ((20, "c"), (10, "a"), (10, "b"), (30, "d")):
-        agenda.add(due_ns, lambda name=name: kept.append(name))
+        agenda.add(due_ns, partial(kept.append, name))
     agenda.run_due(20)
     assert kept == ["a", "b", "c"]
     assert agenda.next_due_ns() == 30
@@ -53,7 +54,7 @@ def test_real_clock_is_never_early_and_in_order(make: Make) -> None:
 
         for step in (7, 3, 9, 1, 5, 0, 8, 2, 6, 4, 17, 13, 19, 11, 15, 10, 18, 12, 16, 14):
             due_ns = start_ns + step * 700_000
-            clock.at(due_ns, lambda due_ns=due_ns: keep(due_ns))  # type: ignore[misc]  # mypy cannot type defaults
+            clock.at(due_ns, partial(keep, due_ns))
         await asyncio.wait_for(done.wait(), 10)
         clock.close()
         return kept

@@ -112,12 +112,13 @@ def test_dial_connects(host: str) -> None:
 
 
 def test_dial_looks_allowed_names_up() -> None:
-    """A name that was permitted is resolved beside the loop; one that leads away from loopback without permission is not dialled."""
+    """A name that was permitted is resolved beside the loop; one that nobody knows is unreachable."""
     with socket.create_server(("127.0.0.1", 0)) as upstream:
         port = upstream.getsockname()[1]
         (sock,) = dialled(Address("LOCALHOST", port), allowed=("LOCALHOST",))
     assert sock is not None
-    assert dialled(Address("name.that.does.not.exist.invalid", port), allowed=("name.that.does.not.exist.invalid",)) == [None]
+    impossible = "x" * 64  # too long for a label, so that no name server is asked
+    assert dialled(Address(impossible, port), allowed=(impossible,)) == [None]
 
 
 def test_dial_says_none_when_nobody_is_there_or_it_may_not_go_there() -> None:
@@ -139,4 +140,4 @@ def test_a_cancelled_dial_is_silent() -> None:
         await asyncio.sleep(0.05)
 
     asyncio.run(run())
-    assert results == [] or results == [None]  # a kernel that refuses within connect() has said so before the cancel
+    assert results in ([], [None])  # a kernel that refuses within connect() has said so before the cancel

@@ -10,6 +10,7 @@ import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from gatebench.analysis.metrics.registry import (
     Measured,
@@ -21,9 +22,11 @@ from gatebench.analysis.metrics.registry import (
     unknown,
     worst,
 )
-from gatebench.analysis.tables import RunTables
 from gatebench.analysis.windows import TRANSITION
 from gatebench.run.summary import MetricValue
+
+if TYPE_CHECKING:
+    from gatebench.analysis.tables import RunTables
 
 
 @cache

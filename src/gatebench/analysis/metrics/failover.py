@@ -4,18 +4,22 @@ one is back.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pandas as pd
 
+from gatebench.analysis.columns import numbers
 from gatebench.analysis.metrics.latency import BOTH_SIDES, at_percentile, difference
 from gatebench.analysis.metrics.moments import HELD_WINDOWS, SHARE_WINDOW_ROWS, first_held, sliding_share
 from gatebench.analysis.metrics.registry import Measured, Scope, censored, known, outage_metric, unknown
 from gatebench.analysis.metrics.shares import share as share_of
-from gatebench.analysis.tables import RunTables, numbers
 from gatebench.analysis.windows import Outage
 from gatebench.stats import JUDGED, SHOWN, Interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gatebench.analysis.tables import RunTables
 
 PRIMARY_SHARE: Final = 0.9
 KEPT_SHARE: Final = 0.95

@@ -4,11 +4,18 @@ Exact counts.
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.analysis.metrics.shares import NO_ROWS
-from gatebench.analysis.tables import FINGERPRINT_MATCHES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FINGERPRINT_MATCHES: Final = 1
+"""The bit of `stamp_matches` that says that the stamp's fingerprint is the request's."""
 
 
 def _concerned(scope: Scope) -> pd.DataFrame:
@@ -41,7 +48,8 @@ def _stamped(scope: Scope) -> pd.DataFrame:
 def mistaken(scope: Scope) -> pd.DataFrame:
     """Rows whose answer was made for another prompt."""
     rows = _stamped(scope)
-    return rows.loc[(rows["stamp_matches"].to_numpy() & FINGERPRINT_MATCHES) == 0]
+    matches = (rows["stamp_matches"].to_numpy(np.uint8) & FINGERPRINT_MATCHES).astype(bool)
+    return rows[~matches]
 
 
 @metric(unit="requests", better="lower", title="Requests lost", judged="exact", offenders=lost)

@@ -7,11 +7,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 import numpy as np
-import pandas as pd
 
+from gatebench.analysis.columns import numbers
 from gatebench.analysis.metrics.registry import (
     Better,
     Measured,
@@ -22,15 +22,17 @@ from gatebench.analysis.metrics.registry import (
     register,
     unknown,
 )
-from gatebench.analysis.tables import numbers
 from gatebench.stats import BEYOND, JUDGED, SHOWN, BlockBootstrap, Floats, Interval, beyond, percentile
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PERCENTILES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 _TITLES: Final = {"p50": "p50", "p95": "p95", "p99": "p99", "p999": "p99.9"}
 BOTH_SIDES: Final = "the interval gives each side half of the error, so it holds however the two depend on each other"
 _LEAST_ROWS: Final = {"p50": 2, "p95": 20, "p99": 100}
 
-Values = Callable[[pd.DataFrame], "pd.Series[float]"]
+Values: TypeAlias = "Callable[[pd.DataFrame], pd.Series[float]]"
 
 
 @lru_cache(maxsize=128)

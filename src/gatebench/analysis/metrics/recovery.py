@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
+from gatebench.analysis.columns import numbers
 from gatebench.analysis.metrics.latency import BOTH_SIDES, PERCENTILES, at_percentile, ratio
 from gatebench.analysis.metrics.moments import HELD_WINDOWS, WINDOW_ROWS, first_held, sliding_at_most, sliding_share
 from gatebench.analysis.metrics.registry import Measured, Scope, censored, known, outage_metric, unknown
 from gatebench.analysis.metrics.shares import not_good
-from gatebench.analysis.tables import RunTables, numbers
 from gatebench.analysis.windows import Outage
 from gatebench.stats import JUDGED, SHOWN, BlockBootstrap, Floats, Interval, block_share_interval, wilson
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gatebench.analysis.tables import RunTables
 
 NO_BASELINE = "there is no baseline to compare with"
 

@@ -11,13 +11,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-import pandas as pd
-
-from gatebench.analysis.tables import RunTables
 from gatebench.analysis.windows import Outage
 from gatebench.stats import Interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gatebench.analysis.tables import RunTables
 
 Better = Literal["lower", "higher", "neither"]
 Judged = Literal["interval", "exact"]
@@ -70,8 +72,8 @@ def censored(least: float, why: str, n: int = 0) -> Measured:
 
 
 RowsFunction = Callable[[Scope], Measured]
-OutageFunction = Callable[[RunTables, Outage], Measured]
-Offenders = Callable[[Scope], pd.DataFrame]
+OutageFunction: TypeAlias = "Callable[[RunTables, Outage], Measured]"
+Offenders: TypeAlias = "Callable[[Scope], pd.DataFrame]"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.stats import JUDGED, SHOWN, wilson
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NO_ROWS = "no request of the headline load was due here"
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from gatebench.analysis.metrics.latency import distribution
 from gatebench.sample import NEVER
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 US_PER_MS = 1000.0
 

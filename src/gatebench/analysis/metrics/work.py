@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pandas as pd
 
+from gatebench.analysis.columns import numbers
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, outage_metric, unknown
 from gatebench.analysis.metrics.shares import NO_ROWS
-from gatebench.analysis.tables import RunTables, numbers
 from gatebench.analysis.windows import Outage
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gatebench.analysis.tables import RunTables
 
 LEAST_IN_A_SECOND: Final = 20
 

@@ -6,32 +6,21 @@ from dataclasses import dataclass
 from typing import Final
 
 from gatebench.analysis.report.reading import Reading
-from gatebench.analysis.report.words import count, percent, quantity
+from gatebench.analysis.report.words import count, duration, exact, interval, percent, quantity
 from gatebench.analysis.windows import TRANSITION
 from gatebench.run.summary import MetricValue, Summary
 
 ABSENT: Final = "not measured"
-_ROWS: Final = (
-    ("Requests", (("requests", "Requests of the headline load"),)),
-    (
-        "Rates",
-        (
-            ("offered_rate_per_s", "Offered"),
-            ("goodput_per_s", "Goodput"),
-            ("availability", "Availability"),
-        ),
-    ),
+NOBODY: Final = "nobody"
+_BY_PHASE: Final = (
+    ("Rates", (("offered_rate_per_s", "Offered"), ("goodput_per_s", "Goodput"), ("availability", "Availability"))),
     (
         "Response time (done − due)",
         (("response_p50_ms", "p50"), ("response_p95_ms", "p95"), ("response_p99_ms", "p99")),
     ),
     ("Service time (done − sent)", (("service_p50_ms", "p50"), ("service_p99_ms", "p99"))),
-    (
-        "Not answered well",
-        (("rejected", "Rejected (429)"), ("error", "Errors"), ("timeout", "Timeouts"), ("unsent", "Unsent, target full")),
-    ),
-    ("Served by", ()),
 )
+_BAD: Final = (("rejected", "Rejected (429)"), ("error", "Errors"), ("timeout", "Timeouts"), ("unsent", "Unsent, target full"))
 _TILES: Final = (
     ("failover_time_s", "Failover time"),
     ("time_to_recover_s", "Time to recover"),
@@ -68,6 +57,28 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Column:
+    """A phase, and from when to when it was."""
+
+    name: str
+    window: str
+
+
+@dataclass(frozen=True)
+class KeyFigures:
+    """The table by phase; a figure's note is a footnote, numbered by its place in `notes`."""
+
+    columns: tuple[Column, ...]
+    groups: tuple[Group, ...]
+
+    @property
+    def notes(self) -> list[str]:
+        """Every note once, in the order of reading."""
+        cells = (cell for group in self.groups for row in group.rows for cell in row.cells)
+        return list(dict.fromkeys(cell.note for cell in cells if cell.note))
+
+
+@dataclass(frozen=True)
 class Tile:
     """A figure that stands on its own."""
 
@@ -85,10 +96,9 @@ def figure(metric: MetricValue | None) -> Figure:
     text = quantity(metric.value, metric.unit)
     if metric.status == "censored":
         return Figure(f"> {text}", note=metric.why, status="censored")
-    interval = ""
-    if metric.low is not None and metric.high is not None:
-        interval = f"{quantity(metric.low, metric.unit)} – {quantity(metric.high, metric.unit)}"
-    return Figure(text, interval)
+    if metric.low is None or metric.high is None:
+        return Figure(text)
+    return Figure(text, interval(metric.low, metric.high, metric.unit))
 
 
 def find(summary: Summary, name: str, phase: str | None = None) -> MetricValue | None:
@@ -98,56 +108,72 @@ def find(summary: Summary, name: str, phase: str | None = None) -> MetricValue |
     return exact or (found[0] if phase is None and found else None)
 
 
-def phases(summary: Summary) -> list[str]:
-    """Return the phases that have figures: all but the warm-up, and the transitions if there are any."""
-    names = [window.name for window in summary.phases if window.role != "warmup"]
-    measured = {metric.phase for metric in summary.metrics}
-    return names + ([TRANSITION] if TRANSITION in measured and TRANSITION not in names else [])
+def by_phase(reading: Reading, summary: Summary) -> KeyFigures:
+    """Return the key figures by phase: all but the warm-up, and the transitions if there are any."""
+    columns = _columns(summary)
+    names = [column.name for column in columns]
+    groups = [Group("", (Row("Requests", tuple(_requests(summary, name) for name in names)),))]
+    for title, wanted in _BY_PHASE:
+        rows = (Row(label, tuple(figure(find(summary, metric, name)) for name in names)) for metric, label in wanted)
+        groups.append(Group(title, tuple(row for row in rows if _measured(row))))
+    groups += [Group("Not answered well", _bad(reading, names)), Group("Served by", _served(summary, names))]
+    return KeyFigures(tuple(columns), tuple(group for group in groups if group.rows))
 
 
-def table(reading: Reading, summary: Summary) -> list[Group]:
-    """Return the key figures by phase."""
-    columns = phases(summary)
-    groups = []
-    for title, wanted in _ROWS:
-        rows = [Row(label, tuple(_cell(reading, summary, name, phase) for phase in columns)) for name, label in wanted]
-        if title == "Served by":
-            rows = _served(summary, columns)
-        shown = tuple(row for row in rows if any(cell.status != "absent" for cell in row.cells))
-        if shown:
-            groups.append(Group(title, shown))
-    return groups
+def _columns(summary: Summary) -> list[Column]:
+    columns = [
+        Column(window.name, f"{exact(round(window.start_s, 2))}–{duration(round(window.end_s, 2))}")
+        for window in summary.phases
+        if window.role != "warmup"
+    ]
+    if any(metric.phase == TRANSITION for metric in summary.metrics) and TRANSITION not in [column.name for column in columns]:
+        columns.append(Column(TRANSITION, "across an edge"))
+    return columns
 
 
-def _cell(reading: Reading, summary: Summary, name: str, phase: str) -> Figure:
-    if name in ("rejected", "error", "timeout", "unsent"):
-        return _outcomes(reading, name, phase)
-    if name == "requests":
-        metric = find(summary, "availability", phase)
-        return figure(None) if metric is None else Figure(count(metric.n))
-    return figure(find(summary, name, phase))
+def _measured(row: Row) -> bool:
+    return any(cell.status != "absent" for cell in row.cells)
 
 
-def _outcomes(reading: Reading, outcome: str, phase: str) -> Figure:
+def _requests(summary: Summary, phase: str) -> Figure:
+    metric = find(summary, "availability", phase)
+    return figure(None) if metric is None else Figure(count(metric.n))
+
+
+def _bad(reading: Reading, names: list[str]) -> tuple[Row, ...]:
+    """Return a line for each way of not being answered well; one line for all when there was none of any."""
     if reading.tables is None:
-        return Figure("unknown", note="the tables of the run cannot be read", status="unknown")
-    rows = reading.tables.phase_rows(phase)
-    hits = int((rows["outcome"] == outcome).sum())
-    return Figure(count(hits), percent(hits / len(rows)) if hits else "")
-
-
-def _served(summary: Summary, columns: list[str]) -> list[Row]:
-    names = sorted({name for phase in columns for name in summary.served.get(phase, {})}, key=lambda name: (name == "nobody", name))
+        unknown = Figure("unknown", note="the tables of the run cannot be read", status="unknown")
+        return (Row("Rejected, errors, timeouts, unsent", (unknown,) * len(names)),)
+    outcomes = {name: reading.tables.phase_rows(name)["outcome"].value_counts() for name in names}
+    if not any(outcomes[name].get(outcome, 0) for name in names for outcome, _ in _BAD):
+        return (Row("Rejected, errors, timeouts, unsent", (Figure("0"),) * len(names)),)
     rows = []
-    for name in names:
+    for outcome, label in _BAD:
         cells = []
-        for phase in columns:
-            answers = summary.served.get(phase, {})
-            total = sum(answers.values())
-            share = Figure(percent(answers.get(name, 0) / total), count(answers.get(name, 0))) if total else Figure("no answer", status="unknown")
-            cells.append(share)
-        rows.append(Row(name, tuple(cells)))
-    return rows
+        for name in names:
+            hits = int(outcomes[name].get(outcome, 0))
+            cells.append(Figure(count(hits), percent(hits / int(outcomes[name].sum())) if hits else ""))
+        rows.append(Row(label, tuple(cells)))
+    return tuple(rows)
+
+
+def _served(summary: Summary, names: list[str]) -> tuple[Row, ...]:
+    """Return a line for each provider, and for nobody if there was somebody whom nobody served."""
+    found = [summary.served.get(name, {}) for name in names]
+    makers = sorted({maker for answers in found for maker in answers}, key=lambda maker: (maker == NOBODY, maker))
+    rows = []
+    for maker in makers:
+        if maker == NOBODY and not any(answers.get(maker) for answers in found):
+            continue
+        rows.append(Row(maker, tuple(_share(answers.get(maker, 0), sum(answers.values())) for answers in found)))
+    return tuple(rows)
+
+
+def _share(hits: int, total: int) -> Figure:
+    if total == 0:
+        return Figure("no request", status="unknown")
+    return Figure(percent(hits / total), count(hits)) if hits else Figure("0")
 
 
 def tiles(summary: Summary) -> list[Tile]:

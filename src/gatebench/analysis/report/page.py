@@ -160,11 +160,15 @@ def section_names(folders: Sequence[Path]) -> list[str]:
 
 
 _FILTERS: dict[str, Callable[..., str]] = {
+    "bound": words.bound,
     "count": words.count,
+    "duration": words.duration,
+    "exact": words.exact,
+    "interval": words.interval,
     "milliseconds": words.milliseconds,
     "moment": words.moment,
     "percent": words.percent,
     "quantity": words.quantity,
-    "seconds": words.seconds,
     "significant": words.significant,
+    "tied": words.tied,
 }

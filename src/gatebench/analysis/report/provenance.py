@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from gatebench.analysis.report.words import duration, moment
+from gatebench.analysis.tables import RunTables
 from gatebench.run.folder import RunRecord
 
 
@@ -46,7 +48,7 @@ def load(record: RunRecord) -> str:
     plan = record.plan.load
     shape = {"flat": "", "ramp": "ramp ", "steps": "steps "}[plan.load.curve]
     arrivals = {"even": "evenly spaced", "poisson": "Poisson arrivals"}[plan.load.arrivals]
-    return f"{shape}{' → '.join(plan.load.rates)}, {arrivals}, {plan.duration_ns / 1e9:g} s"
+    return f"{shape}{' → '.join(plan.load.rates)}, {arrivals}, {duration(plan.duration_ns / 1e9)}"
 
 
 def target(record: RunRecord) -> str:
@@ -65,3 +67,11 @@ def engine(record: RunRecord) -> str:
     version = found.get("version") if isinstance(found, Mapping) else None
     kind = {"embedded": "embedded", "toxiproxy": "Toxiproxy", "url": "Toxiproxy server"}[record.plan.engine.kind]
     return f"{kind} {version}" if version else kind
+
+
+def events(tables: RunTables) -> list[dict[str, Any]]:
+    """Return every event of the run, its moment counted from the start of the load."""
+    return [
+        {"at": moment((int(event["at_ns"]) - tables.start_ns) / 1e9)} | {name: value for name, value in event.items() if name != "at_ns"}
+        for event in tables.events
+    ]

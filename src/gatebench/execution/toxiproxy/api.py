@@ -182,10 +182,11 @@ def _remove_toxic(engine: Engine, request: Request) -> Answer:
 
 def _wanted(fields: Fields, where: str = "") -> Wanted:
     name, upstream = fields.text("name"), fields.text("upstream")
+    listen, enabled = fields.text("listen"), fields.flag("enabled", True)  # wrong types first, missing fields second
     for field, value in (("name", name), ("upstream", upstream)):
         if not value:
             raise Refusal(400, f"missing required field: {field}{where}")
-    return Wanted(_usable(name), fields.text("listen"), upstream, fields.flag("enabled", True))
+    return Wanted(_usable(name), listen, upstream, enabled)
 
 
 def _usable(name: str) -> str:

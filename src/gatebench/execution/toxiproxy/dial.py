@@ -68,7 +68,10 @@ class Dial:
         """Try the next place; a non-blocking connect says at once, or when the socket becomes writable, how it went."""
         while self._places:
             family, host = self._places.pop(0)
-            self._sock = sock = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                self._sock = sock = socket.socket(family, socket.SOCK_STREAM)
+            except OSError:
+                continue  # no such family here, or no descriptor left
             sock.setblocking(False)
             result = sock.connect_ex((host, self._upstream.port))
             if result == 0:

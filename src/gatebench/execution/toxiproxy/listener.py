@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
 import sys
 from collections.abc import Callable
@@ -12,7 +11,6 @@ from gatebench.execution.toxiproxy.address import Address, bind, bind_refusal, b
 
 _BACKLOG = 4096
 _ACCEPTS_AT_ONCE = 64
-_NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _BREATH_S = 0.1
 
 
@@ -73,16 +71,14 @@ class Listener:
                 client, _ = self._listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
-            except OSError as error:
-                if error.errno not in _NO_DESCRIPTORS:
-                    raise
+            except OSError:
                 self._breathe()
                 return
             client.setblocking(False)
             self._on_client(client)
 
     def _breathe(self) -> None:
-        """No descriptors are left: let connections end for a moment instead of failing to accept in a tight loop."""
+        """Pause: most likely no descriptors are left, and connections must end before others can be accepted."""
         assert self._listening is not None  # noqa: S101 - only called while accepting
         self._loop.remove_reader(self._listening)
         self._pausing = self._loop.call_later(_BREATH_S, self._loop.add_reader, self._listening, self._accept)

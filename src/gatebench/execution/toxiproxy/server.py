@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import resource
 import signal
 import socket
@@ -38,12 +39,20 @@ class _ApiServer(uvicorn.Server):
         yield
 
 
+def _port(text: str) -> int:
+    if text.isascii() and text.isdigit() and int(text) <= 65535:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text} is no port; write a number from 0 to 65535")
+
+
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="toxiproxy", description="A TCP proxy with Toxiproxy's API, made to break things."
     )
     parser.add_argument("--host", default="127.0.0.1", help="loopback address of the API (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8474, help="port of the API (default: %(default)s; 0: a free one)")
+    parser.add_argument(
+        "--port", type=_port, default=8474, help="port of the API (default: %(default)s; 0: a free one)"
+    )
     parser.add_argument(
         "--seed", type=int, default=0, help="the same seed chooses the same victims (default: %(default)s)"
     )
@@ -66,10 +75,9 @@ def _bind_api(host: str, port: int) -> socket.socket:
         raise EnvironmentFailure(f"The API must listen on loopback, and {host} is not; use --host 127.0.0.1.")
     try:
         return socket.create_server((address.host, port), family=address.family)
-    except (OSError, OverflowError) as error:
-        raise EnvironmentFailure(
-            f"The API cannot listen on {address}: {getattr(error, 'strerror', None) or error}. Choose another --port."
-        ) from error
+    except OSError as error:
+        why = os.strerror(error.errno or 0)
+        raise EnvironmentFailure(f"The API cannot listen on {address}: {why}. Choose another --port.") from error
 
 
 def _allow_many_sockets() -> None:

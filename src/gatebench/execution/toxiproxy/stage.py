@@ -19,7 +19,9 @@ _CHUNK_COST_BYTES = 128  # what a held chunk costs beyond its bytes: a flood of 
 class Surroundings(Protocol):
     """What a stage may use of the link it stands in."""
 
-    clock: Clock
+    @property
+    def clock(self) -> Clock:
+        """The engine's clock."""
 
     def random(self, toxic: str) -> Random:
         """Return a generator seeded by the engine's seed, the connection and the toxic's name."""

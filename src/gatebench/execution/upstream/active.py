@@ -35,7 +35,7 @@ class Cleared:
 
 
 class ActiveFaults:
-    """Faults by their id. `ids` is the vocabulary of the ledger's fault column: an id that is not in it has no row to stand in.
+    """Faults by their id. `ids` is the vocabulary of the ledger's fault column: no row could name an id outside it.
 
     A fault ends at its time to live without anybody's doing: whoever asks is told what is on at that moment.
     """
@@ -47,12 +47,20 @@ class ActiveFaults:
         self._ended: dict[str, ActiveFault] = {}
 
     @property
+    def any(self) -> bool:
+        """Some fault may be on: the cheap question before `hitting`."""
+        return bool(self._on)
+
+    @property
     def ids(self) -> tuple[str, ...]:
         """The ids that a fault may have."""
         return tuple(self._codes)
 
     def put(self, id_: str, mechanism: str, fault: Fault, now_ns: int, ttl_ns: int) -> ActiveFault:
-        """Switch a fault on, or renew it: one that is on keeps its beginning and its hits. Raises KeyError for an unknown id."""
+        """Switch a fault on, or renew it: one that is on keeps its beginning and its hits.
+
+        Raises KeyError for an id outside the vocabulary.
+        """
         self.expire(now_ns)
         before = self._on.get(id_)
         since_ns, hits = (before.since_ns, before.hits) if before else (now_ns, 0)
@@ -79,8 +87,6 @@ class ActiveFaults:
 
     def hitting(self, attempt: Attempt, now_ns: int) -> list[Fault]:
         """Return the faults that hit `attempt`, count the hits, and note the last of them in it."""
-        if not self._on:
-            return []
         hitting = [active for active in self.on(now_ns) if self._hits(active, attempt)]
         for active in hitting:
             active.hits += 1

@@ -1,4 +1,4 @@
-"""The control API of a provider: its state, its faults, its ledger. Pure from a request to an answer, but for what it switches."""
+"""The control API of a provider: its state, its faults, its ledger. A function from a request to what is answered."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gatebench.execution.upstream.active import ActiveFaults
 from gatebench.execution.upstream.config import sentences
+from gatebench.execution.upstream.connection import Request
 from gatebench.execution.upstream.faults.contract import Fault
 from gatebench.execution.upstream.ledger import Ledger
 
 PREFIX = "/__gatebench__/"
 _LONGEST_TTL_NS = 24 * 3600 * 10**9
 _OUR_HOST = re.compile(rb"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re.IGNORECASE)
+
+_KNOWN = "use GET state, GET payload, PUT or DELETE faults/ID, or POST flush"
+_MOST_PAYLOAD_BYTES = 2**20
 
 Reply = tuple[int, dict[str, Any]]
 
@@ -37,6 +41,7 @@ class Admin:
 
     def __init__(
         self,
+        *,
         name: str,
         token: str,
         ledger: Ledger,
@@ -51,24 +56,31 @@ class Admin:
         self._mechanisms = mechanisms
         self._clock = clock
 
-    def reply(self, method: str, path: str, headers: dict[bytes, bytes], body: bytes) -> Reply:
+    def reply(self, request: Request) -> Reply:
         """Return the status and the JSON object that answer a request below PREFIX."""
+        headers = request.headers
         if not _OUR_HOST.fullmatch(headers.get(b"host", b"")):
             return _problems(403, "the Host header is not this machine's; use 127.0.0.1, localhost or [::1]")
         if not hmac.compare_digest(headers.get(b"x-gatebench-token", b""), self._token):
             return _problems(401, "the x-gatebench-token header is missing or wrong; send the provider's admin_token")
-        match method, *path.removeprefix(PREFIX).split("/"):
+        return self._allowed(request)
+
+    def _allowed(self, request: Request) -> Reply:
+        method = request.method.decode("ascii")
+        match method, *request.path.removeprefix(PREFIX).split("/"):
             case "GET", "state":
                 return 200, self._state()
             case "POST", "flush":
                 self._ledger.flush()
                 return 200, {"flushed_ns": self._clock(), "ledger_rows": self._ledger.rows}
             case "PUT", "faults", id_ if id_:
-                return self._put(id_, body)
+                return self._put(id_, request.body or b"")
             case "DELETE", "faults", id_ if id_:
                 cleared = self._faults.clear(id_, self._clock())
                 return 200, {"cleared_ns": cleared.cleared_ns, "was_active": cleared.was_active, "hits": cleared.hits}
-        return _problems(404, f"{method} {path} is unknown; use GET state, PUT or DELETE faults/ID, or POST flush")
+            case "GET", "payload":
+                return _payload(request.query)
+        return _problems(404, f"{method} {request.path} is unknown; {_KNOWN}")
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -108,7 +120,7 @@ class Admin:
         return 200, {"acknowledged_ns": acknowledged_ns, "expires_ns": active.expires_ns}
 
     def _fault(self, asked: Any, problems: list[str]) -> Fault | None:
-        """Return the fault that `asked` describes, if its mechanism and parameters are right; else say what is wrong."""
+        """Return the fault that `asked` describes; say what is wrong with its mechanism or its parameters."""
         mechanism = asked.get("mechanism") if isinstance(asked, dict) else None
         if not isinstance(mechanism, str):
             return None
@@ -121,6 +133,14 @@ class Admin:
         except ValidationError as error:
             problems += [f"parameters: {text}" for text in sentences(error)]
             return None
+
+
+def _payload(query: str) -> Reply:
+    """Return as many bytes as are asked for, give or take a frame: what a canary needs to measure a rate."""
+    size = re.fullmatch(r"bytes=(\d{1,7})", query)
+    if size is None or int(size[1]) > _MOST_PAYLOAD_BYTES:
+        return _problems(400, f'the query "{query}" is not a size; use bytes=N with N up to {_MOST_PAYLOAD_BYTES}')
+    return 200, {"payload": "x" * int(size[1])}
 
 
 def _problems(status: int, *problems: str) -> Reply:

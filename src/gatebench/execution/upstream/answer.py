@@ -1,7 +1,7 @@
-"""The bytes of every answer: completions, stream events, the list of models and errors, in the shapes of the OpenAI API.
+"""The bytes of every answer: completions, stream events, the list of models and errors, in the OpenAI API's shapes.
 
-The content is numbered words (`w1 w2 w3 ...`), so that a token that is lost, doubled or out of order is seen, and the stamp is
-one more word beside them.
+The content is numbered words (`w1 w2 w3 ...`), so that a token that is lost, doubled or out of order is seen, and the
+stamp is one more word beside them.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from gatebench.execution.upstream.chat import Refusal
 DONE = b"data: [DONE]\n\n"
 
 _COMPLETION = (
-    b'{"id":"chatcmpl-%b","object":"chat.completion","created":%d,"model":%b,"system_fingerprint":"%b",'
-    b'"choices":[{"index":0,"message":{"role":"assistant","content":"%b %b","refusal":null},"logprobs":null,'
-    b'"finish_reason":"stop"}],"usage":{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}}'
+    b'{"id":"chatcmpl-%%b","object":"chat.completion","created":%%d,"model":%b,"system_fingerprint":"%%b",'
+    b'"choices":[{"index":0,"message":{"role":"assistant","content":"%b %%b","refusal":null},"logprobs":null,'
+    b'"finish_reason":"stop"}],"usage":{"prompt_tokens":%%d,"completion_tokens":%d,"total_tokens":%%d}}'
 )
 _CHUNK = (
     b'data: {"id":"chatcmpl-%b","object":"chat.completion.chunk","created":%d,"model":%b,"system_fingerprint":"%b",'
@@ -28,13 +28,10 @@ _USAGE = (
     b'data: {"id":"chatcmpl-%b","object":"chat.completion.chunk","created":%d,"model":%b,"system_fingerprint":"%b",'
     b'"choices":[],"usage":{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}}\n\n'
 )
-_MODELS = b'{"object":"list","system_fingerprint":"%b","data":[{"id":"gatebench-small","object":"model","created":%d,"owned_by":"gatebench"}]}'
-
-
-@lru_cache(maxsize=64)
-def words(count: int) -> bytes:
-    """Return `w1 w2 ...` up to `count`."""
-    return b" ".join(b"w%d" % number for number in range(1, count + 1))
+_MODELS = (
+    b'{"object":"list","system_fingerprint":"%b",'
+    b'"data":[{"id":"gatebench-small","object":"model","created":%d,"owned_by":"gatebench"}]}'
+)
 
 
 @lru_cache(maxsize=256)
@@ -43,11 +40,16 @@ def quoted(text: str) -> bytes:
     return orjson.dumps(text)
 
 
+@lru_cache(maxsize=64)
+def _template(model: str, tokens: int) -> bytes:
+    """Return a completion of so many words of that model, with gaps for what differs between its answers."""
+    words = b" ".join(b"w%d" % number for number in range(1, tokens + 1))
+    return _COMPLETION % (quoted(model).replace(b"%", b"%%"), words, tokens)
+
+
 def completion(stamp: bytes, created_s: int, model: str, tokens_in: int, tokens_out: int) -> bytes:
     """Return the body of an answer that is not streamed."""
-    return _COMPLETION % (
-        stamp, created_s, quoted(model), stamp, words(tokens_out), stamp, tokens_in, tokens_out, tokens_in + tokens_out
-    )  # fmt: skip
+    return _template(model, tokens_out) % (stamp, created_s, stamp, stamp, tokens_in, tokens_in + tokens_out)
 
 
 class Events(NamedTuple):

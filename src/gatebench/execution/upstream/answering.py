@@ -1,4 +1,4 @@
-"""How a provider answers a chat completion: when each token is due, and what is written then, with the truth about it."""
+"""How a provider answers: when each token is due, and what is written then, with the truth about it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,29 @@ import time
 from collections.abc import Sequence
 
 from gatebench.execution.upstream import answer
-from gatebench.execution.upstream.chat import ChatRequest
+from gatebench.execution.upstream.attempt import Attempt
+from gatebench.execution.upstream.chat import ChatRequest, Refusal
 from gatebench.execution.upstream.exchange import Exchange
 
+Asked = ChatRequest | Refusal | None
+"""A chat completion, the list of models (None), or why neither."""
 
-def completion(exchange: Exchange, asked: ChatRequest) -> tuple[bytes, bytes]:
-    """Return the body and the stamp of the whole answer, made now: its service time is the one that really happened."""
-    attempt = exchange.attempt
+
+def whole(attempt: Attempt, asked: Asked) -> tuple[int, bytes, bytes, int]:
+    """Return status, body, stamp and number of tokens of a whole answer that goes out now.
+
+    The service time in the stamp is the one that really happened: it is taken here, right before the write.
+    """
     created_s = int(time.time())
     now_ns = time.monotonic_ns()
     attempt.wrote(now_ns)
-    stamp = exchange.stamp(now_ns, attempt.service_ns)
-    return answer.completion(stamp, created_s, asked.model, attempt.tokens_in, asked.tokens), stamp
+    stamp = attempt.stamp(now_ns, attempt.service_ns)
+    if isinstance(asked, ChatRequest):
+        tokens = asked.tokens
+        return 200, answer.completion(stamp, created_s, asked.model, attempt.tokens_in, tokens), stamp, tokens
+    if asked is None:
+        return 200, answer.models(stamp, created_s), stamp, 0
+    return asked.status, answer.error(stamp, asked), stamp, 0
 
 
 async def complete(exchange: Exchange, asked: ChatRequest, due_ns: int) -> None:
@@ -25,7 +36,7 @@ async def complete(exchange: Exchange, asked: ChatRequest, due_ns: int) -> None:
     await exchange.pause_until(exchange.attempt.arrived_ns + due_ns)
     await exchange.first_token()
     if not exchange.over:
-        await exchange.respond(200, *completion(exchange, asked), tokens=asked.tokens)
+        await exchange.respond(*whole(exchange.attempt, asked))
 
 
 async def stream(exchange: Exchange, asked: ChatRequest, due_ns: Sequence[int]) -> None:
@@ -38,7 +49,7 @@ async def stream(exchange: Exchange, asked: ChatRequest, due_ns: Sequence[int]) 
     await exchange.first_token()
     if exchange.over:
         return
-    opening = exchange.stamp(time.monotonic_ns(), None)
+    opening = attempt.stamp(time.monotonic_ns(), None)
     events = answer.Events(opening, int(time.time()), answer.quoted(asked.model), asked.include_usage)
     exchange.open_stream(opening)
     while attempt.tokens_out < asked.tokens:
@@ -58,7 +69,7 @@ async def _write_due(exchange: Exchange, asked: ChatRequest, due_ns: Sequence[in
     while not exchange.faults and last < asked.tokens and due_ns[last] <= now_ns - attempt.arrived_ns:
         last += 1
     ends = last == asked.tokens
-    closing = exchange.stamp(now_ns, attempt.service_ns) if ends else b""
+    closing = attempt.stamp(now_ns, attempt.service_ns) if ends else b""
     parts = [events.token(number, closing if number == asked.tokens else b"") for number in range(first, last + 1)]
     if ends:
         parts += events.ending(closing, attempt.tokens_in, asked.tokens)

@@ -8,6 +8,7 @@ import orjson
 
 MOST_TOKENS = 100_000
 DEFAULT_TOKENS = 24
+_PLAIN = frozenset(("stream", "stream_options", "max_completion_tokens"))
 
 
 class ChatRequest(NamedTuple):
@@ -21,7 +22,7 @@ class ChatRequest(NamedTuple):
     include_usage: bool
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of ours
+class Refusal(Exception):
     """A request that a provider answers with an error of the OpenAI shape; `param` names the field at fault."""
 
     def __init__(self, status: int, message: str, *, code: str, param: str | None = None) -> None:
@@ -40,6 +41,9 @@ def parse_chat(body: bytes) -> ChatRequest:
         raise Refusal(400, f"The body is not JSON ({error}). Send one JSON object.", code="invalid_json") from error
     if type(asked) is not dict:
         raise Refusal(400, "The body is JSON but not an object. Send one JSON object.", code="invalid_json")
+    chat = _usual(asked)
+    if chat is not None:
+        return chat
     problems: list[tuple[str, str]] = []
     model = _field(asked, "model", str, "gatebench-small", problems)
     user = _field(asked, "user", str, "", problems)
@@ -52,6 +56,29 @@ def parse_chat(body: bytes) -> ChatRequest:
         code = "missing_required_parameter" if asked.get(param) is None else "invalid_value"
         raise Refusal(400, " ".join(text for _, text in problems), code=code, param=param)
     return ChatRequest(model, prompt, user, tokens, stream, options.get("include_usage") is True)
+
+
+def _usual(asked: dict[str, Any]) -> ChatRequest | None:
+    """Return what `asked` says if it is what most callers send: one message that is text, and nothing out of order.
+
+    This is the hot path; what is unusual or wrong is read carefully instead, with the same result where both apply.
+    """
+    get = asked.get
+    messages, model, tokens, user = get("messages"), get("model"), get("max_tokens"), get("user", "")
+    if (
+        type(messages) is not list
+        or len(messages) != 1
+        or type(message := messages[0]) is not dict
+        or type(prompt := message.get("content")) is not str
+        or type(message.get("role")) is not str
+        or type(model) is not str
+        or type(user) is not str
+        or type(tokens) is not int
+        or not 1 <= tokens <= MOST_TOKENS
+        or not _PLAIN.isdisjoint(asked)
+    ):
+        return None
+    return ChatRequest(model, prompt, user, tokens, False, False)
 
 
 def _field(asked: dict[str, Any], name: str, kind: type, default: Any, problems: list[tuple[str, str]]) -> Any:

@@ -62,7 +62,7 @@ class ProviderConfig(BaseModel):
 
     @classmethod
     def read(cls, path: Path) -> ProviderConfig:
-        """Return the configuration in the JSON file `path`; ConfigurationError holds everything that is wrong with it."""
+        """Return the configuration in the JSON file `path`; ConfigurationError holds all that is wrong with it."""
         try:
             return cls.model_validate_json(path.read_bytes())
         except OSError as error:

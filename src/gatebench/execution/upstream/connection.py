@@ -1,8 +1,8 @@
-"""One connection to a provider: the server's side of HTTP/1.1 over httptools, and nothing that a measurement does not need.
+"""One connection to a provider: the server's side of HTTP/1.1 over httptools, with what a measurement needs.
 
-It is written by hand because it is the instrument's own error: under uvicorn an answer costs two writes, a task and
-a timer (README.md of this folder has the figures), the application learns neither when a request was received nor over which
-connection, and it can neither hang up nor be told at once that its caller has left.
+It is written by hand because its cost is the instrument's own error, and under uvicorn an answer costs two writes, a
+task and a timer. Besides, an ASGI application learns neither when a request was received nor over which connection, can
+not hang up without an answer, and is not told at once that its caller has left.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from functools import lru_cache
 from http import HTTPStatus
 from itertools import count
 from typing import NamedTuple, Protocol, cast
@@ -25,10 +26,14 @@ _NOT_HTTP = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0
 
 
 class Request(NamedTuple):
-    """One request, completely received at `received_ns`; a body over MOST_BODY_BYTES is None. Header names are in lower case."""
+    """One request, completely received at `received_ns`.
 
-    method: str
+    Header names are in lower case; a body over MOST_BODY_BYTES is None; `chunks` is whether the caller understands them.
+    """
+
+    method: bytes
     path: str
+    query: str
     headers: dict[bytes, bytes]
     body: bytes | None
     received_ns: int
@@ -58,11 +63,9 @@ class Connection(asyncio.Protocol):
         self._open = open_connections
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpRequestParser(self)
-        self._url = b""
-        self._headers: dict[bytes, bytes] = {}
-        self._body: list[bytes] = []
-        self._body_bytes = 0
-        self._current: Request | None = None
+        self._begin()
+        self._busy = False
+        self._request: Request
         self._waiting: deque[Request] = deque()
         self._pause: asyncio.Future[None] | None = None
         self._drained: asyncio.Future[None] | None = None
@@ -88,9 +91,13 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._last_request()
-        except httptools.HttpParserError:
-            self._transport.write(_NOT_HTTP)
+        except httptools.HttpParserCallbackError:
             self.hang_up()
+            raise
+        except httptools.HttpParserError:
+            if not self._busy and not self.lost:
+                self._transport.write(_NOT_HTTP)
+            self._last_request()
 
     def pause_writing(self) -> None:
         """Make the writer of a stream wait for a caller that reads slowly."""
@@ -103,24 +110,15 @@ class Connection(asyncio.Protocol):
 
     # What the parser says
 
-    def on_message_begin(self) -> None:
-        """Begin a request."""
-        self._url = b""
-        self._headers = {}
-        self._body = []
-        self._body_bytes = 0
-
     def on_url(self, url: bytes) -> None:
         """Take a part of the target."""
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take one header."""
-        self._headers[name.lower()] = value
-
-    def on_headers_complete(self) -> None:
-        """Ask for the body if the caller waits to be asked (RFC 9110, 10.1.1)."""
-        if self._headers.get(b"expect", b"").lower() == b"100-continue":
+        """Take one header; a caller that waits to be asked for its body is asked (RFC 9110, 10.1.1)."""
+        name = name.lower()
+        self._headers[name] = value
+        if name == b"expect" and value.lower() == b"100-continue":
             self._transport.write(_CONTINUE)
 
     def on_body(self, body: bytes) -> None:
@@ -133,30 +131,40 @@ class Connection(asyncio.Protocol):
         """Serve the request, or queue it behind the one that is being served."""
         received_ns = time.monotonic_ns()
         parser = self._parser
-        body = None if self._body_bytes > MOST_BODY_BYTES else b"".join(self._body)
+        path, query = _target(self._url)
         request = Request(
-            parser.get_method().decode("ascii"),
-            _path(self._url),
+            parser.get_method(),
+            path,
+            query,
             self._headers,
-            body,
+            b"".join(self._body) if self._body_bytes <= MOST_BODY_BYTES else None,
             received_ns,
             parser.should_keep_alive(),
             parser.get_http_version() != "1.0",
         )
-        if self._current is not None:
+        self._begin()
+        if self._busy:
             self._waiting.append(request)
         elif not self.lost:
-            self._current = request
+            self._busy = True
+            self._request = request
             self._server.serve(self, request)
+
+    def _begin(self) -> None:
+        """Get ready for the next request."""
+        self._url = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._body: list[bytes] = []
+        self._body_bytes = 0
 
     # What the server says
 
     def respond(self, status: int, headers: bytes, body: bytes) -> None:
         """Give a whole answer in one write; `headers` are complete lines."""
-        head = self._head(status, b"%bcontent-length: %d\r\n" % (headers, len(body)))
-        if self._request.method != "HEAD":
-            head += body
-        self._transport.write(head)
+        request = self._request
+        persistence = b"" if request.keep_alive and request.chunks else _persistence(request)
+        head = b"%b%b%bcontent-length: %d\r\n\r\n" % (_STATUS_LINES[status], headers, persistence, len(body))
+        self._transport.write(head + body if request.method != b"HEAD" else head)
         self._next()
 
     def open(self, status: int, headers: bytes) -> None:
@@ -165,7 +173,7 @@ class Connection(asyncio.Protocol):
             headers += b"transfer-encoding: chunked\r\n"
         else:
             self._last_request()  # HTTP/1.0 has no chunks: the end of the connection is the end of the answer
-        self._transport.write(self._head(status, headers))
+        self._transport.write(b"%b%b%b\r\n" % (_STATUS_LINES[status], headers, _persistence(self._request)))
 
     async def write(self, data: bytes) -> None:
         """Write the next part of it, and wait while the caller does not keep up."""
@@ -200,39 +208,38 @@ class Connection(asyncio.Protocol):
         self.lost = True
         self._transport.abort()
 
-    @property
-    def _request(self) -> Request:
-        assert self._current is not None
-        return self._current
-
-    def _head(self, status: int, headers: bytes) -> bytes:
-        request = self._request
-        if not request.keep_alive:
-            headers += b"connection: close\r\n"
-        elif not request.chunks:
-            headers += b"connection: keep-alive\r\n"
-        return b"%b%b\r\n" % (_STATUS_LINES[status], headers)
-
     def _last_request(self) -> None:
         """Close when the current request is answered."""
-        if self._current is None:
-            self._transport.close()
+        if self._busy:
+            self._request = self._request._replace(keep_alive=False)
         else:
-            self._current = self._current._replace(keep_alive=False)
+            self._transport.close()
 
     def _next(self) -> None:
-        keep_alive = self._request.keep_alive
-        self._current = None
-        if not keep_alive:
-            self._transport.close()
+        self._busy = False
+        if not self._request.keep_alive:
+            self.hang_up()
         elif self._waiting:
-            self._current = self._waiting.popleft()
-            self._loop.call_soon(self._server.serve, self, self._current)
+            self._busy = True
+            self._request = self._waiting.popleft()
+            self._loop.call_soon(self._server.serve, self, self._request)
 
 
-def _path(url: bytes) -> str:
-    path = url.partition(b"?")[0] if url.startswith(b"/") else httptools.parse_url(url).path or b"/"
-    return (unquote_to_bytes(path) if b"%" in path else path).decode("utf-8", "replace")
+def _persistence(request: Request) -> bytes:
+    """Return the line that says whether the connection stays, where it differs from what the version implies."""
+    if not request.keep_alive:
+        return b"connection: close\r\n"
+    return b"" if request.chunks else b"connection: keep-alive\r\n"
+
+
+@lru_cache(maxsize=256)
+def _target(url: bytes) -> tuple[str, str]:
+    """Return the decoded path and the query of a request target; there are few, so each is taken apart once."""
+    if not url.startswith(b"/"):  # as a caller of a proxy writes it
+        parsed = httptools.parse_url(url)
+        url = (parsed.path or b"/") + b"?" + (parsed.query or b"")
+    path, _, query = url.partition(b"?")
+    return unquote_to_bytes(path).decode("utf-8", "replace"), query.decode("ascii", "replace")
 
 
 def _end(future: asyncio.Future[None] | None) -> None:

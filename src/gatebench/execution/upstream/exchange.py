@@ -10,7 +10,6 @@ from gatebench.execution.upstream.connection import Connection
 from gatebench.execution.upstream.faults.contract import Fault
 from gatebench.execution.upstream.ledger import Ledger
 from gatebench.sample import CANCELLED, COMPLETED, DROPPED, FAILED
-from gatebench.stamp import Stamp
 
 _JSON = b"content-type: application/json\r\nx-gatebench-stamp: %b\r\n"
 _EVENTS = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-gatebench-stamp: %b\r\n"
@@ -19,35 +18,18 @@ _EVENTS = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-
 class Exchange:
     """An attempt, its connection, and the faults that hit it. The ledger gets its row as soon as it is over."""
 
-    __slots__ = ("_connection", "_ledger", "_provider", "_tenant", "attempt", "faults")
+    __slots__ = ("_connection", "_ledger", "attempt", "faults")
 
-    def __init__(
-        self,
-        attempt: Attempt,
-        connection: Connection,
-        ledger: Ledger,
-        *,
-        provider: str,
-        tenant: str,
-        faults: Sequence[Fault] = (),
-    ) -> None:
+    def __init__(self, attempt: Attempt, connection: Connection, ledger: Ledger, faults: Sequence[Fault] = ()) -> None:
         self.attempt = attempt
         self.faults = faults
         self._connection = connection
         self._ledger = ledger
-        self._provider = provider
-        self._tenant = tenant
 
     @property
     def over(self) -> bool:
         """Nothing more can be said: it is answered or dropped, or the caller has left."""
         return self.attempt.ended or self._connection.lost
-
-    def stamp(self, made_ns: int, service_ns: int | None) -> bytes:
-        """Return the stamp of an answer begun at `made_ns` of the monotonic clock."""
-        attempt = self.attempt
-        stamp = Stamp(self._provider, attempt.ordinal, made_ns, attempt.fingerprint, self._tenant, service_ns)
-        return str(stamp).encode()
 
     async def pause(self, seconds: float) -> None:
         """Wait `seconds`, or until the caller leaves."""
@@ -73,18 +55,19 @@ class Exchange:
             if self.over:
                 return
 
-    def answer(self, status: int, body: bytes, stamp: bytes, *, tokens: int = 0) -> None:
+    def answer(self, status: int, body: bytes, stamp: bytes, tokens: int = 0) -> None:
         """Give the whole answer at once, as JSON; `tokens` are in it."""
-        self.attempt.status = status
-        self.attempt.tokens_out = tokens
+        attempt = self.attempt
+        attempt.status = status
+        attempt.tokens_out = tokens
         self._connection.respond(status, _JSON % stamp, body)
-        self._finish()
+        self._ledger.end(attempt, COMPLETED if status < 400 else FAILED, time.monotonic_ns())
 
-    async def respond(self, status: int, body: bytes, stamp: bytes, *, tokens: int = 0) -> None:
+    async def respond(self, status: int, body: bytes, stamp: bytes, tokens: int = 0) -> None:
         """Give the whole answer as the faults leave it."""
         body = await self._faulted(body)
         if not self.over:
-            self.answer(status, body, stamp, tokens=tokens)
+            self.answer(status, body, stamp, tokens)
 
     def open_stream(self, stamp: bytes) -> None:
         """Begin a stream of server-sent events."""
@@ -99,7 +82,7 @@ class Exchange:
         self.attempt.tokens_out = tokens
         if last:
             self._connection.finish(data)
-            self._finish()
+            self._ledger.end(self.attempt, COMPLETED, time.monotonic_ns())
         else:
             await self._connection.write(data)
 
@@ -126,7 +109,3 @@ class Exchange:
                     return b""
             self.attempt.wrote(time.monotonic_ns())
         return data
-
-    def _finish(self) -> None:
-        end = COMPLETED if self.attempt.status < 400 else FAILED
-        self._ledger.end(self.attempt, end, time.monotonic_ns())

@@ -44,10 +44,7 @@ class Latency:
         draw.update(key)
         first, *rest = struct.unpack(f"<{steps}I", draw.digest(4 * steps))
         ttft_ns = _lognormal(self._ttft_ns, self._ttft_sigma, first)
-        if rest:
-            gaps = [_lognormal(self._token_ns, self._token_sigma, word) for word in rest]
-        else:
-            gaps = [self._token_ns] * (tokens - 1)
+        gaps = [_lognormal(self._token_ns, self._token_sigma, word) for word in rest] or [self._token_ns] * (tokens - 1)
         return [round(due) for due in accumulate(gaps, initial=ttft_ns)]
 
 

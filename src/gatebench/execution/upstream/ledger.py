@@ -17,7 +17,8 @@ class Ledger:
     Request ids of another run than `run` are foreign: their attempts have rows without an arrival.
     """
 
-    def __init__(self, writer: StreamWriter, run: str) -> None:
+    def __init__(self, provider: str, writer: StreamWriter, run: str) -> None:
+        self._provider = provider.encode()
         self._writer = writer
         self._run = run
         self._seen: dict[int, int] = {}
@@ -36,15 +37,18 @@ class Ledger:
 
     def arrive(self, id_carrier: bytes, connection: int, arrived_ns: int) -> Attempt:
         """Open the attempt of one arrival; `id_carrier` is the text that may hold its request id."""
-        self.attempts += 1
-        found = self._ours(find_request_id(id_carrier)) if id_carrier else None
+        self.attempts = ordinal = self.attempts + 1
+        found = find_request_id(id_carrier) if id_carrier else None
         seen = 0
-        if found is not None:
+        if found is None or not self._is_ours(found):
+            found = None
+        else:
             # One small integer instead of the id: a run of millions of requests must fit into memory.
             name = (found.arrival_id << 18) | (found.ordinal << 2) | found.kind
-            seen = self._seen[name] = self._seen.get(name, 0) + 1
-        attempt = Attempt(self.attempts, arrived_ns, connection, found, min(seen, _MOST_SEEN))
-        self._in_flight[self.attempts] = attempt
+            self._seen[name] = seen = self._seen.get(name, 0) + 1
+            seen = min(seen, _MOST_SEEN)
+        attempt = Attempt(self._provider, ordinal, arrived_ns, connection, request_id=found, seen=seen)
+        self._in_flight[ordinal] = attempt
         return attempt
 
     def end(self, attempt: Attempt, end: int, ended_ns: int) -> None:
@@ -65,8 +69,6 @@ class Ledger:
             self.end(attempt, UNFINISHED, NEVER)
         self._writer.close()
 
-    def _ours(self, found: RequestId | None) -> RequestId | None:
-        """Return `found` if it is an id of this run; numbers that no column holds were never ours."""
-        if found is None or found.run != self._run or found.arrival_id >= NO_ARRIVAL or found.ordinal > _MOST_ORDINAL:
-            return None
-        return found
+    def _is_ours(self, found: RequestId) -> bool:
+        """Tell whether `found` is an id of this run; numbers that no column holds were never ours."""
+        return found.run == self._run and found.arrival_id < NO_ARRIVAL and found.ordinal <= _MOST_ORDINAL

@@ -55,9 +55,16 @@ async def serve(config: ProviderConfig) -> None:
         raise EnvironmentFailure(
             f"{config.name}: the ledger cannot be written ({error}). Name another stream_path."
         ) from error
-    ledger = Ledger(writer, config.run)
+    ledger = Ledger(config.name, writer, config.run)
     faults = ActiveFaults(config.seed, config.vocabularies.get("fault", ()))
-    control = Admin(config.name, config.admin_token, ledger, faults, mechanisms(), time.monotonic_ns)
+    control = Admin(
+        name=config.name,
+        token=config.admin_token,
+        ledger=ledger,
+        faults=faults,
+        mechanisms=mechanisms(),
+        clock=time.monotonic_ns,
+    )
     application = Application(config, ledger, faults, control)
     connections: set[Connection] = set()
     loop = asyncio.get_running_loop()

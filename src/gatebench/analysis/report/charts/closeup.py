@@ -10,7 +10,7 @@ import pandas as pd
 from gatebench.analysis.faults import FaultTimeline
 from gatebench.analysis.report.charts.chart import Chart, Column, Data, decimals, words
 from gatebench.analysis.report.charts.states import GOOD, states
-from gatebench.analysis.report.words import count, seconds
+from gatebench.analysis.report.words import count, duration
 from gatebench.analysis.tables import RunTables
 
 REACH_S: Final = 2.0
@@ -45,9 +45,9 @@ def _closeup(tables: RunTables, fault: FaultTimeline) -> Chart:
         id=f"closeup-{fault.planned.id}",
         kind="closeup",
         title=f"Close-up: {what} begins",
-        caption=f"Every request that was due within {seconds(reach_s)} of the moment at which the engine acknowledged the fault (0), coloured "
+        caption=f"Every request that was due within {duration(reach_s)} of the moment at which the engine acknowledged the fault (0), coloured "
         "by the provider that answered; other marks than dots were not good. Ticks below are the attempts as they arrived at the providers.",
-        label=f"{count(len(rows))} requests within {seconds(reach_s)} of the beginning of {what}; {count(bad)} of them were not good.",
+        label=f"{count(len(rows))} requests within {duration(reach_s)} of the beginning of {what}; {count(bad)} of them were not good.",
         data=tuple(data),
         facts={
             "reach_s": reach_s,

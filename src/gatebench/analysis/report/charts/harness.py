@@ -10,7 +10,7 @@ import pandas as pd
 from gatebench.analysis.report.charts.bins import P95_LEAST, P99_LEAST, Bins, nice_width_s, spread
 from gatebench.analysis.report.charts.chart import Chart, Data, NoChart, decimals, words
 from gatebench.analysis.report.charts.latency import BIN_LEAST_S, BINS_MOST
-from gatebench.analysis.report.words import milliseconds, percent, seconds
+from gatebench.analysis.report.words import duration, milliseconds, percent
 from gatebench.analysis.tables import RunTables, numbers
 from gatebench.stats import percentile
 
@@ -25,15 +25,16 @@ def dispatch(tables: RunTables) -> Chart | NoChart:
         return NoChart(DISPATCH, "No request was sent.")
     delay_ms = numbers(rows["dispatch_ms"])
     bins = Bins(nice_width_s(max(tables.end_ns / 1e9, 1e-3), BINS_MOST, BIN_LEAST_S), max(tables.end_ns / 1e9, 1e-3))
-    ordered = np.sort(delay_ms)
+    judged = np.sort(numbers(tables.load["dispatch_ms"].dropna()))
+    ordered = judged if len(judged) else np.sort(delay_ms)
     limit_ms = tables.plan.load.dispatch_limit_ms
     told = f"p50 {milliseconds(percentile(ordered, 0.5))}, p99 {milliseconds(percentile(ordered, 0.99))}"
     return Chart(
         id="dispatch",
         kind="spread",
         title=DISPATCH,
-        caption=f"Sent − due: our own error, and part of every response time. {told}; a run whose p99 is above {milliseconds(limit_ms)} is "
-        f"invalid. Percentiles of all requests due in {seconds(bins.width_s)}; a p95 needs {P95_LEAST} of them, a p99 {P99_LEAST}.",
+        caption=f"Sent − due: our own error, and part of every response time. {told}; a run whose p99 is above {duration(limit_ms / 1000)} is "
+        f"invalid. Percentiles of all requests due in {duration(bins.width_s)}; a p95 needs {P95_LEAST} of them, a p99 {P99_LEAST}.",
         label=f"Dispatch delay: {told}, largest {milliseconds(float(ordered[-1]))}.",
         data=(Data("dispatch-delay", spread(bins, numbers(rows["due_s"]), delay_ms, "ms")),),
         facts={"limit_ms": limit_ms, "y": "dispatch delay, ms"},

@@ -10,7 +10,7 @@ import pandas as pd
 from gatebench.analysis.report.charts.bins import P95_LEAST, P99_LEAST, Bins, nice_width_s, spread
 from gatebench.analysis.report.charts.chart import Chart, Column, Data, NoChart, decimals, words
 from gatebench.analysis.report.charts.states import states
-from gatebench.analysis.report.words import count, milliseconds, seconds
+from gatebench.analysis.report.words import count, duration, milliseconds
 from gatebench.analysis.tables import RunTables, numbers
 from gatebench.stats import percentile
 
@@ -39,7 +39,7 @@ def build(tables: RunTables) -> Chart | NoChart:
         id="latency",
         kind="latency",
         title=TITLE,
-        caption=f"{each} Lines are nearest-rank percentiles of all requests due in {seconds(bins.width_s)}; nothing is averaged or "
+        caption=f"{each} Lines are nearest-rank percentiles of all requests due in {duration(bins.width_s)}; nothing is averaged or "
         f"left out. A p95 needs {P95_LEAST} requests in its bin, a p99 {P99_LEAST}. Requests without an answer stand at their deadline.",
         label=_label(tables, rows),
         data=(binned, Data("requests", _dots(rows))) if dots else (binned,),
@@ -64,4 +64,4 @@ def _label(tables: RunTables, rows: pd.DataFrame) -> str:
         times = np.sort(numbers(rows.loc[rows["label"] == window.name, "response_ms"]))
         if len(times):
             parts.append(f"{window.name}: median {milliseconds(percentile(times, 0.5))}, largest {milliseconds(float(times[-1]))}")
-    return f"Response time of {count(len(rows))} requests over {seconds(tables.end_ns / 1e9)}. " + "; ".join(parts) + "."
+    return f"Response time of {count(len(rows))} requests over {duration(tables.end_ns / 1e9)}. " + "; ".join(parts) + "."

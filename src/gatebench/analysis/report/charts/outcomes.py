@@ -9,7 +9,7 @@ import numpy as np
 from gatebench.analysis.report.charts.bins import Bins, nice_width_s, rates
 from gatebench.analysis.report.charts.chart import Chart, Data, NoChart
 from gatebench.analysis.report.charts.states import GOOD, STATES, states
-from gatebench.analysis.report.words import count, milliseconds, seconds
+from gatebench.analysis.report.words import count, duration
 from gatebench.analysis.tables import RunTables, numbers
 
 TITLE: Final = "Goodput and errors"
@@ -31,8 +31,8 @@ def build(tables: RunTables) -> Chart | NoChart:
         id="outcomes",
         kind="stack",
         title=TITLE,
-        caption=f"Requests per second by when they were due, in bins of {seconds(bins.width_s)}. “Good” is a complete answer within "
-        f"{milliseconds(tables.plan.objective.response_ms)}, “late” a complete one after it. The stack is as high as the offered load.",
+        caption=f"Requests per second by when they were due, in bins of {duration(bins.width_s)}. “Good” is a complete answer within "
+        f"{duration(tables.plan.objective.response_ms / 1000)}, “late” a complete one after it. The stack is as high as the offered load.",
         label=f"Of {count(len(rows))} requests {told}.",
         data=(Data("outcomes", rates(bins, numbers(rows["due_s"]), codes, list(STATES), "state", "requests")),),
         facts={"by": "state", "words": list(STATES), "first": GOOD, "y": "requests per second"},

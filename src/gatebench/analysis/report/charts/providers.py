@@ -9,7 +9,7 @@ import numpy as np
 from gatebench.analysis.report.charts.bins import Bins, nice_width_s, rates
 from gatebench.analysis.report.charts.chart import Chart, Data, NoChart
 from gatebench.analysis.report.charts.outcomes import BIN_LEAST_S, BINS_MOST
-from gatebench.analysis.report.words import count, percent, seconds
+from gatebench.analysis.report.words import count, duration, percent
 from gatebench.analysis.tables import RunTables, numbers
 
 SERVED: Final = "Who served"
@@ -38,7 +38,7 @@ def served(tables: RunTables) -> Chart | NoChart:
         kind="stack",
         title=SERVED,
         caption=f"Complete answers per second by the provider that made them, told by the stamp in each answer, by when the request "
-        f"was due, in bins of {seconds(bins.width_s)}. “Nobody” are requests without a complete answer.",
+        f"was due, in bins of {duration(bins.width_s)}. “Nobody” are requests without a complete answer.",
         label=f"Answers by provider: {shares}.",
         data=(Data("served", rates(bins, numbers(rows["due_s"]), codes, names, "provider", "requests")),),
         facts={"by": "provider", "words": names, "y": "answers per second"},
@@ -61,8 +61,8 @@ def arrivals(tables: RunTables) -> Chart | NoChart:
         id="arrivals",
         kind="steps",
         title=ARRIVALS,
-        caption=f"Attempts per second arriving at each provider, canaries left out, in bins of {seconds(bins.width_s)}. Short bursts at a "
-        "provider that fails are a breaker's probes; what lies above the offered load are retries.",
+        caption=f"Attempts per second arriving at each provider, canaries left out, in bins of {duration(bins.width_s)}. Single attempts at a "
+        "provider that fails are what a breaker's probes look like; what lies above the offered load are retries.",
         label=f"Attempts by provider: {totals}.",
         data=(Data("arrivals", rates(bins, at_s, codes, names, "provider", "attempts")),),
         facts={"by": "provider", "words": names, "y": "attempts per second", "width_s": bins.width_s},

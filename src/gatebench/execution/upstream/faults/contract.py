@@ -10,7 +10,7 @@ from gatebench.execution.upstream.attempt import Attempt
 
 
 class Hit(Protocol):
-    """The attempt that a fault has hit, and what the fault may do to it. `gatebench.execution.upstream.exchange` is one."""
+    """The attempt that a fault has hit, and what the fault may do to it; `exchange.Exchange` is one."""
 
     attempt: Attempt
 
@@ -18,13 +18,10 @@ class Hit(Protocol):
     def over(self) -> bool:
         """Nothing more can be said to the caller."""
 
-    def stamp(self, made_ns: int, service_ns: int | None) -> bytes:
-        """Return the stamp of an answer begun at `made_ns`."""
-
     async def pause(self, seconds: float) -> None:
         """Wait; ends early when the caller leaves."""
 
-    async def respond(self, status: int, body: bytes, stamp: bytes, *, tokens: int = 0) -> None:
+    async def respond(self, status: int, body: bytes, stamp: bytes, tokens: int = 0) -> None:
         """Answer in place of the provider."""
 
     def drop(self) -> None:

@@ -1,0 +1,67 @@
+"""Says what a run showed in one sentence: facts first, no praise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gatebench.analysis.checks.bounds import text
+from gatebench.run.summary import CheckResult, Finding, MetricValue, Verdict
+from gatebench.units import human_duration
+
+_MOST_NAMED = 2
+
+
+def headline(
+    target: str,
+    verdict: Verdict,
+    validity: Sequence[Finding],
+    checks: Sequence[CheckResult],
+    values: Sequence[MetricValue],
+) -> str:
+    """Return the sentence at the top of every report."""
+    if verdict == "invalid":
+        wrong = [finding for finding in validity if finding.status == "invalid"]
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        return f"{target}: the measurement is invalid. {wrong[0].sentence}{more}"
+    if verdict == "fail":
+        failed = [check for check in checks if check.verdict == "fail"]
+        named = "; ".join(_failure(check) for check in failed[:_MOST_NAMED])
+        more = f"; and {len(failed) - _MOST_NAMED} more" if len(failed) > _MOST_NAMED else ""
+        return f"{target} failed {len(failed)} of {len(checks)} checks: {named}{more}"
+    if verdict == "inconclusive":
+        open_checks = [check for check in checks if check.verdict == "unknown"]
+        if not open_checks:
+            return f"{target}: no check applies here. {checks[0].why}" if checks else f"{target}: there is no check"
+        return f"{target}: {len(open_checks)} of {len(checks)} checks cannot be told, first: {open_checks[0].sentence.lower()}"
+    return f"{target} {_survival(values)}"
+
+
+def _failure(check: CheckResult) -> str:
+    """Return "availability in fault is 0.81 (bound: at least 0.99)"."""
+    where = "".join([f" in {check.phase}" if check.phase else "", f" on {check.route}" if check.route else ""])
+    side = "at least" if check.direction == "at_least" else "at most"
+    above = "above " if check.censored else ""
+    value = text(check.value) if check.value is not None else "unknown"
+    unit = f" {check.unit}" if check.unit in ("ms", "s", "1/s") else ""
+    return f"{check.metric}{where} is {above}{value}{unit} ({side} {text(check.bound)})"
+
+
+def _survival(values: Sequence[MetricValue]) -> str:
+    """Return what happened to a run that passed: the failover, the losses, the recovery, or the plain latency."""
+    of_run = {value.name: value for value in values if value.phase is None and value.route is None}
+
+    def known(name: str) -> float | None:
+        value = of_run.get(name)
+        return value.value if value is not None and value.status == "known" else None
+
+    parts = []
+    if (failover_s := known("failover_time_s")) is not None:
+        parts.append(f"failover took {human_duration(failover_s)}")
+    if (lost := known("requests_lost")) is not None:
+        parts.append("nothing lost" if lost == 0 else f"{lost:.0f} requests lost")
+    if (recover_s := known("time_to_recover_s")) is not None:
+        parts.append(f"recovered in {recover_s:.1f} s")
+    if len(parts) < _MOST_NAMED and (p99_ms := known("response_p99_ms")) is not None:
+        parts.append(f"p99 {p99_ms:.3g} ms")
+    struck = "time_to_recover_s" in of_run or "failover_time_s" in of_run
+    return f"{'survived' if struck else 'passed'}: {', '.join(parts)}" if parts else "passed every check"

@@ -1,0 +1,362 @@
+"""What the embedded engine does better than the real server, on purpose: each point is a fault observed there, or an extension."""
+
+from __future__ import annotations
+
+import http.client
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from gatebench.execution.toxiproxy.program import command
+from tests.execution.toxiproxy.rig import (
+    PATIENCE_S,
+    Server,
+    Upstream,
+    echoing,
+    elapsed_ms,
+    ending,
+    free_port,
+    read,
+    running,
+    sending,
+)
+
+pytestmark = pytest.mark.e2e
+
+PROXY = {"name": "it", "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1"}
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[Server]:
+    """Start one engine for the module."""
+    with running("embedded", allow_remote=("0.0.0.0", "192.0.2.1")) as server:
+        yield server
+
+
+@pytest.fixture
+def server(process: Server) -> Iterator[Server]:
+    """Leave no proxy behind."""
+    yield process
+    process.clean()
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    """Listen, and close everything in the end."""
+    upstream = Upstream()
+    yield upstream
+    upstream.close()
+
+
+class TestResets:
+    def test_live_connections_too(self, server: Server, upstream: Upstream) -> None:
+        """A connection that was open before the toxic came is reset, not merely closed."""
+        client, far = upstream.pair(server.add_proxy(upstream.address))
+        server.add_toxic("reset_peer", "upstream")
+        client.sendall(b"x")
+        assert (ending(client), ending(far)) == ("RST", "RST")
+
+    def test_the_wait_can_be_interrupted(self, server: Server, upstream: Upstream) -> None:
+        """Removing the toxic in the middle of its wait takes no time, loses no byte, and resets nobody."""
+        client, far = upstream.pair(server.add_proxy(upstream.address))
+        server.add_toxic("reset_peer", "upstream", name="r", timeout=60_000)
+        client.sendall(b"kept")
+        start_ns = time.monotonic_ns()
+        server.remove_toxic("r")
+        assert elapsed_ms(start_ns) < 1000
+        assert read(far, 4) == b"kept"
+        client.close()
+        assert ending(far) == "FIN"
+
+    def test_toxicity_zero_leaves_no_trace(self, server: Server, upstream: Upstream) -> None:
+        """A connection that is spared ends with a FIN."""
+        port = server.add_proxy(upstream.address)
+        server.add_toxic("reset_peer", "upstream", toxicity=0.0)
+        client, far = upstream.pair(port)
+        client.sendall(b"x")
+        client.shutdown(socket.SHUT_WR)
+        assert (ending(far), ending(client)) == ("FIN", "FIN")
+
+
+class TestVictims:
+    def test_the_seed_chooses_them(self, upstream: Upstream) -> None:
+        """The same seed has the same victims, another seed has others; more toxicity keeps the old ones; the proxy's name may differ."""
+        chosen = {}
+        for label, seed, name, toxicity in (
+            ("first", 1, "it", 0.3),
+            ("again", 1, "other", 0.3),
+            ("more", 1, "it", 0.6),
+            ("else", 2, "it", 0.3),
+        ):
+            with running("embedded", seed=seed) as server:
+                port = server.add_proxy(upstream.address, name)
+                server.add_toxic("timeout", "upstream", proxy=name, name="t", toxicity=toxicity, draw_as="link")
+                chosen[label] = upstream.victims(port, 40)
+        assert chosen["first"]
+        assert chosen["first"] == chosen["again"]
+        assert chosen["first"] < chosen["more"]
+        assert chosen["first"] != chosen["else"]
+
+    def test_a_connection_keeps_its_fate(self, server: Server, upstream: Upstream) -> None:
+        """Other toxics come and go, this one is touched: whoever was spared stays spared."""
+        port = server.add_proxy(upstream.address)
+        server.add_toxic("latency", "downstream", name="half", toxicity=0.5, latency=60_000)
+        pairs = [upstream.pair(port) for _ in range(12)]
+        before = spared(pairs)
+        server.add_toxic("noop", "downstream", name="n")
+        server.ask("PATCH", "/proxies/it/toxics/half", {})
+        server.remove_toxic("n")
+        assert spared(pairs) == before
+        assert len(set(before)) == 2
+
+
+class TestTimeToLive:
+    def test_a_toxic_leaves_by_itself(self, server: Server, upstream: Upstream) -> None:
+        """After its time, and not before; what it held is released."""
+        client, far = upstream.pair(server.add_proxy(upstream.address))
+        start_ns = time.monotonic_ns()
+        server.add_toxic("latency", "upstream", name="slow", latency=60_000, ttl_ms=300)
+        client.sendall(b"x")
+        assert read(far, 1) == b"x"
+        assert elapsed_ms(start_ns) >= 300
+        assert server.ask("GET", "/proxies/it/toxics").json == []
+
+    def test_a_proxy_comes_back_by_itself(self, server: Server, upstream: Upstream) -> None:
+        """Down for its time, then up on the same port."""
+        port = server.add_proxy(upstream.address)
+        start_ns = time.monotonic_ns()
+        server.ask("PATCH", "/proxies/it", {"enabled": False, "ttl_ms": 300})
+        with pytest.raises(ConnectionRefusedError):
+            upstream.connect(port)
+        while not server.ask("GET", "/proxies/it").json["enabled"]:
+            assert elapsed_ms(start_ns) < PATIENCE_S * 1000
+        assert elapsed_ms(start_ns) >= 300
+        upstream.pair(port)
+
+    def test_a_later_order_counts(self, server: Server, upstream: Upstream) -> None:
+        """A toxic of the same name, put on after the first was removed, does not inherit its end; nor does a proxy."""
+        server.add_proxy(upstream.address)
+        server.add_toxic("noop", name="n", ttl_ms=100)
+        server.remove_toxic("n")
+        server.add_toxic("noop", name="n")
+        server.ask("PATCH", "/proxies/it", {"enabled": False, "ttl_ms": 100})
+        server.ask("PATCH", "/proxies/it", {"enabled": False})
+        server.add_toxic("noop", name="clock", ttl_ms=200)
+        while len(server.ask("GET", "/proxies/it/toxics").json) == 2:
+            pass
+        proxy = server.ask("GET", "/proxies/it").json
+        assert [toxic["name"] for toxic in proxy["toxics"]] == ["n"]
+        assert proxy["enabled"] is False
+
+    def test_mutations_say_when(self, server: Server) -> None:
+        """`at_ns` lies within the call, in the body and, where there is none, in a header."""
+        for method, path, content in (
+            ("POST", "/proxies", PROXY),
+            ("POST", "/proxies/it/toxics", {"type": "noop", "name": "n"}),
+            ("PATCH", "/proxies/it/toxics/n", {}),
+            ("PATCH", "/proxies/it", {"enabled": False}),
+            ("DELETE", "/proxies/it/toxics/n", None),
+            ("POST", "/reset", None),
+        ):
+            start_ns = time.monotonic_ns()
+            reply = server.ask(method, path, content)
+            at_ns = int(reply.headers["x-gatebench-at-ns"])
+            assert start_ns <= at_ns <= time.monotonic_ns()
+            assert reply.text == "" or reply.json["at_ns"] == at_ns
+
+
+class TestGuard:
+    @pytest.mark.parametrize(
+        "change",
+        [{"listen": "[::]:0"}, {"listen": "192.0.2.9:0"}, {"upstream": "192.0.2.9:80"}, {"upstream": "example.org:80"}],
+    )
+    def test_beyond_loopback_is_refused(self, server: Server, change: dict[str, str]) -> None:
+        """403 with the cure, on creation, update and populate; nothing is changed."""
+        host = next(iter(change.values())).rpartition(":")[0].strip("[]")
+        for name in ("it", "other"):
+            server.add_proxy("127.0.0.1:1", name)
+        for method, path, content in (
+            ("POST", "/proxies", PROXY | {"name": "new"} | change),
+            ("PATCH", "/proxies/it", change),
+            ("POST", "/populate", [PROXY | {"name": "new"} | change]),
+        ):
+            reply = server.ask(method, path, content)
+            assert reply.status == 403
+            assert f"--allow-remote {host}" in reply.json["error"]
+        proxies = server.ask("GET", "/proxies").json
+        assert sorted(proxies) == ["it", "other"]
+        assert all(proxy["enabled"] and proxy["upstream"] == "127.0.0.1:1" for proxy in proxies.values())
+
+    def test_what_was_allowed_passes(self, server: Server) -> None:
+        """The engine was started with --allow-remote for these two."""
+        server.add_proxy("192.0.2.1:80")
+        reply = server.ask("POST", "/proxies", PROXY | {"name": "open", "listen": "0.0.0.0:0"})
+        assert reply.json["listen"].startswith("0.0.0.0:")
+
+    @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "", "192.0.2.1"])
+    def test_foreign_host_headers(self, server: Server, host: str) -> None:
+        """A page that had its name resolve to 127.0.0.1 does not get in."""
+        assert server.ask("GET", "/proxies", Host=host).status == 403
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost:1", "[::1]:8474"])
+    def test_own_host_headers(self, server: Server, host: str) -> None:
+        """The names of this machine, with any port."""
+        assert server.ask("GET", "/proxies", Host=host).status == 200
+
+
+class TestStrictness:
+    @pytest.mark.parametrize(
+        "content",
+        [
+            {"type": "bandwidth", "attributes": {"rate": -1}},
+            {"type": "latency", "attributes": {"latency": -1}},
+            {"type": "noop", "toxicity": 1.5},
+            {"type": "noop", "toxicity": -0.5},
+            {"type": "noop", "name": "a/b"},
+            {"type": "noop", "ttl_ms": -1},
+        ],
+    )
+    def test_senseless_toxics(self, server: Server, content: dict[str, object]) -> None:
+        """400 and no toxic, where the real server accepts, or dies."""
+        server.add_proxy("127.0.0.1:1")
+        assert server.ask("POST", "/proxies/it/toxics", content).status == 400
+        assert server.ask("GET", "/proxies/it/toxics").json == []
+
+    def test_updates_are_whole_or_nothing(self, server: Server) -> None:
+        """One bad attribute leaves the others alone."""
+        server.add_proxy("127.0.0.1:1")
+        server.add_toxic("latency", name="slow", latency=5, jitter=6)
+        for attributes in ({"latency": "x", "jitter": 77}, {"jitter": 77, "latency": -1}):
+            reply = server.ask("PATCH", "/proxies/it/toxics/slow", {"attributes": attributes, "toxicity": 0.5})
+            assert reply.status == 400
+        shown = server.ask("GET", "/proxies/it/toxics/slow").json
+        assert (shown["attributes"], shown["toxicity"]) == ({"latency": 5, "jitter": 6}, 1)
+
+    def test_a_bad_move_changes_nothing(self, server: Server, upstream: Upstream) -> None:
+        """An impossible listen address is refused before the connections are dropped."""
+        client, far = upstream.pair(server.add_proxy(upstream.address))
+        assert server.ask("PATCH", "/proxies/it", {"listen": "nonsense", "upstream": "127.0.0.1:2"}).status == 500
+        echoing(far)
+        client.sendall(b"x")
+        assert read(client, 1) == b"x"
+        assert server.ask("GET", "/proxies/it").json["upstream"] == upstream.address
+
+
+class TestControlNeverWaits:
+    def test_removal_while_clients_reset(self, server: Server, upstream: Upstream) -> None:
+        """Twenty streams under latency, fifteen of them reset by their clients: the API answers at once, every time."""
+        port = server.add_proxy(upstream.address)
+        for _ in range(5):
+            server.add_toxic("latency", "downstream", name="slow", latency=100)
+            pairs = [upstream.pair(port) for _ in range(20)]
+            for _, far in pairs:
+                sending(far, bytes(2_000_000))
+            for client, _ in pairs[:15]:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+                client.close()
+            start_ns = time.monotonic_ns()
+            server.remove_toxic("slow")
+            server.ask("GET", "/proxies")
+            assert elapsed_ms(start_ns) < 1000
+            for client, _ in pairs[15:]:
+                assert len(read(client, 2_000_000)) == 2_000_000
+
+    def test_a_dead_upstream_holds_nobody_up(self, server: Server) -> None:
+        """With a dial that hangs, the API answers, and disabling ends the clients that wait."""
+        with socket.socket() as deaf, socket.socket() as filler, socket.socket() as second:
+            deaf.bind(("127.0.0.1", 0))
+            deaf.listen(0)
+            for sock in (filler, second):  # the queue takes so many; what comes then is never answered
+                sock.setblocking(False)
+                sock.connect_ex(deaf.getsockname())
+            with pytest.raises(TimeoutError):
+                socket.create_connection(deaf.getsockname(), timeout=0.3)
+            port = server.add_proxy(f"127.0.0.1:{deaf.getsockname()[1]}")
+            with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as client:
+                assert ending(client, within_s=0.3) == "open"
+                start_ns = time.monotonic_ns()
+                server.ask("PATCH", "/proxies/it", {"enabled": False})
+                assert elapsed_ms(start_ns) < 1000
+                assert ending(client) == "FIN"
+
+    @pytest.mark.parametrize("latency", [0, 50])
+    def test_a_reader_that_does_not_read_stops_the_writer(
+        self, server: Server, upstream: Upstream, latency: int
+    ) -> None:
+        """The engine holds a bounded part of an endless stream; what it took arrives whole once it is read."""
+        client, far = upstream.pair(server.add_proxy(upstream.address))
+        if latency:
+            server.add_toxic("latency", "upstream", latency=latency)
+        client.settimeout(1.0)
+        sent = 0
+        with pytest.raises(TimeoutError):
+            while sent < 200_000_000:
+                sent += client.send(bytes(65536))
+        assert sent < 60_000_000
+        client.shutdown(socket.SHUT_WR)
+        assert len(read(far, 200_000_000)) == sent
+
+
+class TestProcess:
+    def test_sigterm_is_an_orderly_end(self, upstream: Upstream) -> None:
+        """Exit 0; connections end with a FIN; the ports are free at once."""
+        with running("embedded") as server:
+            port = server.add_proxy(upstream.address)
+            client, far = upstream.pair(port)
+            idle = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S)
+            idle.request("GET", "/version")
+            idle.getresponse().read()
+            server.process.send_signal(signal.SIGTERM)
+            assert server.process.wait(PATIENCE_S) == 0
+            idle.close()
+            assert (ending(client), ending(far)) == ("FIN", "FIN")
+            for free in (port, server.port):
+                socket.create_server(("127.0.0.1", free)).close()
+
+    def test_a_taken_port_is_one_sentence(self) -> None:
+        """Not zero, and no traceback."""
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            done = subprocess.run(
+                command("embedded", port, 1), capture_output=True, text=True, timeout=PATIENCE_S, check=False
+            )
+        assert done.returncode == 5
+        assert (
+            done.stderr
+            == f"The API cannot listen on 127.0.0.1:{port}: Address already in use. Choose another --port.\n"
+        )
+
+    def test_the_api_stays_on_loopback(self) -> None:
+        """Another host is refused with the cure."""
+        arguments = [*command("embedded", free_port(), 1), "--host", "0.0.0.0"]
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        assert (done.returncode, done.stderr.count("\n")) == (5, 1)
+        assert "use --host 127.0.0.1" in done.stderr
+
+    def test_nothing_heavy_is_loaded(self) -> None:
+        """The engine starts in a fraction of a second because it loads none of these."""
+        code = (
+            "import gatebench.execution.toxiproxy.server, sys;"
+            "print([m for m in ('pandas', 'pyarrow', 'pydantic', 'numpy', 'requests', 'locust') if m in sys.modules])"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+        assert done.stdout == "[]\n"
+
+
+def spared(pairs: list[tuple[socket.socket, socket.socket]]) -> list[bool]:
+    """Tell, for each connection, whether a byte from the upstream reaches the client; a second is for ever here."""
+    for _, far in pairs:
+        far.sendall(b"x")
+    deadline_s = time.monotonic() + 1.0
+    got: set[socket.socket] = set()
+    while (left_s := deadline_s - time.monotonic()) > 0:
+        for client in select.select([client for client, _ in pairs if client not in got], [], [], left_s)[0]:
+            assert client.recv(1) == b"x"
+            got.add(client)
+    return [client in got for client, _ in pairs]

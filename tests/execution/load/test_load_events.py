@@ -1,0 +1,67 @@
+"""The reader of server-sent events: what counts as a token, as the end, and as nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from gatebench.execution.load.events import LINE_LIMIT, EventReader
+from gatebench.sample import NEVER
+
+MS = 1_000_000
+A = b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n'
+DONE = b"data: [DONE]\n\n"
+
+
+def read(*parts: bytes) -> EventReader:
+    """Feed each part one millisecond after the other, from 1 ms."""
+    reader = EventReader()
+    for number, part in enumerate(parts, start=1):
+        reader.feed(part, number * MS)
+    reader.end()
+    return reader
+
+
+@pytest.mark.parametrize(
+    ("parts", "tokens", "terminal"),
+    [
+        ((A, A, DONE), 2, True),
+        ((A + A + DONE,), 2, True),
+        ((A.replace(b"\n", b"\r\n"), DONE.replace(b"\n", b"\r\n")), 1, True),
+        (tuple(bytes([byte]) for byte in A + DONE), 1, True),
+        ((A,), 1, False),
+        ((A, b"data: [DONE]"), 1, True),  # only the empty line is missing: the end was said
+        ((A[:-1],), 0, False),  # an event that never ended is no event
+        ((b": comment\n\nevent: x\nid: 7\nretry: 3\n\n",), 0, False),
+        ((b'data: {"choices":[{"delta":{"role":"assistant","content":""}}]}\n\n',), 0, False),
+        ((b'data: {"choices":[{"delta":{"content":null}}]}\n\n',), 0, False),
+        ((b'data: {"choices":[],"usage":{"content":1}}\n\n',), 0, False),
+        ((b'data: {"content" broken\n\n',), 0, False),
+        ((b'data: ["content"]\n\n',), 0, False),
+        ((b'data: {"choices":[{"delta":\ndata: {"content":"a"}}]}\n\n',), 1, False),  # two data lines are one event
+        ((b'data: {"choices":[{"delta":{"content":"[DONE]"}}]}\n\n',), 1, False),
+        ((b"data:[DONE]\n\n",), 0, True),
+    ],
+)
+def test_what_counts(parts: tuple[bytes, ...], tokens: int, terminal: bool) -> None:
+    """A token is an event with content, the end is [DONE]; how the bytes are cut does not matter."""
+    reader = read(*parts)
+    assert (reader.tokens, reader.terminal) == (tokens, terminal)
+
+
+def test_times_are_those_of_content_events() -> None:
+    """First token at 2 ms; tokens at 2, 3 and 6 ms give a longest gap of 3 ms; other events do not count."""
+    reader = read(b": hello\n\n", A, A, b": ping\n\n", b": ping\n\n", A, DONE)
+    assert reader.first_token_ns == 2 * MS
+    assert reader.gap_max_ns == 3 * MS
+
+
+def test_without_a_token_there_is_no_time() -> None:
+    """A stream without content has no first token and no gap."""
+    reader = read(DONE)
+    assert (reader.first_token_ns, reader.gap_max_ns) == (NEVER, 0)
+
+
+def test_an_endless_line_does_not_fill_the_memory() -> None:
+    """A line beyond the limit is dropped, and the events after it are read."""
+    reader = read(b"data: " + b"x" * (LINE_LIMIT + 1), b"\n\n", A)
+    assert reader.tokens == 1
