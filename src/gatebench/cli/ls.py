@@ -28,8 +28,6 @@ def ls(
 
     bench ls faults
     """
-    from rich.table import Table
-
     from gatebench.cli import say
     from gatebench.errors import ConfigurationError
 
@@ -41,15 +39,28 @@ def ls(
     if as_json:
         sys.stdout.write(json.dumps({"schema": "gatebench.list/1", "kind": kind.value, "rows": rows}) + "\n")
         return
+    _print(kind, rows)
+
+
+def _print(kind: Kind, rows: list[dict[str, str]]) -> None:
+    """Print each row as its name, what it is, and its facts: readable at any width."""
+    from rich.markup import escape
+    from rich.padding import Padding
+
+    from gatebench.cli import say
+
+    console = say.out()
     if not rows:
-        say.out().print(f"No {kind.value} here yet.")
+        console.print(f"No {kind.value} here yet.")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in rows[0]:
-        table.add_column(column, overflow="fold", no_wrap=column == "name")
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
-    say.out().print(table)
+        name, text, *facts = row.items()
+        console.print(f"[bold]{escape(name[1])}[/bold]")
+        console.print(Padding(escape(text[1]), (0, 0, 0, 2)))
+        if facts:
+            console.print(
+                Padding(f"[dim]{escape(' · '.join(f'{key} {value}' for key, value in facts))}[/dim]", (0, 0, 0, 2))
+            )
 
 
 def _rows(kind: Kind) -> list[dict[str, str]]:
@@ -64,18 +75,21 @@ def _rows(kind: Kind) -> list[dict[str, str]]:
         return [
             {
                 "name": item.name,
+                "is": item.definition.description,
                 "profiles": ", ".join(sorted({"default", *item.definition.profiles})),
                 "can": ", ".join(item.definition.capabilities) or "–",
-                "is": item.definition.description,
             }
             for item in targets
         ]
     if kind is Kind.FAULTS:
         return [_fault_row(name) for name in content.fault_names()]
     if kind is Kind.METRICS:
-        from gatebench.analysis.metrics import describe_metrics
+        from gatebench.analysis.metrics import metrics
 
-        return describe_metrics()
+        return [
+            {"name": name, "is": metric.definition, "unit": metric.unit or "1", "better": metric.better}
+            for name, metric in metrics().items()
+        ]
     return _run_rows()
 
 
@@ -86,12 +100,13 @@ def _fault_row(name: str) -> dict[str, str]:
     parameters = ", ".join(f"{key} = {value.default} {value.unit}".strip() for key, value in fault.parameters.items())
     return {
         "name": name,
+        "does": fault.description,
         "layer": fault.layer,
         "parameters": parameters or "–",
         "live connections": fault.live_connections,
         "attempts seen": "yes" if fault.attempts_visible else "no",
+        "effect": fault.effect,
         "proven by": f"{fault.proof.samples} × {fault.proof.expect}",
-        "does": fault.description,
     }
 
 

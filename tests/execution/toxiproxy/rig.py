@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -26,8 +25,6 @@ PATIENCE_S = 20.0
 def real_server() -> str:
     """Return the real server's path; skip the test, with the reason, where there is none."""
     program = find_real_server()
-    if program is None and Path("/tmp/gotools/server").exists():
-        program = "/tmp/gotools/server"
     if program is None:
         pytest.skip("no real Toxiproxy: toxiproxy-server is neither on PATH nor in .tools/")
     return program

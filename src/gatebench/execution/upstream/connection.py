@@ -145,10 +145,14 @@ class Connection(asyncio.Protocol):
         self._begin()
         if self._busy:
             self._waiting.append(request)
-        elif not self.lost:
+        else:
             self._busy = True
             self._request = request
-            self._server.serve(self, request)
+            self._serve()
+
+    def _serve(self) -> None:
+        if not self.lost:
+            self._server.serve(self, self._request)
 
     def _begin(self) -> None:
         """Get ready for the next request."""
@@ -177,13 +181,13 @@ class Connection(asyncio.Protocol):
 
     async def write(self, data: bytes) -> None:
         """Write the next part of it, and wait while the caller does not keep up."""
-        self._transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._request.chunks else data)
+        self._transport.write(self._framed(data))
         if self._drained is not None:
             await self._drained
 
     def finish(self, data: bytes) -> None:
         """Write the last part of it."""
-        self._transport.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if self._request.chunks else data)
+        self._transport.write(self._framed(data) + (b"0\r\n\r\n" if self._request.chunks else b""))
         self._next()
 
     async def pause(self, seconds: float) -> None:
@@ -208,6 +212,10 @@ class Connection(asyncio.Protocol):
         self.lost = True
         self._transport.abort()
 
+    def _framed(self, data: bytes) -> bytes:
+        """Return `data` as a chunk; nothing is no chunk, for an empty one would be the end."""
+        return b"%x\r\n%b\r\n" % (len(data), data) if data and self._request.chunks else data
+
     def _last_request(self) -> None:
         """Close when the current request is answered."""
         if self._busy:
@@ -222,7 +230,7 @@ class Connection(asyncio.Protocol):
         elif self._waiting:
             self._busy = True
             self._request = self._waiting.popleft()
-            self._loop.call_soon(self._server.serve, self, self._request)
+            self._loop.call_soon(self._serve)
 
 
 def _persistence(request: Request) -> bytes:
@@ -236,7 +244,10 @@ def _persistence(request: Request) -> bytes:
 def _target(url: bytes) -> tuple[str, str]:
     """Return the decoded path and the query of a request target; there are few, so each is taken apart once."""
     if not url.startswith(b"/"):  # as a caller of a proxy writes it
-        parsed = httptools.parse_url(url)
+        try:
+            parsed = httptools.parse_url(url)
+        except httptools.HttpParserInvalidURLError:
+            return url.decode("ascii", "replace"), ""
         url = (parsed.path or b"/") + b"?" + (parsed.query or b"")
     path, _, query = url.partition(b"?")
     return unquote_to_bytes(path).decode("utf-8", "replace"), query.decode("ascii", "replace")

@@ -1,0 +1,101 @@
+"""The two calls that concern all proxies at once, /populate and /reset: both engines do the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.execution.toxiproxy.rig import KINDS, Server, running
+
+pytestmark = pytest.mark.e2e
+
+PROXY = {"name": "it", "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1"}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def process(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """Start one server for the module."""
+    with running(request.param) as server:
+        yield server
+
+
+@pytest.fixture
+def server(process: Server) -> Iterator[Server]:
+    """Leave no proxy behind."""
+    yield process
+    process.clean()
+
+
+def create(server: Server, **fields: Any) -> Any:
+    """Create a proxy and return it as it is shown."""
+    reply = server.ask("POST", "/proxies", PROXY | fields)
+    assert reply.status == 201, reply
+    return reply.json
+
+
+class TestMany:
+    def test_populate_keeps_replaces_and_leaves(self, server: Server) -> None:
+        """The same proxy keeps its toxics, another one is replaced without, absent ones stay, the order is that of the request."""
+        same, other = create(server, name="same")["listen"], create(server, name="other")["listen"]
+        create(server, name="absent")
+        for name in ("same", "other"):
+            server.add_toxic("noop", proxy=name)
+        wanted = [
+            {"name": "other", "listen": other, "upstream": "127.0.0.1:9"},
+            {
+                "name": "same",
+                "listen": same.replace("127.0.0.1", "localhost"),
+                "upstream": "127.0.0.1:1",
+                "enabled": False,
+            },
+            {"name": "new", "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1"},
+        ]
+        reply = server.ask("POST", "/populate", wanted)
+        assert reply.status == 201
+        assert [proxy["name"] for proxy in reply.json["proxies"]] == ["other", "same", "new"]
+        assert [len(proxy["toxics"]) for proxy in reply.json["proxies"]] == [0, 1, 0]
+        assert reply.json["proxies"][1]["enabled"] is True
+        assert sorted(server.ask("GET", "/proxies").json) == ["absent", "new", "other", "same"]
+
+    def test_populate_checks_everything_first(self, server: Server) -> None:
+        """A missing field is named with its place, and nothing was done."""
+        for broken, message in (
+            ({"listen": "127.0.0.1:0"}, "missing required field: name at proxy 2"),
+            ({"name": "x"}, "missing required field: upstream at proxy 2"),
+        ):
+            reply = server.ask("POST", "/populate", [PROXY, broken])
+            assert reply.json == {"error": message, "status": 400, "proxies": None}
+            assert reply.headers["content-type"] == "application/json"
+        assert server.ask("GET", "/proxies").json == {}
+
+    def test_populate_stops_at_the_first_failure(self, server: Server) -> None:
+        """What was done before it stays, and is shown."""
+        broken = PROXY | {"name": "broken", "listen": "nonsense"}
+        reply = server.ask("POST", "/populate", [PROXY, broken, PROXY | {"name": "never"}])
+        assert reply.status == 500
+        assert reply.json["error"] == "listen tcp: address nonsense: missing port in address"
+        assert [proxy["name"] for proxy in reply.json["proxies"]] == ["it"]
+        assert list(server.ask("GET", "/proxies").json) == ["it"]
+
+    @pytest.mark.parametrize("body", [b"[]", b"null"])
+    def test_populate_with_nothing(self, server: Server, body: bytes) -> None:
+        """201 and null."""
+        reply = server.ask("POST", "/populate", body)
+        assert reply.status == 201
+        assert reply.json["proxies"] is None
+
+    @pytest.mark.parametrize("body", [b"", b"bogus", b"{}", b"[1]"])
+    def test_populate_with_nonsense(self, server: Server, body: bytes) -> None:
+        """400."""
+        assert server.ask("POST", "/populate", body).status == 400
+
+    def test_reset_enables_and_clears(self, server: Server) -> None:
+        """Every proxy is up and clean."""
+        create(server, enabled=False)
+        create(server, name="poisoned")
+        server.add_toxic("latency", proxy="poisoned", latency=1)
+        assert server.ask("POST", "/reset").status == 204
+        proxies = server.ask("GET", "/proxies").json
+        assert [(proxy["enabled"], proxy["toxics"]) for proxy in proxies.values()] == [(True, []), (True, [])]
