@@ -6,12 +6,12 @@
   const MINUTE = 60;
   const STATES = {
     good: ["var(--green)", "circle"],
-    late: ["var(--sky)", "diamond2"],
+    late: ["var(--orange)", "diamond2"],
     rejected: ["var(--purple)", "square"],
     error: ["var(--vermillion)", "times"],
     timeout: ["var(--ink)", "triangle"],
     unsent: ["var(--grey)", "square2"],
-    "in flight": ["var(--orange)", "plus"],
+    "in flight": ["var(--sky)", "plus"],
   };
   const CYCLE = ["var(--blue)", "var(--orange)", "var(--green)", "var(--purple)", "var(--sky)", "var(--vermillion)"];
   const ROLES = { warmup: "var(--grey)", baseline: "var(--blue)", fault: "var(--vermillion)", recovery: "var(--green)", steady: "var(--sky)" };
@@ -96,10 +96,11 @@
         marks.push(Plot.areaY(bins, { x: middle, y1: "min_ms", y2: "max_ms", fill: "var(--grey)", fillOpacity: 0.22 }));
         marks.push(Plot.areaY(bins, { x: middle, y1: "p50_ms", y2: "p95_ms", fill: "var(--blue)", fillOpacity: 0.22 }));
       }
-      const lines = [["p99", "var(--vermillion)"], ["p95", "var(--orange)"], ["p50", "var(--blue)"]].filter(([name]) => bins.some((bin) => bin[`${name}_ms`] !== null));
-      for (const [name, stroke] of lines) marks.push(Plot.lineY(bins, { x: middle, y: `${name}_ms`, stroke, strokeWidth: 1.5 }));
+      const lines = [["p99", "var(--purple)"], ["p95", "var(--sky)"], ["p50", "var(--blue)"]].filter(([name]) => bins.some((bin) => bin[`${name}_ms`] !== null));
       const bad = dots.filter((row) => row.state !== "good");
-      marks.push(...stateDots(bad, "due_s", (row) => STATES[row.state][0]), ...objective(facts.objective_ms));
+      marks.push(...stateDots(bad, "due_s", (row) => STATES[row.state][0]));
+      for (const [name, stroke] of lines) marks.push(Plot.lineY(bins, { x: middle, y: `${name}_ms`, stroke, strokeWidth: 1.5 }));
+      marks.push(...objective(facts.objective_ms));
       marks.push(dots.length
         ? tip(dots, "due_s", "response_ms", (row) => `due at ${clock(row.due_s)}\n${compact(row.response_ms)}, ${row.state}\nmade by ${row.provider}`)
         : tip(bins, middle, "p50_ms", binWords));
@@ -217,7 +218,7 @@
 
     spread(chart, size) {
       const bins = table(chart), { facts } = chart, middle = (bin) => (bin.from_s + bin.to_s) / 2;
-      const lines = [["max", "var(--grey)"], ["p99", "var(--vermillion)"], ["p95", "var(--orange)"], ["p50", "var(--blue)"]].filter(([name]) => bins.some((bin) => bin[`${name}_ms`] !== null));
+      const lines = [["max", "var(--grey)"], ["p99", "var(--purple)"], ["p95", "var(--sky)"], ["p50", "var(--blue)"]].filter(([name]) => bins.some((bin) => bin[`${name}_ms`] !== null));
       return {
         x: time(size.width), y: milliseconds([...bins.flatMap((bin) => [bin.p50_ms, bin.max_ms]), facts.limit_ms], "log", null, true),
         marks: [
@@ -258,7 +259,7 @@
   ].join("\n");
 
   const stateDots = (rows, x, colour) => d3.groups(rows, (row) => row.state).map(([state, own]) =>
-    Plot.dot(own, { x, y: "response_ms", symbol: STATES[state][1], stroke: colour, fill: "var(--paper)", strokeWidth: 1.6, r: 3.4 }));
+    Plot.dot(own, { x, y: "response_ms", symbol: STATES[state][1], stroke: colour, strokeWidth: own.length > 150 ? 1 : 1.6, r: own.length > 150 ? 2.2 : 3.4 }));
   const stateLegend = (rows) => Object.keys(STATES).filter((state) => rows.some((row) => row.state === state)).map((state) => [state, STATES[state][0], STATES[state][1]]);
   const bandLegend = () => (timeline.faults.length ? [["fault on (dashed: asked for)", "var(--band)", "area"]] : []);
 

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from gatebench.analysis.tables import read
+from gatebench.run.assemble import assemble
+from gatebench.traffic import Route
 from tests.analysis.conftest import Read, Reading
 from tests.factory import make_run
-from tests.planned import Route
 
 TINY = {"rate_per_s": 50, "warmup_s": 0.5, "baseline_s": 2.0, "fault_s": 2.0, "recovery_s": 2.0}
 
@@ -62,13 +65,15 @@ def test_good_is_complete_within_the_objective(reading: Read) -> None:
 def test_stream_without_its_end_is_not_complete(tmp_path: Path) -> None:
     """An ok row of a stream that never said it was over does not count as complete."""
     folder = make_run(tmp_path, **TINY, routes=(Route(name="talk", stream=True),))
-    rows = read(folder).samples
-    assert rows["complete"].all()
-    from gatebench.analysis import tables as module
-
-    rows.loc[rows.index[3], "terminal"] = 0
-    module._derive(rows, folder.load().plan, 0)
-    assert rows["complete"].sum() == len(rows) - 1
+    assert read(folder).samples["complete"].all()
+    assemble(folder)
+    table = pq.read_table(folder.samples)
+    terminal = pa.array([0, *table["terminal"].to_pylist()[1:]], pa.uint8())
+    pq.write_table(table.set_column(table.schema.get_field_index("terminal"), "terminal", terminal), folder.samples)
+    for path in folder.parts.glob("*.arrow"):
+        path.unlink()
+    complete = read(folder).samples["complete"]
+    assert complete.tolist() == [False, *[True] * (len(complete) - 1)]
 
 
 def test_attempts_are_joined_by_request_id(healthy: Reading) -> None:

@@ -112,7 +112,7 @@ def test_stop_condition_and_failure_are_named(tmp_path: Path) -> None:
 
 def test_no_request_due(tmp_path: Path) -> None:
     """A run so short that nothing was due shows nothing."""
-    folder = make_run(tmp_path, rate_per_s=0.001, warmup_s=0, baseline_s=1, fault_s=0, recovery_s=0)
+    folder = make_run(tmp_path, rate_per_s=0.001, warmup_s=0, baseline_s=1, fault_s=0, recovery_s=0, series=False)
     summary = summarise(folder)
     assert summary.verdict == "invalid"
     assert any("No request was due" in reason for reason in summary.reasons)

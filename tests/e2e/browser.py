@@ -29,12 +29,16 @@ _FLAGS = (
     "--remote-debugging-pipe",
 )
 # The browser reads commands on descriptor 3 and answers on 4; this moves ours there in the child.
-_MOVE = "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
+_MOVE = (
+    "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
+)
 
 
 def program() -> str | None:
     """Return the path of a Chromium, or None when there is none."""
-    return next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+    return next(
+        (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+    )
 
 
 class Browser:
@@ -58,7 +62,9 @@ class Browser:
             os.set_inheritable(descriptor, True)
         move = [sys.executable, "-c", _MOVE, *map(str, pair), found]
         flags = [*_FLAGS, f"--user-data-dir={self._profile}", "about:blank"]
-        self._process = subprocess.Popen([*move, *flags], pass_fds=pair, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            [*move, *flags], pass_fds=pair, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         for descriptor in (*pair, commands_out, answers_in):
             os.close(descriptor)
         target = self._call("Target.createTarget", {"url": "about:blank"})["targetId"]
@@ -67,7 +73,9 @@ class Browser:
             self.call(f"{domain}.enable")
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             self._call("Browser.close")
         except (EOFError, OSError):
@@ -87,9 +95,12 @@ class Browser:
         self.requests.clear()
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-        self.call("Page.navigate", url=path.resolve().as_uri())
+        arrived = self.call("Page.navigate", url=path.resolve().as_uri())
+        assert "errorText" not in arrived, f"{path}: {arrived['errorText']}"
         ready = "new Promise(done => { const look = () => document.readyState === 'complete' ? requestAnimationFrame(() => requestAnimationFrame(done)) : setTimeout(look, 20); look(); })"
-        while not self.evaluate(f"location.href.startsWith('file:') && document.body !== null && {ready}.then(() => true)"):
+        while not self.evaluate(
+            f"location.href.startsWith('file:') && document.body !== null && {ready}.then(() => true)"
+        ):
             pass
 
     def evaluate(self, expression: str) -> Any:
@@ -105,9 +116,13 @@ class Browser:
         shot = self.call("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(shot["data"]))
 
-    def _call(self, method: str, parameters: dict[str, Any] | None = None, session: str | None = None) -> dict[str, Any]:
+    def _call(
+        self, method: str, parameters: dict[str, Any] | None = None, session: str | None = None
+    ) -> dict[str, Any]:
         number = next(self._numbers)
-        message = {"id": number, "method": method, "params": parameters or {}} | ({"sessionId": session} if session else {})
+        message = {"id": number, "method": method, "params": parameters or {}} | (
+            {"sessionId": session} if session else {}
+        )
         os.write(self._commands, json.dumps(message).encode() + b"\0")
         while True:
             answer = self._next()

@@ -21,7 +21,9 @@ effect = "yes/no"
 expect = "reset"
 """
 UNKNOWN = LIES.replace("provider.drop", "provider.sulk")
-PHASES = 'phase("baseline", "1s"), phase("fault", "2s", faults=[fault("{fault}", on="provider-a")]), phase("recovery", "2s")'
+PHASES = (
+    'phase("baseline", "1s"), phase("fault", "2s", faults=[fault("{fault}", on="provider-a")]), phase("recovery", "2s")'
+)
 
 
 def reasons(done: Done) -> str:
@@ -34,9 +36,14 @@ def test_a_killed_load_worker_makes_the_run_invalid(bench: Bench, workers: int) 
     """kill -9 in the middle of the load: exit 3, the worker is named, its flushed samples are kept."""
     bench.scenario("short", phases='phase("baseline", "5s")')
     with ended(bench.start("run", "short", "--target", "direct", "--workers", str(workers))) as process:
-        run = wait_for("the load", lambda: [p for p in bench.runs() if any(e["event"] == "load.started" for e in events(p))])[0]
+        run = wait_for(
+            "the load", lambda: [p for p in bench.runs() if any(e["event"] == "load.started" for e in events(p))]
+        )[0]
         part = "samples-0.arrow"
-        wait_for("flushed samples", lambda: (run / "parts" / part).exists() and (run / "parts" / part).stat().st_size > 12_000)
+        wait_for(
+            "flushed samples",
+            lambda: (run / "parts" / part).exists() and (run / "parts" / part).stat().st_size > 12_000,
+        )
         pids = json.loads((run / "run.json").read_text())["topology"]["workers"]
         os.kill(pids[f"load-{workers - 1}"], signal.SIGKILL)
         out, err = process.communicate(timeout=60)
@@ -66,7 +73,9 @@ def test_a_saturated_generator_makes_the_run_invalid(bench: Bench) -> None:
     assert done.summary()["ledger"]["balances"]
 
 
-@pytest.mark.parametrize(("text", "word"), [(LIES, "bite"), (UNKNOWN, "applied")], ids=["does not bite", "never applied"])
+@pytest.mark.parametrize(
+    ("text", "word"), [(LIES, "bite"), (UNKNOWN, "applied")], ids=["does not bite", "never applied"]
+)
 def test_a_fault_that_was_not_makes_the_run_invalid(bench: Bench, text: str, word: str) -> None:
     """A fault whose canaries disagree, and one that the engine refused."""
     (bench.folder / "chaos" / "odd.toml").write_text(text)
@@ -88,7 +97,9 @@ def test_a_provider_that_dies_makes_the_run_invalid(bench: Bench) -> None:
     """The instrument is gone: what it would have counted is unknown."""
     bench.scenario("short", phases='phase("baseline", "5s")')
     with ended(bench.start("run", "short", "--target", "direct")) as process:
-        run = wait_for("the load", lambda: [p for p in bench.runs() if any(e["event"] == "load.started" for e in events(p))])[0]
+        run = wait_for(
+            "the load", lambda: [p for p in bench.runs() if any(e["event"] == "load.started" for e in events(p))]
+        )[0]
         os.kill(json.loads((run / "run.json").read_text())["topology"]["processes"]["provider-a"], signal.SIGKILL)
         process.communicate(timeout=60)
         assert process.returncode == 3

@@ -53,6 +53,11 @@ def test_the_installed_wheel_finds_its_content(wheel: Path, tmp_path: Path) -> N
     empty.mkdir()
     code = "from gatebench.content import Content; c = Content(); print(c.scenario_names(), list(c.problems()))"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=empty, env={"PYTHONPATH": str(tmp_path / "site")}, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        cwd=empty,
+        env={"PYTHONPATH": str(tmp_path / "site")},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert "'failover-outage', 'smoke'] []" in done.stdout

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _VERDICTS = {"pass": ("✓", "green"), "fail": ("✗", "red"), "inconclusive": ("?", "yellow"), "invalid": ("!", "magenta")}
 _CHECKS = {"pass": ("✓", "green"), "fail": ("✗", "red"), "unknown": ("?", "yellow"), "n/a": ("–", "dim")}
 _COLUMNS = (
-    ("requests", "requests_sent"),
     ("p50 ms", "response_p50_ms"),
     ("p95 ms", "response_p95_ms"),
     ("p99 ms", "response_p99_ms"),
@@ -57,14 +56,14 @@ def print_summary(summary: Summary, folder: RunFolder) -> None:
 def _phase_table(summary: Summary) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("phase")
-    for title, _ in _COLUMNS:
+    for title in ("requests", *(title for title, _ in _COLUMNS)):
         table.add_column(title, justify="right")
     for phase in summary.phases:
         if phase.role == "warmup":
             continue
         cells = [_metric(summary, name, phase.name) for _, name in _COLUMNS]
         if any(cell is not None for cell in cells):
-            table.add_row(phase.name, *(_cell(cell) for cell in cells))
+            table.add_row(phase.name, str(max(cell.n for cell in cells if cell)), *(_cell(cell) for cell in cells))
     return table
 
 
@@ -80,7 +79,7 @@ def _cell(metric: MetricValue | None) -> str:
         return metric.status
     if metric.name == "availability":
         return f"{metric.value * 100:.2f}"
-    return f"{metric.value:.0f}" if metric.unit in ("", "requests") else f"{metric.value:.1f}"
+    return f"{metric.value:.1f}"
 
 
 def amount(metric: MetricValue) -> str:
@@ -88,6 +87,8 @@ def amount(metric: MetricValue) -> str:
     if metric.value is None:
         return f"{metric.status}: {metric.why}"
     sign = "> " if metric.status == "censored" else ""
+    if metric.unit == "share":
+        return f"{sign}{metric.value * metric.n:.0f} of {metric.n}"
     if metric.unit == "s":
         return f"{sign}{metric.value:.3f} s"
     return f"{sign}{metric.value:g} {metric.unit}".strip()

@@ -11,7 +11,6 @@ from typing import Any
 import gevent
 import pyarrow as pa
 import pytest
-from gevent.event import Event
 
 from gatebench.execution.load import walk as walking
 from gatebench.execution.load.answer import NO_CAUSE, Answer
@@ -29,18 +28,32 @@ from tests.execution.load.plans import load_plan
 MS = 1_000_000
 
 
+class Gate:
+    """Holds requests up until it is opened, the way the client waits."""
+
+    def __init__(self) -> None:
+        self.open = False
+
+    def wait(self, turns: Turns) -> None:
+        while not self.open:
+            turns.until(time.monotonic_ns() + MS)
+
+
 class FakeClient:
     """A target without sockets: `serve` runs between sending and the answer."""
 
-    def __init__(self, serve: Callable[[Answer], object] = lambda answer: None) -> None:
+    def __init__(self, serve: Callable[[Answer], object] = lambda answer: None, gate: Gate | None = None) -> None:
         self.turns = Turns()
         self.sent = 0
         self._serve = serve
+        self._gate = gate
 
     def exchange(self, answer: Answer, wire: bytes, *, stream: bool) -> None:
         self.sent += 1
         answer.sent_ns = time.monotonic_ns()
         self._serve(answer)
+        if self._gate is not None:
+            self._gate.wait(self.turns)
         answer.status = 200
         answer.conclude(NO_CAUSE, time.monotonic_ns(), stream=stream)
 
@@ -98,8 +111,8 @@ def test_4000_arrivals_leave_4000_rows(tmp_path: Path, workers: int) -> None:
 
 def test_a_stalled_target_does_not_hold_the_schedule_up(tmp_path: Path) -> None:
     """While nothing is answered, requests go on being sent when they are due: no coordinated omission."""
-    gate = Event()
-    client = FakeClient(lambda answer: gate.wait())
+    gate = Gate()
+    client = FakeClient(gate=gate)
     walked = Walked(load_plan(rate="500/s", duration_s=0.4), tmp_path, client)
     sent_before_the_first_answer: list[int] = []
 
@@ -107,7 +120,7 @@ def test_a_stalled_target_does_not_hold_the_schedule_up(tmp_path: Path) -> None:
         while client.sent < 200:
             gevent.sleep(0.005)
         sent_before_the_first_answer.append(client.sent)
-        gate.set()
+        gate.open = True
 
     gevent.spawn(open_after_the_last)
     walked.run()
@@ -119,10 +132,10 @@ def test_a_stalled_target_does_not_hold_the_schedule_up(tmp_path: Path) -> None:
 
 def test_a_full_pool_is_the_targets_doing(tmp_path: Path) -> None:
     """When the target holds every place, arrivals leave `unsent/pool` rows, with route and tenant and without a send."""
-    gate = Event()
-    client = FakeClient(lambda answer: gate.wait())
+    gate = Gate()
+    client = FakeClient(gate=gate)
     walked = Walked(load_plan(rate="500/s", duration_s=0.2, pool=20, workers=2), tmp_path, client, worker=1)
-    gevent.spawn_later(0.4, gate.set)
+    gevent.spawn_later(0.4, setattr, gate, "open", True)
     walked.run()
     assert walked.verdicts() == {("ok", ""): 10, ("unsent", "pool"): 40}
     assert client.sent == 10
@@ -174,7 +187,8 @@ def test_lateness_within_the_limit_is_sent_and_shown(tmp_path: Path) -> None:
 
 def test_stop_leaves_a_row_for_what_was_due_and_none_for_what_was_not(tmp_path: Path) -> None:
     """After a stop nothing is sent; open requests get a moment and then are `in_flight/stopped`; the books end at the stop."""
-    client = FakeClient(lambda answer: gevent.sleep(3600) if client.sent % 2 else None)
+    never = Gate()
+    client = FakeClient(lambda answer: never.wait(client.turns) if client.sent % 2 else None)
     walked = Walked(load_plan(rate="200/s", duration_s=60), tmp_path, client)
 
     def stop_after_some() -> None:
@@ -214,12 +228,12 @@ def test_arrivals_between_the_last_send_and_the_stop_are_unsent(tmp_path: Path) 
 def test_what_never_ends_is_in_flight_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A request that is still open after total deadline and grace has an `in_flight` row, and never a second one."""
     monkeypatch.setattr(walking, "END_DRAIN_NS", 50 * MS)
-    gate = Event()
-    client = FakeClient(lambda answer: gate.wait())
+    gate = Gate()
+    client = FakeClient(gate=gate)
     plan = load_plan(rate="100/s", duration_s=0.1, deadlines_ms=(50, 50, 50))
     walked = Walked(plan, tmp_path, client)
     walked.walk.run(time.monotonic_ns())
-    gate.set()  # the answers come now, too late for the books
+    gate.open = True  # the answers come now, too late for the books
     gevent.sleep(0.01)
     walked.recorder.close()
     assert walked.verdicts() == {("in_flight", ""): 10}

@@ -20,7 +20,12 @@ _BY_PHASE: Final = (
     ),
     ("Service time (done − sent)", (("service_p50_ms", "p50"), ("service_p99_ms", "p99"))),
 )
-_BAD: Final = (("rejected", "Rejected (429)"), ("error", "Errors"), ("timeout", "Timeouts"), ("unsent", "Unsent, target full"))
+_BAD: Final = (
+    ("rejected", "Rejected (429)"),
+    ("error", "Errors"),
+    ("timeout", "Timeouts"),
+    ("unsent", "Unsent, target full"),
+)
 _TILES: Final = (
     ("failover_time_s", "Failover time"),
     ("time_to_recover_s", "Time to recover"),
@@ -126,7 +131,9 @@ def _columns(summary: Summary) -> list[Column]:
         for window in summary.phases
         if window.role != "warmup"
     ]
-    if any(metric.phase == TRANSITION for metric in summary.metrics) and TRANSITION not in [column.name for column in columns]:
+    if any(metric.phase == TRANSITION for metric in summary.metrics) and TRANSITION not in [
+        column.name for column in columns
+    ]:
         columns.append(Column(TRANSITION, "across an edge"))
     return columns
 

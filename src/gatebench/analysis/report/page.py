@@ -99,7 +99,9 @@ class Page:
                 self._drawn[chart.id] = chart
         return made
 
-    def _plot(self, name: str, rows: Any, *, kind: str = "lines", x: str, y: str, title: str, by: str = "", caption: str = "") -> list[Drawn]:
+    def _plot(
+        self, name: str, rows: Any, *, kind: str = "lines", x: str, y: str, title: str, by: str = "", caption: str = ""
+    ) -> list[Drawn]:
         """Make a chart of a section's own data frame: `kind` is lines or dots, `x`, `y` and `by` name its columns."""
         wanted = [part for part in (x, y, by) if part]
         data = Data(name, {part: column(rows[part]) for part in wanted})
@@ -114,7 +116,12 @@ class Page:
             "run": self.reading.folder.path.name,
             "timeline": self._timeline(),
             "charts": {
-                chart.id: {"kind": chart.kind, "label": chart.label, "facts": chart.facts, "data": [asdict(data) for data in chart.data]}
+                chart.id: {
+                    "kind": chart.kind,
+                    "label": chart.label,
+                    "facts": chart.facts,
+                    "data": [asdict(data) for data in chart.data],
+                }
                 for chart in self._drawn.values()
             },
         }
@@ -131,7 +138,12 @@ class Page:
         return {
             "end_s": at_s(tables.end_ns),
             "phases": [
-                {"name": window.name, "role": window.role, "start_s": at_s(window.start_ns), "end_s": at_s(window.end_ns)}
+                {
+                    "name": window.name,
+                    "role": window.role,
+                    "start_s": at_s(window.start_ns),
+                    "end_s": at_s(window.end_ns),
+                }
                 for window in tables.windows
             ],
             "faults": [
@@ -151,7 +163,9 @@ class Page:
         for folder in self.folders:
             if (folder / name).is_file():
                 return (folder / name).read_text()
-        raise FileNotFoundError(f"reports/{name} is in none of the reports folders; install gatebench again or put it back.")
+        raise FileNotFoundError(
+            f"reports/{name} is in none of the reports folders; install gatebench again or put it back."
+        )
 
 
 def section_names(folders: Sequence[Path]) -> list[str]:

@@ -72,6 +72,7 @@ def engine(record: RunRecord) -> str:
 def events(tables: RunTables) -> list[dict[str, Any]]:
     """Return every event of the run, its moment counted from the start of the load."""
     return [
-        {"at": moment((int(event["at_ns"]) - tables.start_ns) / 1e9)} | {name: value for name, value in event.items() if name != "at_ns"}
+        {"at": moment((int(event["at_ns"]) - tables.start_ns) / 1e9)}
+        | {name: value for name, value in event.items() if name != "at_ns"}
         for event in tables.events
     ]

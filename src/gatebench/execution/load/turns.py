@@ -18,6 +18,9 @@ class Turns:
     A launcher starts a request by switching into the greenlet that will carry it. The first time that greenlet waits,
     the turn goes straight back to the launcher instead of through the event loop, where other requests' answers may
     queue: launching costs the launcher the send and nothing else.
+
+    The price is a rule: a carrier waits through these turns and in no other way. A launcher whose carrier waits in one of
+    gevent's own is not called back.
     """
 
     __slots__ = ("_launcher", "_loop", "hub")

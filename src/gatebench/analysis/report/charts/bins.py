@@ -71,7 +71,9 @@ def spread(bins: Bins, at_s: Floats, values: Floats, unit: str) -> dict[str, Col
     }
 
 
-def rates(bins: Bins, at_s: Floats, codes: npt.NDArray[np.int64], names: list[str], by: str, counted: str) -> dict[str, Column]:
+def rates(
+    bins: Bins, at_s: Floats, codes: npt.NDArray[np.int64], names: list[str], by: str, counted: str
+) -> dict[str, Column]:
     """Return the columns of a table with one row a bin and name: how many rows fell there, and the rate per second."""
     cells = bins.index(at_s) * len(names) + codes
     counts = np.bincount(cells, minlength=bins.number * len(names))

@@ -7,11 +7,12 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from gatebench.analysis.columns import numbers
 from gatebench.analysis.report.charts.bins import P95_LEAST, P99_LEAST, Bins, nice_width_s, spread
 from gatebench.analysis.report.charts.chart import Chart, Data, NoChart, decimals, words
 from gatebench.analysis.report.charts.latency import BIN_LEAST_S, BINS_MOST
 from gatebench.analysis.report.words import duration, milliseconds, percent
-from gatebench.analysis.tables import RunTables, numbers
+from gatebench.analysis.tables import RunTables
 from gatebench.stats import percentile
 
 DISPATCH: Final = "Dispatch delay"
@@ -62,7 +63,11 @@ def processes(tables: RunTables, series: pd.DataFrame | None) -> Chart | NoChart
         data=(
             Data(
                 "processors",
-                {"at_s": decimals(rows["at_s"], 2), "process": words(rows["process"]), "cores": decimals(rows["cores"], 3)},
+                {
+                    "at_s": decimals(rows["at_s"], 2),
+                    "process": words(rows["process"]),
+                    "cores": decimals(rows["cores"], 3),
+                },
             ),
         ),
         facts={"x": "at_s", "y": "cores", "by": "process", "y_label": "processors", "time": True},

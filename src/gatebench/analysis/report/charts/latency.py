@@ -7,11 +7,12 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from gatebench.analysis.columns import numbers
 from gatebench.analysis.report.charts.bins import P95_LEAST, P99_LEAST, Bins, nice_width_s, spread
 from gatebench.analysis.report.charts.chart import Chart, Column, Data, NoChart, decimals, words
 from gatebench.analysis.report.charts.states import states
 from gatebench.analysis.report.words import count, duration, milliseconds
-from gatebench.analysis.tables import RunTables, numbers
+from gatebench.analysis.tables import RunTables
 from gatebench.stats import percentile
 
 TITLE: Final = "Response time over the run"
@@ -22,7 +23,9 @@ BIN_LEAST_S: Final = 0.25
 
 def build(tables: RunTables) -> Chart | NoChart:
     """Return the chart of all headline and warm-up rows."""
-    rows = tables.samples[tables.samples["kind"].isin(("load", "warmup")) & ~tables.samples["cause"].isin(("generator", "stopped"))]
+    rows = tables.samples[
+        tables.samples["kind"].isin(("load", "warmup")) & ~tables.samples["cause"].isin(("generator", "stopped"))
+    ]
     if rows.empty:
         return NoChart(TITLE, "No request was made.")
     length_s = max(tables.end_ns / 1e9, float(rows["due_s"].max()))
@@ -63,5 +66,9 @@ def _label(tables: RunTables, rows: pd.DataFrame) -> str:
     for window in tables.windows:
         times = np.sort(numbers(rows.loc[rows["label"] == window.name, "response_ms"]))
         if len(times):
-            parts.append(f"{window.name}: median {milliseconds(percentile(times, 0.5))}, largest {milliseconds(float(times[-1]))}")
-    return f"Response time of {count(len(rows))} requests over {duration(tables.end_ns / 1e9)}. " + "; ".join(parts) + "."
+            parts.append(
+                f"{window.name}: median {milliseconds(percentile(times, 0.5))}, largest {milliseconds(float(times[-1]))}"
+            )
+    return (
+        f"Response time of {count(len(rows))} requests over {duration(tables.end_ns / 1e9)}. " + "; ".join(parts) + "."
+    )

@@ -6,11 +6,12 @@ from typing import Final
 
 import numpy as np
 
+from gatebench.analysis.columns import numbers
 from gatebench.analysis.report.charts.bins import Bins, nice_width_s, rates
 from gatebench.analysis.report.charts.chart import Chart, Data, NoChart
 from gatebench.analysis.report.charts.states import GOOD, STATES, states
 from gatebench.analysis.report.words import count, duration
-from gatebench.analysis.tables import RunTables, numbers
+from gatebench.analysis.tables import RunTables
 
 TITLE: Final = "Goodput and errors"
 BINS_MOST: Final = 120

@@ -7,9 +7,10 @@ from typing import Final
 
 import numpy as np
 
+from gatebench.analysis.columns import numbers
 from gatebench.analysis.report.charts.chart import Chart, Column, Data, NoChart, decimals
 from gatebench.analysis.report.words import milliseconds
-from gatebench.analysis.tables import RunTables, numbers
+from gatebench.analysis.tables import RunTables
 from gatebench.analysis.windows import TRANSITION
 from gatebench.stats import BEYOND, Floats, beyond, percentile
 

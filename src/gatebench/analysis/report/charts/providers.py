@@ -6,11 +6,12 @@ from typing import Final
 
 import numpy as np
 
+from gatebench.analysis.columns import numbers
 from gatebench.analysis.report.charts.bins import Bins, nice_width_s, rates
 from gatebench.analysis.report.charts.chart import Chart, Data, NoChart
 from gatebench.analysis.report.charts.outcomes import BIN_LEAST_S, BINS_MOST
 from gatebench.analysis.report.words import count, duration, percent
-from gatebench.analysis.tables import RunTables, numbers
+from gatebench.analysis.tables import RunTables
 
 SERVED: Final = "Who served"
 ARRIVALS: Final = "What reached the providers"
@@ -53,7 +54,13 @@ def arrivals(tables: RunTables) -> Chart | NoChart:
     if rows.empty:
         return NoChart(ARRIVALS, "No attempt arrived at a provider.")
     names = [provider.name for provider in tables.plan.providers]
-    codes = rows["provider"].astype(str).map({name: code for code, name in enumerate(names)}).fillna(0).to_numpy(dtype=np.int64)
+    codes = (
+        rows["provider"]
+        .astype(str)
+        .map({name: code for code, name in enumerate(names)})
+        .fillna(0)
+        .to_numpy(dtype=np.int64)
+    )
     at_s = (numbers(rows["arrived_ns"]) - tables.start_ns) / 1e9
     bins = _bins(tables)
     totals = ", ".join(f"{name} {count(int((codes == code).sum()))}" for code, name in enumerate(names))
