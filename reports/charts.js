@@ -14,6 +14,7 @@
     "in flight": ["var(--sky)", "plus"],
   };
   const CYCLE = ["var(--blue)", "var(--orange)", "var(--green)", "var(--purple)", "var(--sky)", "var(--vermillion)"];
+  const PERCENTILES = [["p99", "var(--ink)"], ["p95", "var(--green)"], ["p50", "var(--blue)"]];
   const ROLES = { warmup: "var(--grey)", baseline: "var(--blue)", fault: "var(--vermillion)", recovery: "var(--green)", steady: "var(--sky)" };
 
   // Data: columns become rows, coded words become words.
@@ -49,6 +50,7 @@
     return ticks.length > 1 ? ticks : [low, high];
   }
 
+  const grouped = (value) => d3.format(",")(value).replaceAll(",", "\u202f");
   const highest = (values) => (d3.max(values) ?? 0) * 1.08 || 1;
   const time = (width) => ({ domain: [0, timeline.end_s], label: null, ticks: width < 500 ? 4 : 9, tickFormat: clock });
 
@@ -91,15 +93,15 @@
       const values = dots.length ? dots.map((row) => row.response_ms) : bins.flatMap((bin) => [bin.min_ms, bin.max_ms]);
       const marks = [...backdrop(size)];
       if (dots.length) {
-        marks.push(Plot.dot(dots.filter((row) => row.state === "good"), { x: "due_s", y: "response_ms", r: 1.5, fill: "var(--grey)", fillOpacity: 0.45 }));
+        marks.push(Plot.dot(dots.filter((row) => row.state === "good"), { x: "due_s", y: "response_ms", r: size.width < 500 ? 1 : 1.5, fill: "var(--grey)", fillOpacity: size.width < 500 ? 0.35 : 0.45 }));
       } else {
-        marks.push(Plot.areaY(bins, { x: middle, y1: "min_ms", y2: "max_ms", fill: "var(--grey)", fillOpacity: 0.22 }));
-        marks.push(Plot.areaY(bins, { x: middle, y1: "p50_ms", y2: "p95_ms", fill: "var(--blue)", fillOpacity: 0.22 }));
+        marks.push(Plot.areaY(bins, { x: middle, y1: "min_ms", y2: "max_ms", fill: "var(--haze)", curve: "step" }));
+        marks.push(Plot.areaY(bins, { x: middle, y1: "p50_ms", y2: "p95_ms", fill: "var(--mist)", curve: "step" }));
       }
-      const lines = [["p99", "var(--purple)"], ["p95", "var(--sky)"], ["p50", "var(--blue)"]].filter(([name]) => bins.some((bin) => bin[`${name}_ms`] !== null));
+      const lines = PERCENTILES.filter(([name]) => bins.some((bin) => bin[`${name}_ms`] !== null));
       const bad = dots.filter((row) => row.state !== "good");
       marks.push(...stateDots(bad, "due_s", (row) => STATES[row.state][0]));
-      for (const [name, stroke] of lines) marks.push(Plot.lineY(bins, { x: middle, y: `${name}_ms`, stroke, strokeWidth: 1.5 }));
+      for (const [name, stroke] of lines) marks.push(Plot.lineY(bins, { x: middle, y: `${name}_ms`, stroke, strokeWidth: 1.5, curve: dots.length ? "linear" : "step" }));
       marks.push(...objective(facts.objective_ms));
       marks.push(dots.length
         ? tip(dots, "due_s", "response_ms", (row) => `due at ${clock(row.due_s)}\n${compact(row.response_ms)}, ${row.state}\nmade by ${row.provider}`)
@@ -107,7 +109,7 @@
       return {
         x: time(size.width), y: milliseconds([...values, facts.objective_ms], choices.scale, null, false), marks,
         legend: [
-          ...(dots.length ? [["good request", "var(--grey)", "dot"]] : [["smallest to largest", "var(--grey)", "area"], ["p50 to p95", "var(--blue)", "area"]]),
+          ...(dots.length ? [["good request", "var(--grey)", "dot"]] : [["smallest to largest", "var(--haze)", "area"], ["p50 to p95", "var(--mist)", "area"]]),
           ...lines.reverse().map(([name, stroke]) => [name, stroke, "line"]), ...stateLegend(bad), ...bandLegend(),
         ],
       };
@@ -118,7 +120,7 @@
       const colour = by === "state" ? (word) => STATES[word][0] : colourOf(words);
       const order = words.filter((word) => rows.some((row) => row[by] === word));
       return {
-        x: time(size.width), y: { label: null, grid: true, ticks: 4, domain: [0, highest(d3.rollup(rows, (own) => d3.sum(own, (row) => row.per_s), (row) => row.from_s).values())] },
+        x: time(size.width), y: { label: null, grid: true, ticks: 4, tickFormat: grouped, domain: [0, highest(d3.rollup(rows, (own) => d3.sum(own, (row) => row.per_s), (row) => row.from_s).values())] },
         color: { domain: order, range: order.map(colour) },
         marks: [
           ...backdrop(size),
@@ -138,7 +140,7 @@
         at_s: Math.min(bin * width_s, timeline.end_s), [by]: word, per_s: found.get(word)?.get(Math.min(bin, bins - 1))?.[0].per_s ?? 0,
       })));
       return {
-        x: time(size.width), y: { label: null, grid: true, ticks: 4, domain: [0, highest(rows.map((row) => row.per_s))] },
+        x: time(size.width), y: { label: null, grid: true, ticks: 4, tickFormat: grouped, domain: [0, highest(rows.map((row) => row.per_s))] },
         marks: [
           ...backdrop(size), Plot.ruleY([0], { stroke: "var(--soft)" }),
           ...words.map((word) => Plot.lineY(rows.filter((row) => row[by] === word), { x: "at_s", y: "per_s", stroke: colour(word), strokeWidth: 1.75, curve: "step-after" })),
@@ -218,7 +220,7 @@
 
     spread(chart, size) {
       const bins = table(chart), { facts } = chart, middle = (bin) => (bin.from_s + bin.to_s) / 2;
-      const lines = [["max", "var(--grey)"], ["p99", "var(--purple)"], ["p95", "var(--sky)"], ["p50", "var(--blue)"]].filter(([name]) => bins.some((bin) => bin[`${name}_ms`] !== null));
+      const lines = [["max", "var(--grey)"], ...PERCENTILES].filter(([name]) => bins.some((bin) => bin[`${name}_ms`] !== null));
       return {
         x: time(size.width), y: milliseconds([...bins.flatMap((bin) => [bin.p50_ms, bin.max_ms]), facts.limit_ms], "log", null, true),
         marks: [

@@ -50,6 +50,11 @@
     });
   }
 
+  const wide = new ResizeObserver((entries) => {
+    for (const { target } of entries) target.toggleAttribute("data-wide", target.scrollWidth > target.clientWidth + 1);
+  });
+  for (const scroll of document.querySelectorAll(".scroll")) wide.observe(scroll);
+
   let closed = [];
   addEventListener("beforeprint", () => {
     closed = [...document.querySelectorAll("main details:not(.data):not([open])")];

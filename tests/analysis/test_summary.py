@@ -6,13 +6,15 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]  # ships no types
 import pytest
 
 from gatebench.analysis.summary import engine_name, judge_run, schema_json, served, summarise, target_name
 from gatebench.run.summary import CheckResult, CheckVerdict, Finding, Summary, Verdict
+from gatebench.scenario import CheckUse
 from tests.analysis.conftest import Read, Reading
 from tests.factory import make_run
 
@@ -79,7 +81,7 @@ def test_reading_twice_gives_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("knobs", "words"),
     [
-        ({}, "reference survived: failover took 3.31 ms, nothing lost, recovered in 0.0 s"),
+        ({}, "reference survived: failover took 678 µs, nothing lost, recovered in 0.0 s"),
         ({"fault_s": 0.0, "checks": ()}, "reference: there is no check"),
         ({"lost": 3}, "reference failed 1 of 5 checks: requests_lost is 3 (at most 0)"),
         (
@@ -98,8 +100,6 @@ def test_headline(reading: Read, knobs: dict[str, object], words: str) -> None:
 
 def test_headline_without_a_fault(reading: Read) -> None:
     """A run without a fault passed with its latency; it survived nothing."""
-    from gatebench.scenario import CheckUse
-
     checks = (CheckUse(metric="error_share", phase="baseline", at_most=0.0, estimate="point"),)
     headline = reading(fault_s=0.0, checks=checks).summary.headline
     assert headline.startswith("reference passed: nothing lost, p99 ")
@@ -111,7 +111,8 @@ def test_faults_and_phases(healthy: Reading) -> None:
     assert others == []
     assert (fault.acknowledged_s, fault.cleared_s) == (4.503, 9.504)
     assert (fault.bit, fault.gone, fault.layer, fault.effect) == (True, True, "provider", "yes/no")
-    assert fault.hits == sum(1 for _ in healthy.tables.attempts.query("fault == 'f1'").index)  # type: ignore[union-attr]
+    assert healthy.tables.attempts is not None
+    assert fault.hits == int((healthy.tables.attempts["fault"] == "f1").sum())
     phase = next(phase for phase in healthy.summary.phases if phase.name == "fault")
     assert (phase.planned_start_s, phase.start_s, phase.planned_end_s, phase.end_s) == (4.5, 4.503, 9.5, 9.504)
 
@@ -133,8 +134,6 @@ def test_served(reading: Read, healthy: Reading) -> None:
 
 def test_unstamped_answers_are_told_apart(healthy: Reading) -> None:
     """An answer that nobody stamped was served, by we do not know whom."""
-    from dataclasses import replace
-
     samples = healthy.tables.samples.copy()
     samples.loc[samples["label"] == "baseline", "provider"] = None
     baseline = served(replace(healthy.tables, samples=samples))["baseline"]

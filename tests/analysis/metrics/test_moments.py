@@ -48,7 +48,7 @@ def test_moment_is_the_start_of_the_first_window() -> None:
     found = first_held(holds(3, 5, 7), SINCE_S, 2, 3, "it")
     assert found.status == "known"
     assert found.value == pytest.approx(0.4)
-    assert found.shown == Interval(pytest.approx(0.3), pytest.approx(0.4))
+    assert found.shown == Interval(SINCE_S[2], SINCE_S[3])
 
 
 def test_window_that_is_not_held_does_not_count() -> None:

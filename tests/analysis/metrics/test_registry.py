@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -133,8 +134,6 @@ def test_outage_metrics_are_left_out_of_runs_without_faults(healthy: Reading) ->
     """A plan without faults has no failover to be unknown."""
     names = {entry.name for entry in metrics().values() if isinstance(entry, OutageMetric)}
     plan = healthy.tables.plan.model_copy(update={"faults": ()})
-    from dataclasses import replace
-
     tables = replace(
         healthy.tables, record=healthy.tables.record.model_copy(update={"plan": plan}), outages=(), faults=()
     )

@@ -222,6 +222,21 @@ def test_the_end_of_a_removed_timeout_waits_behind_what_later_toxics_hold() -> N
     assert scene.sink.finished
 
 
+def test_nothing_enters_behind_an_end_that_waits() -> None:
+    """What an earlier toxic still held when a timeout was removed stays lost: its turn was over with the end."""
+    scene = Scene()
+    held, slow = toxic("held", latency=100), toxic("slow", latency=300)
+    scene.link.apply([held, toxic("cut", "timeout", toxicity=0.0), slow])
+    scene.feed(b"before")
+    scene.clock.advance(100)
+    scene.link.apply([held, toxic("cut", "timeout"), slow])
+    scene.feed(b"lost")
+    scene.link.apply([held, slow])
+    scene.clock.advance(1000)
+    assert scene.data() == b"before"
+    assert scene.sink.finished
+
+
 def test_back_pressure_of_sink_and_stages_is_counted() -> None:
     """The source reads again only when neither the sink nor a stage blocks it."""
     scene = Scene()

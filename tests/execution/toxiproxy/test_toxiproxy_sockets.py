@@ -128,16 +128,16 @@ def test_dial_says_none_when_nobody_is_there_or_it_may_not_go_there() -> None:
     assert dialled(Address("192.0.2.1", 80)) == [None]
 
 
-def test_a_cancelled_dial_is_silent() -> None:
-    """After `cancel`, `done` is not called, whatever the network says."""
+@pytest.mark.parametrize("host", ["192.0.2.1", "LOCALHOST"])
+def test_a_cancelled_dial_is_silent(host: str) -> None:
+    """After `cancel`, neither the lookup nor the connection calls `done`, whatever the network says."""
     results: list[socket.socket | None] = []
 
     async def run() -> None:
-        for host in ("127.0.0.1", "LOCALHOST"):
-            dial = Dial(asyncio.get_running_loop(), Address(host, free_address().port), ("LOCALHOST",), results.append)
-            dial.start()
-            dial.cancel()
-        await asyncio.sleep(0.05)
+        dial = Dial(asyncio.get_running_loop(), Address(host, free_address().port), (host,), results.append)
+        dial.start()
+        dial.cancel()
+        await asyncio.sleep(0.1)
 
     asyncio.run(run())
-    assert results in ([], [None])  # a kernel that refuses within connect() has said so before the cancel
+    assert results == []

@@ -61,7 +61,9 @@ def read(folder: RunFolder) -> Reading:
     series = None
     if tables is not None and folder.series.is_file():
         series = _read(lambda: _series(folder, tables), "series.parquet", "the use of processors is not known", missing)
-    return Reading(folder, record, summary, tables, series, (*_unfinished(record), *_cut_short(tables), *missing))
+    if summary is None or summary.verdict != "invalid":  # an invalid run's reasons say it already
+        missing = [*_unfinished(record), *_cut_short(tables), *missing]
+    return Reading(folder, record, summary, tables, series, tuple(missing))
 
 
 def _read(reader: Callable[[], _Read], name: str, consequence: str, missing: list[str]) -> _Read | None:

@@ -59,18 +59,21 @@ class LoadEngine:
     def wait_ready(self, within_s: float) -> None:
         """Wait until every worker could begin; EnvironmentFailure with the last log lines of the one that cannot."""
         deadline_s = time.monotonic() + within_s
-        told_port = False
-        while not all(process.ready.is_set() for process in self._processes()):
+        port_is_told = False
+        while True:
+            if not port_is_told and self._master is not None and self._master.master_port is not None:
+                port_is_told = True
+                for process in self._workers:
+                    process.tell(master_port=self._master.master_port)
+            waited_for = [process for process in self._processes() if not process.ready.is_set()]
+            if not waited_for and (port_is_told or self._master is None):
+                return
             for process in self._processes():
                 if process.is_over():
                     ended = f"{process.child.name} ended with exit code {process.child.poll()} before it was ready."
                     raise EnvironmentFailure(ended, process.log_tail())
-            if not told_port and self._master is not None and self._master.master_port is not None:
-                told_port = True
-                for process in self._workers:
-                    process.tell(master_port=self._master.master_port)
             if time.monotonic() > deadline_s:
-                late = next(process for process in self._processes() if not process.ready.is_set())
+                late = waited_for[0]
                 raise EnvironmentFailure(f"{late.child.name} was not ready within {within_s:g} s.", late.log_tail())
             time.sleep(_POLL_S)
 

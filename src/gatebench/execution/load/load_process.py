@@ -56,15 +56,16 @@ class LoadProcess:
         return []
 
     def _listen(self) -> None:
-        stdout = self.child.stdout
-        while stdout is not None:
-            line = stdout.readline(_LONGEST_LINE)
-            if not line:
-                return
+        """Hear the child out, to the end of its pipe: it is gone then, and both pipes are closed."""
+        stdin, stdout = self.child.stdin, self.child.stdout
+        while stdout is not None and (line := stdout.readline(_LONGEST_LINE)):
             with contextlib.suppress(ValueError):
                 message = json.loads(line)
                 if isinstance(message, dict):
                     self._hear(message)
+        for pipe in (stdin, stdout):
+            if pipe is not None:
+                pipe.close()
 
     def _hear(self, message: dict[str, Any]) -> None:
         if "progress" in message:

@@ -209,7 +209,13 @@ class Supervisor:
         self.survivors = left
 
     def _is_ours(self, pid: int) -> bool:
+        """Tell whether an orphan is of this run: by the session it was started in, or by the mark in its environment.
+
+        Either may be gone (a daemon leaves its session, nginx writes its title over its environment), hardly both.
+        """
         with contextlib.suppress(OSError):
+            if os.getsid(pid) in self._children:
+                return True
             return f"{RUN_MARK}={self._token}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
         return False
 

@@ -114,3 +114,4 @@ class Connection:
             self._over(self)
         if self._upstream is not None and self._downstream is not None:
             self._upstream.stop()
+            self._downstream.end()
