@@ -293,6 +293,7 @@
     const labelled = ["latency", "stack", "steps"].includes(chart.kind);
     const svg = Plot.plot({ ...frame, height: heights[plot.dataset.size], marginTop: labelled ? 40 : 22, ...options, ariaLabel: chart.label });
     svg.setAttribute("role", "img");
+    for (const group of svg.querySelectorAll("g[aria-label]")) group.removeAttribute("aria-label"); // an image has one name
     const parts = [legend(entries), svg];
     if (unit) parts[0].prepend(Object.assign(document.createElement("li"), { textContent: unit }));
     if (below) {

@@ -153,6 +153,9 @@ class Writing:
                 "cpu_s": round(wall_s * self.knobs.cpu_share, 3),
                 "wall_s": round(wall_s, 3),
                 "cpu_share": self.knobs.cpu_share,
+                "resend_check": {"requests_handed_over": 1000, "requests_written": 1000 + self.knobs.written_twice},
+                "local_errors": {"EMFILE": self.knobs.local_errors} if self.knobs.local_errors else {},
+                "defect": self.knobs.defect,
             }
             (self.folder.parts / f"load-{worker}.json").write_text(json.dumps(facts))
 

@@ -34,7 +34,7 @@ CHECKS = (
     CheckUse(metric="duplicate_execution", at_most=0),
     CheckUse(metric="time_to_recover_s", at_most=2.0),
 )
-ROUTE = Route(name="chat", tenants=5)
+ROUTE = Route(name="chat", tenants=5, prompt_words=4)
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,9 @@ class Knobs:
     doubled: int = 0
     cpu_share: float = 0.35
     lost_worker: bool = False
+    written_twice: int = 0  # requests that the client says it wrote more than once
+    local_errors: int = 0
+    defect: str | None = None
     bite: float = 1.0  # 1: canaries meet the fault; 0: they do not; between: effect of a ratio fault
     clear: bool = True
     canaries: bool = True

@@ -161,22 +161,23 @@ class BlockBootstrap:
         summed = _sum_of(chances, self.blocks, self._size)
         return float(summed[self.needed :].sum())
 
-    def _rough(self, position: int) -> float:
-        """Return `chance` by the normal approximation: near enough to start the search from, and cheap."""
-        counts = self._counts(float(self.ordered[position]))
-        mean, spread = self.blocks * float(counts.mean()), math.sqrt(self.blocks) * float(counts.std())
-        if spread == 0:
-            return float(mean >= self.needed)
-        return NormalDist().cdf((mean - self.needed + 0.5) / spread)
+    def _near(self, level: float) -> int:
+        """Return about where the quantile at `level` stands, by the normal approximation at the percentile itself."""
+        n, drawn = len(self.ordered), self.blocks * self.length
+        counts = self._counts(float(self.ordered[rank(n, self.share) - 1]))
+        reach = NormalDist().inv_cdf(level) * math.sqrt(self.blocks) * float(counts.std())
+        return min(n - 1, max(0, round(n * (self.needed + reach) / drawn) - 1))
 
     def _quantile(self, level: float) -> float:
-        start = _first(self._rough, level, 0, len(self.ordered) - 1)
-        low, high, step = start, start, 1
+        """Return the smallest value whose chance reaches `level`: from a near guess outwards until it is surrounded."""
+        last = len(self.ordered) - 1
+        low = high = self._near(level)
+        step = 1
         while low > 0 and self.chance(low) >= level:
             high, low, step = low, max(0, low - step), step * 2
         step = 1
-        while high < len(self.ordered) - 1 and self.chance(high) < level:
-            low, high, step = high, min(len(self.ordered) - 1, high + step), step * 2
+        while high < last and self.chance(high) < level:
+            low, high, step = high, min(last, high + step), step * 2
         return float(self.ordered[_first(self.chance, level, low, high)])
 
 

@@ -125,7 +125,7 @@ def test_yes_no_fault_has_no_fidelity() -> None:
         ([(13.0, "fault.acknowledged", {})], "began at 13 s, its end is not recorded"),
         (
             [(13.0, "fault.acknowledged", {}), canary("during"), (23.0, "fault.cleared", {"hits": 1})],
-            "ended at 23 s, 1 of 1 canaries met eof while it was on, 1 hits",
+            "ended at 23 s, 1 of 1 canaries met eof while it was on, 1 hit",
         ),
     ],
 )

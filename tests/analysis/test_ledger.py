@@ -17,7 +17,7 @@ def test_healthy_books_balance(healthy: Reading) -> None:
     assert books.attempts == books.attempts_joined
     assert books.attempts_foreign == books.answers_unjoined == 0
     assert books.answers_joined == books.ok
-    assert books.client_resends is None  # a gateway's retries look the same
+    assert books.client_resends == 0
     assert books.causes == {}
 
 
@@ -30,6 +30,7 @@ def test_healthy_books_balance(healthy: Reading) -> None:
         ({"shifted": 1}, "1 arrival was due at another time than the schedule says:"),
         ({"ghost_stamps": 2}, "The stamps of 2 answers name an attempt that no ledger holds."),
         ({"resends": 1, "direct": True, "failover": False}, "The client put 1 request on the wire more than once."),
+        ({"written_twice": 2}, "The client put 2 requests on the wire more than once."),
     ],
 )
 def test_imbalance_is_named(reading: Read, knobs: dict[str, object], words: str) -> None:
@@ -60,6 +61,12 @@ def test_what_the_target_does_does_not_unbalance_the_books(
     assert books.balances
     assert books.scheduled == books.sent + books.unsent_pool + books.unsent_generator + books.unsent_stopped
     assert books.sent == books.ok + books.rejected + books.error + books.timeout + books.in_flight
+
+
+def test_resends_are_unknown_when_nobody_counted(reading: Read) -> None:
+    """At a gateway, without the client's own count, a second arrival may be the gateway's retry: null, not 0."""
+    assert reading(killed_at_s=6.7).summary.ledger.client_resends is None
+    assert reading(killed_at_s=6.7, direct=True).summary.ledger.client_resends == 0
 
 
 def test_causes_are_counted(reading: Read) -> None:

@@ -33,6 +33,12 @@ _MOVE = (
     "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
 )
 
+_DRAWN = """new Promise((done) => {
+  const look = () => (document.readyState === "complete" ? requestAnimationFrame(() => requestAnimationFrame(done))
+                                                         : setTimeout(look, 20));
+  look();
+}).then(() => true)"""
+
 
 def program() -> str | None:
     """Return the path of a Chromium, or None when there is none."""
@@ -97,10 +103,7 @@ class Browser:
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         arrived = self.call("Page.navigate", url=path.resolve().as_uri())
         assert "errorText" not in arrived, f"{path}: {arrived['errorText']}"
-        ready = "new Promise(done => { const look = () => document.readyState === 'complete' ? requestAnimationFrame(() => requestAnimationFrame(done)) : setTimeout(look, 20); look(); })"
-        while not self.evaluate(
-            f"location.href.startsWith('file:') && document.body !== null && {ready}.then(() => true)"
-        ):
+        while not self.evaluate(f"location.href.startsWith('file:') && document.body !== null && {_DRAWN}"):
             pass
 
     def evaluate(self, expression: str) -> Any:

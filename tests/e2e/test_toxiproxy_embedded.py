@@ -18,6 +18,7 @@ from tests.execution.toxiproxy.rig import (
     PATIENCE_S,
     Server,
     Upstream,
+    deaf_port,
     echoing,
     elapsed_ms,
     ending,
@@ -269,15 +270,8 @@ class TestControlNeverWaits:
 
     def test_a_dead_upstream_holds_nobody_up(self, server: Server) -> None:
         """With a dial that hangs, the API answers, and disabling ends the clients that wait."""
-        with socket.socket() as deaf, socket.socket() as filler, socket.socket() as second:
-            deaf.bind(("127.0.0.1", 0))
-            deaf.listen(0)
-            for sock in (filler, second):  # the queue takes so many; what comes then is never answered
-                sock.setblocking(False)
-                sock.connect_ex(deaf.getsockname())
-            with pytest.raises(TimeoutError):
-                socket.create_connection(deaf.getsockname(), timeout=0.3)
-            port = server.add_proxy(f"127.0.0.1:{deaf.getsockname()[1]}")
+        with deaf_port() as deaf:
+            port = server.add_proxy(f"127.0.0.1:{deaf}")
             with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as client:
                 assert ending(client, within_s=0.3) == "open"
                 start_ns = time.monotonic_ns()

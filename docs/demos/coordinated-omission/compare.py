@@ -33,7 +33,7 @@ def ours(out: Path) -> dict[str, float]:
     """Run the scenario with bench; return what its samples say and what the stall implies."""
     environment = {**os.environ, "GATEBENCH_WORKSPACE": str(HERE)}
     command = [str(BIN / "bench"), "run", "one-stall", "--target", "stalls", "--out", str(out), "--quiet"]
-    subprocess.run(command, env=environment, check=True)
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
     run = max(out.glob("*-one-stall-stalls*"), key=lambda path: path.stat().st_mtime)
     samples = pq.read_table(run / "samples.parquet").to_pandas()
     stall = json.loads((run / "work" / "target" / "stall.json").read_text())

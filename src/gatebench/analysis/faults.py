@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gatebench.analysis.wording import count
 from gatebench.plan import Plan, PlannedFault
 from gatebench.units import human_duration
 
@@ -136,7 +137,7 @@ class FaultTimeline:
         if self.fidelity is not None:
             parts.append(f"measured effect ÷ configured effect = {self.fidelity:.2f}")
         if self.hits is not None:
-            parts.append(f"{self.hits} hits")
+            parts.append(count(self.hits, "hit"))
         return ", ".join(parts) + "."
 
 

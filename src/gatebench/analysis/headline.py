@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gatebench.analysis.checks.bounds import text
+from gatebench.analysis.wording import text
 from gatebench.run.summary import CheckResult, Finding, MetricValue, Verdict
 from gatebench.units import human_duration
 

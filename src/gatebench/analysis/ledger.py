@@ -1,5 +1,4 @@
-"""The books of a run: what was scheduled, what became of every arrival, and whether both ends of the wire tell the same
-story.
+"""The books of a run: what was scheduled, what became of every arrival, and whether both ends of the wire agree.
 
 The schedule is computed again from the plan, so a row that is missing, doubled or due at another time than planned
 cannot hide.
@@ -15,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gatebench.analysis.tables import RunTables
+from gatebench.analysis.wording import count
 from gatebench.run.summary import Ledger
 from gatebench.sample import CAUSES
 from gatebench.schedule import share
@@ -66,7 +66,7 @@ def balance(tables: RunTables) -> Ledger:
         )
     balances = not sentences
     if balances:
-        sentences = [f"{scheduled} requests were due and every one of them has exactly one row."]
+        sentences = [f"{count(scheduled, 'arrival')} due, and every one of them has exactly one row."]
     return Ledger(
         scheduled=scheduled,
         sent=sent,
@@ -77,7 +77,7 @@ def balance(tables: RunTables) -> Ledger:
         missing=len(books.missing),
         doubled=len(books.doubled),
         balances=balances,
-        causes={name: count for name in CAUSES if name and (count := int((cause == name).sum()))},
+        causes={name: rows_of for name in CAUSES if name and (rows_of := int((cause == name).sum()))},
         attempts=attempts.total,
         attempts_joined=attempts.joined,
         attempts_foreign=attempts.foreign,
@@ -130,7 +130,7 @@ def _scheduled(
 def _attempts(tables: RunTables, rows: pd.DataFrame) -> Attempts:
     """Join the providers' rows to the clients', by request id and by stamp."""
     if tables.attempts is None:
-        return Attempts()
+        return Attempts(resends=_written_twice(tables))
     asked = tables.attempts[tables.attempts["kind"] != "canary"]
     joined = int((asked["sample"] >= 0).sum())
     answers = rows[rows["outcome"] == "ok"]
@@ -138,8 +138,6 @@ def _attempts(tables: RunTables, rows: pd.DataFrame) -> Attempts:
     stamped = answers[answers["provider"].notna()]
     named = pd.MultiIndex.from_frame(stamped[["provider", "attempt"]].astype({"provider": str}))
     found = int(named.isin(made).sum())
-    target = tables.plan.target
-    direct = target.url is None and target.definition is not None and not target.definition.process
     return Attempts(
         total=len(asked),
         joined=joined,
@@ -147,9 +145,28 @@ def _attempts(tables: RunTables, rows: pd.DataFrame) -> Attempts:
         answers_joined=found,
         answers_unjoined=len(answers) - found,
         ghosts=len(stamped) - found,
-        # At a gateway its own retries look the same, so only a direct path can tell.
-        resends=int((asked.loc[asked["sample"] >= 0, "seen"] > 1).sum()) if direct else None,
+        resends=_resends(tables, asked),
     )
+
+
+def _resends(tables: RunTables, asked: pd.DataFrame) -> int | None:
+    """Return how many requests the client put on the wire more than once, by its own count and by what arrived.
+
+    Arrivals tell on a direct path only: at a gateway its own retries look the same.
+    """
+    target = tables.plan.target
+    direct = target.url is None and target.definition is not None and not target.definition.process
+    arrived = int((asked.loc[asked["sample"] >= 0, "seen"] > 1).sum()) if direct else None
+    known = [number for number in (_written_twice(tables), arrived) if number is not None]
+    return max(known) if known else None
+
+
+def _written_twice(tables: RunTables) -> int | None:
+    """Return by how many the client wrote more requests than it was given; None when not every worker lived to say."""
+    checks = [tables.workers.get(worker, {}).get("resend_check") for worker in range(tables.plan.load.workers)]
+    if not all(isinstance(check, dict) for check in checks):
+        return None
+    return sum(max(0, int(check["requests_written"]) - int(check["requests_handed_over"])) for check in checks if check)
 
 
 def _imbalances(books: Books) -> list[str]:
@@ -160,7 +177,7 @@ def _imbalances(books: Books) -> list[str]:
         (books.shifted, "{was} due at another time than the schedule says"),
     )
     return [
-        f"{_count(len(ids), 'arrival')} {what.format(**_verbs(len(ids)))}: {_names(ids)}."
+        f"{count(len(ids), 'arrival')} {what.format(**_verbs(len(ids)))}: {_names(ids)}."
         for ids, what in said
         if len(ids)
     ]
@@ -170,14 +187,10 @@ def _attempt_sentences(attempts: Attempts) -> list[str]:
     found = []
     if attempts.ghosts:
         verb = "names" if attempts.ghosts == 1 else "name"
-        found.append(f"The stamps of {_count(attempts.ghosts, 'answer')} {verb} an attempt that no ledger holds.")
+        found.append(f"The stamps of {count(attempts.ghosts, 'answer')} {verb} an attempt that no ledger holds.")
     if attempts.resends:
-        found.append(f"The client put {_count(attempts.resends, 'request')} on the wire more than once.")
+        found.append(f"The client put {count(attempts.resends, 'request')} on the wire more than once.")
     return found
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _verbs(number: int) -> dict[str, str]:
@@ -191,7 +204,7 @@ def _notes(attempts: Attempts) -> list[str]:
     notes = [f"{attempts.joined} of {attempts.total} attempts at our providers name a request of ours."]
     unstamped = (attempts.answers_unjoined or 0) - attempts.ghosts
     if unstamped:
-        notes.append(f"No stamp on {_count(unstamped, 'ok answer')}: the target made or changed what it answered.")
+        notes.append(f"No stamp on {count(unstamped, 'ok answer')}: the target made or changed what it answered.")
     return notes
 
 

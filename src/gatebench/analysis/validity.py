@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final, Literal
 
@@ -10,6 +11,7 @@ import numpy as np
 from gatebench.analysis.columns import numbers
 from gatebench.analysis.faults import FIDELITY_LEAST, FIDELITY_MOST, FaultTimeline
 from gatebench.analysis.tables import RunTables
+from gatebench.analysis.wording import count
 from gatebench.run.summary import Finding, Ledger
 from gatebench.stats import percentile
 
@@ -30,6 +32,7 @@ def findings(tables: RunTables, ledger: Ledger) -> list[Finding]:
         _sent(ledger),
         _dispatch(tables),
         _processor(tables),
+        _local_errors(tables),
         *_ledger(tables),
         *(finding for fault in tables.faults for finding in _fault(tables, fault)),
     ]
@@ -62,8 +65,15 @@ def _workers(tables: RunTables) -> Iterator[Finding]:
             f"Load worker {event.get('worker')} was lost (exit code {event.get('exit_code')}), and its share of the load with "
             "it. Look into logs/ for its last words and run again.",
         )
+    for number, facts in sorted(tables.workers.items()):
+        if facts.get("defect"):
+            yield _invalid(
+                "workers",
+                f"Load worker {number} ended with a defect of its own: {facts['defect']}. Please report it with logs/.",
+            )
+            lost.append(facts)
     if not lost:
-        yield _ok("workers", f"All {tables.plan.load.workers} load workers stayed to the end.")
+        yield _ok("workers", f"{count(tables.plan.load.workers, 'load worker')} began, and none was lost.")
 
 
 def _streams(tables: RunTables) -> Finding:
@@ -76,7 +86,7 @@ def _streams(tables: RunTables) -> Finding:
         if absent:
             parts.append(f"No stream {', '.join(absent)}: the worker never began to write")
         return _invalid("streams", f"{'. '.join(parts)}. Rows are lost there. Run again.")
-    return _ok("streams", f"All {len(tables.assembly.streams)} streams end properly.")
+    return _ok("streams", f"{count(len(tables.assembly.streams), 'stream')} read, each to its end mark.")
 
 
 def _books(ledger: Ledger) -> Finding:
@@ -138,6 +148,24 @@ def _processor(tables: RunTables) -> Finding:
         return _invalid("generator_cpu", sentence, max(shares), CPU_MOST, "cores")
     sentence = f"The busiest load worker used {max(shares):.0%} of a core."
     return _ok("generator_cpu", sentence, max(shares), CPU_MOST, "cores")
+
+
+def _local_errors(tables: RunTables) -> Finding:
+    """Ask whether connections failed for reasons of this machine, which the rows blame on the target."""
+    found: Counter[str] = Counter()
+    for facts in tables.workers.values():
+        found.update(facts.get("local_errors") or {})
+    if found:
+        named = ", ".join(f"{name} {count(times, 'time')}" for name, times in found.most_common())
+        return _invalid(
+            "local_errors",
+            f"This machine itself refused to open connections ({named}), which looks like errors of the target. "
+            "Raise its limits (ulimit -n, the range of local ports) or lower --rate.",
+            float(found.total()),
+            0.0,
+            "connections",
+        )
+    return _ok("local_errors", "No connection failed for a reason of this machine.", 0.0, 0.0, "connections")
 
 
 def _ledger(tables: RunTables) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from gatebench.analysis.checks.bounds import Bound, Direction, decide, text
+from gatebench.analysis.checks.bounds import Bound, Direction, decide
 from gatebench.analysis.metrics.registry import Judged
 from gatebench.run.summary import CheckVerdict, MetricValue
 
@@ -111,11 +111,3 @@ def test_resolution_says_what_would_tell() -> None:
     moment = number(1.01, 0.99, 1.01, unit="s")
     moment.confidence = None
     assert "a higher rate would narrow its resolution" in decide(Bound("at_most", 1.0, "interval"), moment).why
-
-
-@pytest.mark.parametrize(
-    ("number_", "said"), [(2.0, "2"), (0.99, "0.99"), (0.995049, "0.995"), (1234.5, "1234"), (3.31216e-3, "0.003312")]
-)
-def test_text(number_: float, said: str) -> None:
-    """Numbers are written with four significant digits and without a needless point."""
-    assert text(number_) == said

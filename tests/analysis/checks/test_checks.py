@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from gatebench.analysis import checks as package
-from gatebench.analysis.checks import judge_one, sentence
+from gatebench.analysis.checks import judge_one, judging, sentence
 from gatebench.analysis.metrics import metrics
 from gatebench.run.summary import CheckVerdict
 from gatebench.scenario import CheckUse
@@ -165,7 +164,7 @@ def test_check_that_raises_is_unknown(healthy: Reading, monkeypatch: pytest.Monk
     def broken(*_: object) -> None:
         raise RuntimeError("out of order")
 
-    monkeypatch.setattr(package, "decide", broken)
+    monkeypatch.setattr(judging, "decide", broken)
     result = judge_one(CheckUse(metric="availability", at_least=0.0), healthy.tables, healthy.summary.metrics)
     assert result.verdict == "unknown"
     assert "RuntimeError: out of order" in result.why

@@ -36,6 +36,22 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
+@contextlib.contextmanager
+def deaf_port() -> Iterator[int]:
+    """Give a port at which a connection is neither accepted nor refused: its queue is full."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(2):  # the queue takes one more than it was told
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        with pytest.raises(TimeoutError):
+            socket.create_connection(listener.getsockname(), timeout=0.3)
+        yield int(listener.getsockname()[1])
+
+
 @dataclass(frozen=True)
 class Reply:
     """What came back."""

@@ -1,6 +1,4 @@
-"""Judges one number against one bound: passes when its interval lies inside, fails when it lies outside, else cannot
-tell.
-"""
+"""Judges one number against one bound: its interval lies inside, lies outside, or holds the bound and cannot tell."""
 
 from __future__ import annotations
 
@@ -9,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gatebench.analysis.metrics.registry import Judged
+from gatebench.analysis.wording import text
 from gatebench.run.summary import CheckVerdict, MetricValue
 from gatebench.stats import rows_needed
 
@@ -109,8 +108,3 @@ def _what_would_tell(bound: Bound, value: MetricValue) -> str:
 
 def _side(bound: Bound) -> str:
     return "at least" if bound.direction == "at_least" else "at most"
-
-
-def text(number: float) -> str:
-    """Return a number as people read it: four significant digits, whole numbers without a point."""
-    return f"{number:.0f}" if number == round(number) and abs(number) < 1e6 else f"{number:.4g}"

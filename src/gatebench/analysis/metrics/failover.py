@@ -1,6 +1,4 @@
-"""Failover and failback: how long until somebody else answers, how well, at what cost, and until the first
-one is back.
-"""
+"""Failover and failback: how long until somebody else answers, how well, at what cost, and until the first is back."""
 
 from __future__ import annotations
 

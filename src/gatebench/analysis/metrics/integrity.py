@@ -1,6 +1,4 @@
-"""Properties that hold or do not: answers that were lost, cut without a word, or meant for somebody else.
-Exact counts.
-"""
+"""Properties that hold or do not: answers lost, cut without a word, or meant for somebody else. Exact counts."""
 
 from __future__ import annotations
 

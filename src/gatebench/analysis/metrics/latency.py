@@ -1,6 +1,4 @@
-"""Distributions of time: exact percentiles with intervals from the block bootstrap, for all rows and for each kind of
-end.
-"""
+"""Distributions of time: exact percentiles with block-bootstrap intervals, over all rows and by how they ended."""
 
 from __future__ import annotations
 

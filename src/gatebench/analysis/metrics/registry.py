@@ -1,9 +1,8 @@
-"""What a metric is: a named function of a run's tables with a unit, a better direction, and its definition as
-docstring.
+"""What a metric is: a named function of a run's tables, with its unit, its better direction and its definition.
 
-Register where you define: `@metric(unit="ms", better="lower")` above the function, in any module of this package. There
-are two shapes: a metric of rows is asked for the run, each phase and each route; a metric of an outage (`of="outage"`)
-is asked for each outage that the faults made.
+Register where you define: `@metric(unit="ms", better="lower", title="…")` above the function, in any module of this
+package. There are two shapes: a metric of rows is asked for the run, each phase and each route; a metric of an outage
+(`@outage_metric`) is asked for each outage that the faults made.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,10 @@ _SCRIPTS = ("vendor/d3.min.js", "vendor/plot.min.js", "charts.js", "page.js")
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page. `id` is the file's name without number and endings; A `bare` one brings its own heading; `trouble` says why it could not render."""
+    """A part of the page; `id` is its file's name without number and ending.
+
+    A `bare` one brings its own heading; `trouble` says why one could not render.
+    """
 
     id: str
     title: str
@@ -120,7 +123,7 @@ class Page:
                     "kind": chart.kind,
                     "label": chart.label,
                     "facts": chart.facts,
-                    "data": [asdict(data) for data in chart.data],
+                    "data": [{"name": data.name, "columns": data.columns} for data in chart.data],
                 }
                 for chart in self._drawn.values()
             },

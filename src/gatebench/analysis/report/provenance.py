@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from gatebench.analysis.report.words import duration, moment
+from gatebench.analysis.report.words import duration, moment, seconds
 from gatebench.analysis.tables import RunTables
 from gatebench.run.folder import RunRecord
 
@@ -69,10 +69,21 @@ def engine(record: RunRecord) -> str:
     return f"{kind} {version}" if version else kind
 
 
-def events(tables: RunTables) -> list[dict[str, Any]]:
-    """Return every event of the run, its moment counted from the start of the load."""
+def events(tables: RunTables) -> list[dict[str, str]]:
+    """Return every event of the run, its moment counted from the start of the load, its facts as one text."""
     return [
-        {"at": moment((int(event["at_ns"]) - tables.start_ns) / 1e9)}
-        | {name: value for name, value in event.items() if name != "at_ns"}
+        {
+            "at": moment((int(event["at_ns"]) - tables.start_ns) / 1e9),
+            "event": str(event.get("event", "")),
+            "facts": ", ".join(
+                _fact(name, value) for name, value in event.items() if name not in ("at_ns", "event", "t0_ns")
+            ),
+        }
         for event in tables.events
     ]
+
+
+def _fact(name: str, value: Any) -> str:
+    if name.endswith("_ns") and isinstance(value, int | float):
+        return f"{name.removesuffix('_ns')} {seconds(value / 1e9)}"
+    return f"{name.replace('_', ' ')} { ({True: 'yes', False: 'no'}[value] if isinstance(value, bool) else value) }"

@@ -73,7 +73,7 @@ class LoadEngine:
                     ended = f"{process.child.name} ended with exit code {process.child.poll()} before it was ready."
                     raise EnvironmentFailure(ended, process.log_tail())
             if time.monotonic() > deadline_s:
-                late = waited_for[0]
+                late = (waited_for or self._processes())[0]
                 raise EnvironmentFailure(f"{late.child.name} was not ready within {within_s:g} s.", late.log_tail())
             time.sleep(_POLL_S)
 

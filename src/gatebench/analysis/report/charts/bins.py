@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gatebench.analysis.report.charts.chart import Column, decimals
+from gatebench.analysis.report.charts.chart import Coded, Column, decimals
 from gatebench.stats import percentile
 
 P95_LEAST = 20
@@ -34,7 +34,8 @@ class Bins:
 
     def edges(self, index: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
         """Return the beginning and the end of bins, in seconds."""
-        return index * self.width_s, np.minimum((index + 1) * self.width_s, self.end_s)
+        begin_s = index.astype(np.float64) * self.width_s
+        return begin_s, np.minimum(begin_s + self.width_s, self.end_s).astype(np.float64)
 
 
 def nice_width_s(length_s: float, most: int, least_s: float) -> float:
@@ -71,19 +72,19 @@ def spread(bins: Bins, at_s: Floats, values: Floats, unit: str) -> dict[str, Col
     }
 
 
-def rates(
-    bins: Bins, at_s: Floats, codes: npt.NDArray[np.int64], names: list[str], by: str, counted: str
-) -> dict[str, Column]:
-    """Return the columns of a table with one row a bin and name: how many rows fell there, and the rate per second."""
-    cells = bins.index(at_s) * len(names) + codes
-    counts = np.bincount(cells, minlength=bins.number * len(names))
-    index = np.repeat(np.arange(bins.number), len(names))
-    begin_s, end_s = bins.edges(index)
+def rates(bins: Bins, at_s: Floats, who: Coded, *, by: str, counted: str) -> dict[str, Column]:
+    """Return the columns of a table with one row a bin and word: how many rows fell there, and the rate per second.
+
+    `by` names the column of the words, `counted` that of the counts.
+    """
+    many = len(who.words)
+    counts = np.bincount(bins.index(at_s) * many + who.codes, minlength=bins.number * many)
+    begin_s, end_s = bins.edges(np.repeat(np.arange(bins.number), many))
     kept = counts > 0
     return {
         "from_s": decimals(begin_s[kept], 3),
         "to_s": decimals(end_s[kept], 3),
-        by: {"words": names, "codes": np.tile(np.arange(len(names)), bins.number)[kept].tolist()},
+        by: {"words": who.words, "codes": np.tile(np.arange(many), bins.number)[kept].tolist()},
         counted: counts[kept].tolist(),
         "per_s": decimals((counts / np.maximum(end_s - begin_s, 1e-9))[kept], 2),
     }

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+NOBODY: Final = "nobody"
 
 Column = list[Any] | dict[str, Any]
 
@@ -52,15 +55,31 @@ class NoChart:
     why: str
 
 
+@dataclass(frozen=True)
+class Coded:
+    """A column of words as positions in the list of the words."""
+
+    words: list[str]
+    codes: npt.NDArray[np.int64]
+
+
+def coded(values: pd.Series[Any], known: Sequence[str]) -> Coded:
+    """Return a text column as codes: the `known` words first, in their order, then whatever else occurs."""
+    found = [str(word) for word in values.unique()]
+    listed = [*known, *sorted(set(found) - set(known))]
+    places = {word: place for place, word in enumerate(listed)}
+    return Coded(listed, np.array([places[str(word)] for word in values], dtype=np.int64))
+
+
 def decimals(values: npt.ArrayLike, digits: int) -> list[float | None]:
-    """Return floats rounded to `digits`, and None for what is not a number."""
+    """Return floats rounded to `digits`, and None for what is not a finite number."""
     rounded = np.round(np.asarray(values, dtype=np.float64), digits)
-    return [value if value == value else None for value in rounded.tolist()]
+    return [value if math.isfinite(value) else None for value in rounded.tolist()]
 
 
 def words(column: pd.Series[Any]) -> dict[str, Any]:
     """Return a text column as codes into the words that occur; a missing word is "nobody"."""
-    codes, found = pd.factorize(column.astype(object).where(column.notna(), "nobody"))
+    codes, found = pd.factorize(column.astype(object).where(column.notna(), NOBODY))
     return {"words": [str(word) for word in found], "codes": codes.tolist()}
 
 

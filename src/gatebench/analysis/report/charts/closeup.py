@@ -9,11 +9,12 @@ import pandas as pd
 
 from gatebench.analysis.faults import FaultTimeline
 from gatebench.analysis.report.charts.chart import Chart, Column, Data, decimals, words
-from gatebench.analysis.report.charts.states import GOOD, states
+from gatebench.analysis.report.charts.states import GOOD, asked, states
 from gatebench.analysis.report.words import count, duration
 from gatebench.analysis.tables import RunTables
 
 REACH_S: Final = 2.0
+REACH_LEAST_S: Final = 0.01
 DOTS_MOST: Final = 4_000
 CLOSEUPS_MOST: Final = 4
 
@@ -28,13 +29,11 @@ def build(tables: RunTables) -> Iterator[Chart]:
 def _closeup(tables: RunTables, fault: FaultTimeline) -> Chart:
     t0_s = (fault.acknowledged_ns or 0) / 1e9
     reach_s = REACH_S
-    rows = tables.samples
-    rows = rows[rows["kind"].isin(("load", "warmup")) & ~rows["cause"].isin(("generator", "stopped"))]
-    while True:
-        rows = rows[(rows["due_s"] - t0_s).abs() <= reach_s]
-        if len(rows) <= DOTS_MOST:
-            break
+    rows = asked(tables)
+    rows = rows[(rows["due_s"] - t0_s).abs() <= reach_s]
+    while len(rows) > DOTS_MOST and reach_s > REACH_LEAST_S:
         reach_s /= 2
+        rows = rows[(rows["due_s"] - t0_s).abs() <= reach_s]
     found = states(rows)
     bad = int((found != GOOD).sum())
     data = [Data("closeup-requests", _requests(rows, found, t0_s))]
@@ -45,9 +44,11 @@ def _closeup(tables: RunTables, fault: FaultTimeline) -> Chart:
         id=f"closeup-{fault.planned.id}",
         kind="closeup",
         title=f"Close-up: {what} begins",
-        caption=f"Every request that was due within {duration(reach_s)} of the moment at which the engine acknowledged the fault (0), coloured "
-        "by the provider that answered; other marks than dots were not good. Ticks below are the attempts as they arrived at the providers.",
-        label=f"{count(len(rows))} requests within {duration(reach_s)} of the beginning of {what}; {count(bad)} of them were not good.",
+        caption=f"Every request that was due within {duration(reach_s)} of the moment at which the engine acknowledged the "
+        "fault (0), coloured by the provider that answered; other marks than dots were not good. Ticks below are the "
+        "attempts as they arrived at the providers.",
+        label=f"{count(len(rows))} requests within {duration(reach_s)} of the beginning of {what}; {count(bad)} of them "
+        "were not good.",
         data=tuple(data),
         facts={
             "reach_s": reach_s,

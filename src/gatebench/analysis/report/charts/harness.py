@@ -25,7 +25,8 @@ def dispatch(tables: RunTables) -> Chart | NoChart:
     if rows.empty:
         return NoChart(DISPATCH, "No request was sent.")
     delay_ms = numbers(rows["dispatch_ms"])
-    bins = Bins(nice_width_s(max(tables.end_ns / 1e9, 1e-3), BINS_MOST, BIN_LEAST_S), max(tables.end_ns / 1e9, 1e-3))
+    end_s = max(tables.end_ns / 1e9, 1e-3)
+    bins = Bins(nice_width_s(end_s, BINS_MOST, BIN_LEAST_S), end_s)
     judged = np.sort(numbers(tables.load["dispatch_ms"].dropna()))
     ordered = judged if len(judged) else np.sort(delay_ms)
     limit_ms = tables.plan.load.dispatch_limit_ms
@@ -34,8 +35,9 @@ def dispatch(tables: RunTables) -> Chart | NoChart:
         id="dispatch",
         kind="spread",
         title=DISPATCH,
-        caption=f"Sent − due: our own error, and part of every response time. {told}; a run whose p99 is above {duration(limit_ms / 1000)} is "
-        f"invalid. Percentiles of all requests due in {duration(bins.width_s)}; a p95 needs {P95_LEAST} of them, a p99 {P99_LEAST}.",
+        caption=f"Sent − due: our own error, and part of every response time. {told}; a run whose p99 is above "
+        f"{duration(limit_ms / 1000)} is invalid. Percentiles of all requests due in {duration(bins.width_s)}; a p95 needs "
+        f"{P95_LEAST} of them, a p99 {P99_LEAST}.",
         label=f"Dispatch delay: {told}, largest {milliseconds(float(ordered[-1]))}.",
         data=(Data("dispatch-delay", spread(bins, numbers(rows["due_s"]), delay_ms, "ms")),),
         facts={"limit_ms": limit_ms, "y": "dispatch delay, ms"},

@@ -10,7 +10,7 @@ import pandas as pd
 from gatebench.analysis.columns import numbers
 from gatebench.analysis.report.charts.bins import P95_LEAST, P99_LEAST, Bins, nice_width_s, spread
 from gatebench.analysis.report.charts.chart import Chart, Column, Data, NoChart, decimals, words
-from gatebench.analysis.report.charts.states import states
+from gatebench.analysis.report.charts.states import asked, states
 from gatebench.analysis.report.words import count, duration, milliseconds
 from gatebench.analysis.tables import RunTables
 from gatebench.stats import percentile
@@ -23,9 +23,7 @@ BIN_LEAST_S: Final = 0.25
 
 def build(tables: RunTables) -> Chart | NoChart:
     """Return the chart of all headline and warm-up rows."""
-    rows = tables.samples[
-        tables.samples["kind"].isin(("load", "warmup")) & ~tables.samples["cause"].isin(("generator", "stopped"))
-    ]
+    rows = asked(tables)
     if rows.empty:
         return NoChart(TITLE, "No request was made.")
     length_s = max(tables.end_ns / 1e9, float(rows["due_s"].max()))
@@ -35,15 +33,16 @@ def build(tables: RunTables) -> Chart | NoChart:
     each = (
         "Each dot is one request at the moment it was due; other marks are requests that were not good."
         if dots
-        else f"{count(len(rows))} requests are too many for dots: the bands reach from the smallest to the largest of each bin, and from "
-        "its p50 to its p95."
+        else f"{count(len(rows))} requests are too many for dots: the bands reach from the smallest to the largest of "
+        "each bin, and from its p50 to its p95."
     )
     return Chart(
         id="latency",
         kind="latency",
         title=TITLE,
-        caption=f"{each} Lines are nearest-rank percentiles of all requests due in {duration(bins.width_s)}; nothing is averaged or "
-        f"left out. A p95 needs {P95_LEAST} requests in its bin, a p99 {P99_LEAST}. Requests without an answer stand at their deadline.",
+        caption=f"{each} Lines are nearest-rank percentiles of all requests due in {duration(bins.width_s)}; nothing is "
+        f"averaged or left out. A p95 needs {P95_LEAST} requests in its bin, a p99 {P99_LEAST}. Requests without an answer "
+        "stand at their deadline.",
         label=_label(tables, rows),
         data=(binned, Data("requests", _dots(rows))) if dots else (binned,),
         facts={"objective_ms": tables.plan.objective.response_ms, "dots": dots},

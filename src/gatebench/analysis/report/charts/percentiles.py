@@ -36,8 +36,9 @@ def build(tables: RunTables) -> Chart | NoChart:
         id="percentiles",
         kind="percentiles",
         title=TITLE,
-        caption=f"Nearest-rank percentiles of all requests of a phase, timeouts at their deadline. Each step to the right is one “nine” "
-        f"more. Where a line is dotted, fewer than {BEYOND} requests lie beyond it: it shows single requests, not a percentile to judge by.",
+        caption="Nearest-rank percentiles of all requests of a phase, timeouts at their deadline. Each step to the right is "
+        f"one “nine” more. Where a line is dotted, fewer than {BEYOND} requests lie beyond it: it shows single requests, not "
+        "a percentile to judge by.",
         label=medians + ".",
         data=(Data("percentiles", _columns(times)),),
         facts={"phases": list(times), "objective_ms": tables.plan.objective.response_ms, "beyond": BEYOND},

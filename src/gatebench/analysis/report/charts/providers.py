@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
-
 from gatebench.analysis.columns import numbers
-from gatebench.analysis.report.charts.bins import Bins, nice_width_s, rates
-from gatebench.analysis.report.charts.chart import Chart, Data, NoChart
-from gatebench.analysis.report.charts.outcomes import BIN_LEAST_S, BINS_MOST
+from gatebench.analysis.report.charts.bins import rates
+from gatebench.analysis.report.charts.chart import NOBODY, Chart, Data, NoChart, coded
+from gatebench.analysis.report.charts.outcomes import bar_bins
 from gatebench.analysis.report.words import count, duration, percent
 from gatebench.analysis.tables import RunTables
 
 SERVED: Final = "Who served"
 ARRIVALS: Final = "What reached the providers"
-NOBODY: Final = "nobody"
-
-
-def _bins(tables: RunTables) -> Bins:
-    return Bins(nice_width_s(tables.end_ns / 1e9, BINS_MOST, BIN_LEAST_S), max(tables.end_ns / 1e9, 1e-3))
 
 
 def served(tables: RunTables) -> Chart | NoChart:
@@ -29,20 +22,19 @@ def served(tables: RunTables) -> Chart | NoChart:
     rows = tables.samples[tables.samples["kind"].isin(("load", "warmup"))]
     if rows.empty:
         return NoChart(SERVED, "No request was made.")
-    names = [provider.name for provider in tables.plan.providers] + [NOBODY]
-    who = rows["provider"].astype(object).where(rows["complete"] & rows["provider"].notna(), NOBODY)
-    codes = who.map({name: code for code, name in enumerate(names)}).to_numpy(dtype=np.int64)
-    bins = _bins(tables)
-    shares = ", ".join(f"{name} {percent(float((codes == code).mean()))}" for code, name in enumerate(names))
+    made = rows["provider"].astype(object).where(rows["complete"] & rows["provider"].notna(), NOBODY)
+    who = coded(made, [*(provider.name for provider in tables.plan.providers), NOBODY])
+    bins = bar_bins(tables)
+    shares = ", ".join(f"{name} {percent(float((made == name).mean()))}" for name in who.words)
     return Chart(
         id="served",
         kind="stack",
         title=SERVED,
-        caption=f"Complete answers per second by the provider that made them, told by the stamp in each answer, by when the request "
-        f"was due, in bins of {duration(bins.width_s)}. “Nobody” are requests without a complete answer.",
+        caption="Complete answers per second by the provider that made them, told by the stamp in each answer, by when "
+        f"the request was due, in bins of {duration(bins.width_s)}. “Nobody” are requests without a complete answer.",
         label=f"Answers by provider: {shares}.",
-        data=(Data("served", rates(bins, numbers(rows["due_s"]), codes, names, "provider", "requests")),),
-        facts={"by": "provider", "words": names, "y": "answers per second"},
+        data=(Data("served", rates(bins, numbers(rows["due_s"]), who, by="provider", counted="requests")),),
+        facts={"by": "provider", "words": who.words, "y": "answers per second"},
     )
 
 
@@ -53,24 +45,18 @@ def arrivals(tables: RunTables) -> Chart | NoChart:
     rows = tables.attempts[tables.attempts["kind"] != "canary"]
     if rows.empty:
         return NoChart(ARRIVALS, "No attempt arrived at a provider.")
-    names = [provider.name for provider in tables.plan.providers]
-    codes = (
-        rows["provider"]
-        .astype(str)
-        .map({name: code for code, name in enumerate(names)})
-        .fillna(0)
-        .to_numpy(dtype=np.int64)
-    )
+    who = coded(rows["provider"], [provider.name for provider in tables.plan.providers])
     at_s = (numbers(rows["arrived_ns"]) - tables.start_ns) / 1e9
-    bins = _bins(tables)
-    totals = ", ".join(f"{name} {count(int((codes == code).sum()))}" for code, name in enumerate(names))
+    bins = bar_bins(tables)
+    totals = ", ".join(f"{name} {count(int((rows['provider'] == name).sum()))}" for name in who.words)
     return Chart(
         id="arrivals",
         kind="steps",
         title=ARRIVALS,
-        caption=f"Attempts per second arriving at each provider, canaries left out, in bins of {duration(bins.width_s)}. Single attempts at a "
-        "provider that fails are what a breaker's probes look like; what lies above the offered load are retries.",
+        caption="Attempts per second arriving at each provider, canaries left out, in bins of "
+        f"{duration(bins.width_s)}. Single attempts at a provider that fails are what a breaker's probes look like; what "
+        "lies above the offered load are retries.",
         label=f"Attempts by provider: {totals}.",
-        data=(Data("arrivals", rates(bins, at_s, codes, names, "provider", "attempts")),),
-        facts={"by": "provider", "words": names, "y": "attempts per second", "width_s": bins.width_s},
+        data=(Data("arrivals", rates(bins, at_s, who, by="provider", counted="attempts")),),
+        facts={"by": "provider", "words": who.words, "y": "attempts per second", "width_s": bins.width_s},
     )
