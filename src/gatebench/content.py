@@ -130,7 +130,7 @@ class Content:
         ):
             for name in names:
                 try:
-                    load(name)  # type: ignore[operator]  # mypy joins three bound methods to "function"
+                    load(name)
                 except ConfigurationError as error:
                     yield from error.problems
 

@@ -111,7 +111,7 @@ def _poisson_marks(total: float, seed: int) -> npt.NDArray[np.float64]:
     marks = np.cumsum(generator.exponential(1.0, chunk))
     while marks[-1] < total:
         marks = np.concatenate((marks, marks[-1] + np.cumsum(generator.exponential(1.0, chunk))))
-    return cast("npt.NDArray[np.float64]", marks[marks < total])
+    return marks[marks < total]
 
 
 def _inverse(

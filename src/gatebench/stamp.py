@@ -79,7 +79,8 @@ def find_stamp(body: bytes) -> Stamp | None:
     """Return the stamp of `body`: its last complete one (with a service time), else its last, else None."""
     stamps = find_stamps(body)
     complete = [stamp for stamp in stamps if stamp.service_ns is not None]
-    return (complete or stamps or [None])[-1]
+    candidates = complete or stamps
+    return candidates[-1] if candidates else None
 
 
 def fingerprint(text: str) -> int:

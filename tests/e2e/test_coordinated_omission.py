@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "docs" / "demos" / "coordinated-omission"))
-import compare  # type: ignore[import-not-found]  # a script of the documentation, found through the line above
+import compare
 
 pytestmark = pytest.mark.e2e
 

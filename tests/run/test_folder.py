@@ -4,11 +4,10 @@ import json
 import threading
 from pathlib import Path
 
-from tests.planned import Knobs
-from tests.planned import make_plan as make_plan_with
-
 from gatebench.plan import Plan
 from gatebench.run.folder import RunFolder, write_atomically
+from tests.planned import Knobs
+from tests.planned import make_plan as make_plan_with
 
 
 def make_plan() -> Plan:
@@ -34,7 +33,8 @@ def test_events_from_many_threads_are_whole_lines_in_time_order(tmp_path: Path) 
     """The runner, the faults and the scraper write at the same time."""
     folder = RunFolder.create(tmp_path, make_plan())
     threads = [
-        threading.Thread(target=lambda name=name: [folder.event("tick", who=name) for _ in range(50)]) for name in range(8)
+        threading.Thread(target=lambda name=name: [folder.event("tick", who=name) for _ in range(50)])
+        for name in range(8)
     ]
     for thread in threads:
         thread.start()

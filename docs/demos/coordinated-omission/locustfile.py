@@ -3,12 +3,12 @@
 from locust import FastHttpUser, constant_throughput, task
 
 
-class OneStall(FastHttpUser):
+class OneStall(FastHttpUser):  # type: ignore[misc]  # locust is skipped by mypy
     """A closed model: while the target stalls, this user sends nothing."""
 
     wait_time = constant_throughput(200)
 
-    @task
+    @task  # type: ignore[untyped-decorator]  # as above
     def ask(self) -> None:
         """Send one small request."""
         self.client.post("/v1/chat/completions", json={"model": "m", "messages": [{"role": "user", "content": "hi"}]})

@@ -81,7 +81,7 @@ def fault(expect: str, live: str, effect: str = "yes/no", **parameters: float) -
             "live_connections": live,
             "attempts_visible": True,
             "effect": effect,
-            "proof": Proof(expect=expect, parameter=next(iter(parameters), "")).model_dump(),  # type: ignore[arg-type]  # a Literal
+            "proof": Proof(expect=expect, parameter=next(iter(parameters), "")).model_dump(),
             "parameters": {key: Parameter(default=value).model_dump() for key, value in parameters.items()},
         }
     )

@@ -165,7 +165,10 @@ def test_an_armed_request_is_made_in_time_and_a_disarmed_one_never(
 
 def test_a_program_that_does_not_exist_is_named(tmp_path: Path) -> None:
     """EnvironmentFailure with the program's name."""
-    with Supervisor("aaaa0007") as supervisor, pytest.raises(EnvironmentFailure, match=r"No such file.*no-such-gateway"):
+    with (
+        Supervisor("aaaa0007") as supervisor,
+        pytest.raises(EnvironmentFailure, match=r"No such file.*no-such-gateway"),
+    ):
         supervisor.start("gateway", ["/no-such-gateway"], log=tmp_path / "g.log")
 
 
