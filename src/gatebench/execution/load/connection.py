@@ -13,6 +13,7 @@ from gevent.monkey import get_original
 from gatebench.execution.load.answer import NO_CAUSE, READ_TIMEOUT, RESET, TOTAL_TIMEOUT, Answer
 from gatebench.execution.load.reply import Reply
 from gatebench.execution.load.turns import Turns
+from gatebench.sample import NEVER
 
 _READ: Final = 1
 _WRITE: Final = 2
@@ -92,8 +93,9 @@ class Connection:
             # A peer may answer (413, say) and close before it took the whole request: what it said still counts.
             heard = self._receive(answer, total_end_ns, read_ns)
             cause = heard if NO_CAUSE in (heard, cause) else cause
+        done_ns = answer.done_ns if answer.done_ns != NEVER else time.monotonic_ns()
         self._reply.note(answer)
-        answer.conclude(cause, time.monotonic_ns(), stream=stream)
+        answer.conclude(cause, done_ns, stream=stream)
 
     def _send(self, answer: Answer, wire: bytes, total_end_ns: int, read_ns: int) -> int:
         try:
@@ -146,6 +148,7 @@ class Connection:
             answer.bytes_received += len(data)
             cause = reply.take(data, now_ns)
             if cause != NO_CAUSE or reply.complete:
+                answer.done_ns = now_ns  # the last byte, not what it took us to understand it
                 return cause
             if now_ns >= total_end_ns:
                 return TOTAL_TIMEOUT

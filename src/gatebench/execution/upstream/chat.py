@@ -8,7 +8,6 @@ import orjson
 
 MOST_TOKENS = 100_000
 DEFAULT_TOKENS = 24
-_PLAIN = frozenset(("stream", "stream_options", "max_completion_tokens"))
 
 
 class ChatRequest(NamedTuple):
@@ -59,7 +58,7 @@ def parse_chat(body: bytes) -> ChatRequest:
 
 
 def _usual(asked: dict[str, Any]) -> ChatRequest | None:
-    """Return what `asked` says if it is what most callers send: one message that is text, and nothing out of order.
+    """Return what `asked` says if it is what most callers send: a model, one message that is text, a number of tokens.
 
     This is the hot path; what is unusual or wrong is read carefully instead, with the same result where both apply.
     """
@@ -75,7 +74,7 @@ def _usual(asked: dict[str, Any]) -> ChatRequest | None:
         or type(user) is not str
         or type(tokens) is not int
         or not 1 <= tokens <= MOST_TOKENS
-        or not _PLAIN.isdisjoint(asked)
+        or len(asked) != (4 if "user" in asked else 3)
     ):
         return None
     return ChatRequest(model, prompt, user, tokens, False, False)

@@ -131,28 +131,20 @@ class Connection(asyncio.Protocol):
         """Serve the request, or queue it behind the one that is being served."""
         received_ns = time.monotonic_ns()
         parser = self._parser
+        headers = self._headers
         path, query = _target(self._url)
-        request = Request(
-            parser.get_method(),
-            path,
-            query,
-            self._headers,
-            b"".join(self._body) if self._body_bytes <= MOST_BODY_BYTES else None,
-            received_ns,
-            parser.should_keep_alive(),
-            parser.get_http_version() != "1.0",
-        )
+        body = b"".join(self._body) if self._body_bytes <= MOST_BODY_BYTES else None
+        keep_alive = parser.should_keep_alive()
+        # HTTP/1.0 stays open only by a header that says so: without one, the version need not be asked for.
+        chunks = (keep_alive and b"connection" not in headers) or parser.get_http_version() != "1.0"
+        request = Request(parser.get_method(), path, query, headers, body, received_ns, keep_alive, chunks)
         self._begin()
         if self._busy:
             self._waiting.append(request)
-        else:
+        elif not self.lost:
             self._busy = True
             self._request = request
-            self._serve()
-
-    def _serve(self) -> None:
-        if not self.lost:
-            self._server.serve(self, self._request)
+            self._server.serve(self, request)
 
     def _begin(self) -> None:
         """Get ready for the next request."""
@@ -230,7 +222,11 @@ class Connection(asyncio.Protocol):
         elif self._waiting:
             self._busy = True
             self._request = self._waiting.popleft()
-            self._loop.call_soon(self._serve)
+            self._loop.call_soon(self._serve_waiting)
+
+    def _serve_waiting(self) -> None:
+        if not self.lost:
+            self._server.serve(self, self._request)
 
 
 def _persistence(request: Request) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gatebench.execution.upstream.attempt import Attempt
 from gatebench.run.stream import StreamWriter
 from gatebench.sample import NEVER, NO_ARRIVAL, UNFINISHED
-from gatebench.stamp import RequestId, find_request_id
+from gatebench.stamp import find_request_id
 
 _MOST_ORDINAL = 0xFFFF
 _MOST_SEEN = 0xFFFF
@@ -40,9 +40,11 @@ class Ledger:
         self.attempts = ordinal = self.attempts + 1
         found = find_request_id(id_carrier) if id_carrier else None
         seen = 0
-        if found is None or not self._is_ours(found):
-            found = None
-        else:
+        if found is not None and (
+            found.run != self._run or found.arrival_id >= NO_ARRIVAL or found.ordinal > _MOST_ORDINAL
+        ):
+            found = None  # of another run, or with numbers that no column holds, which were never ours
+        if found is not None:
             # One small integer instead of the id: a run of millions of requests must fit into memory.
             name = (found.arrival_id << 18) | (found.ordinal << 2) | found.kind
             self._seen[name] = seen = self._seen.get(name, 0) + 1
@@ -68,7 +70,3 @@ class Ledger:
         for attempt in list(self._in_flight.values()):
             self.end(attempt, UNFINISHED, NEVER)
         self._writer.close()
-
-    def _is_ours(self, found: RequestId) -> bool:
-        """Tell whether `found` is an id of this run; numbers that no column holds were never ours."""
-        return found.run == self._run and found.arrival_id < NO_ARRIVAL and found.ordinal <= _MOST_ORDINAL
