@@ -11,7 +11,9 @@ from gatebench.content import shipped_root
 STYLE = (shipped_root() / "reports" / "style.css").read_text()
 COLOURS = {
     name: pair
-    for name, *pair in re.findall(r"--([a-z]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)", STYLE.partition("@media")[0])
+    for name, *pair in re.findall(
+        r"--([a-z]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)", STYLE.partition("@media")[0]
+    )
 }
 PRINTED = dict(re.findall(r"--([a-z]+): (#[0-9a-f]{3,6});", STYLE.partition("@media print")[2]))
 TEXTS = ("ink", "soft", "accent", "pass", "fail", "doubt", "invalid")

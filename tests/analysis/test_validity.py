@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gatebench.analysis.summary import summarise
+from gatebench.target import TargetDefinition
 from tests.analysis.conftest import Read, Reading
 from tests.factory import make_run
 
@@ -17,6 +18,7 @@ def test_healthy_run_is_valid(healthy: Reading) -> None:
     assert {finding.name for finding in healthy.summary.validity} == {
         "finished",
         "workers",
+        "instruments",
         "streams",
         "books",
         "sent",
@@ -119,3 +121,27 @@ def test_no_request_due(tmp_path: Path) -> None:
     summary = summarise(folder)
     assert summary.verdict == "invalid"
     assert any("No request was due" in reason for reason in summary.reasons)
+
+
+@pytest.mark.parametrize("process", ["provider-a", "toxiproxy"])
+def test_an_instrument_that_ended_by_itself_makes_the_run_invalid(tmp_path: Path, process: str) -> None:
+    """A provider or the engine that died is our failure, and must not be laid at the target's door."""
+    folder = make_run(tmp_path)
+    folder.event("process.ended", process=process, pid=1, exit_code=-9)
+    summary = summarise(folder)
+    assert [finding.name for finding in summary.validity if finding.status == "invalid"] == ["instruments"]
+    assert f"{process} ended by itself (exit code -9)" in " ".join(summary.reasons)
+
+
+def test_a_gateway_that_ended_by_itself_is_a_warning(tmp_path: Path) -> None:
+    """That is the target's doing: the measurement stands, and the reader is told."""
+    folder = make_run(tmp_path)
+    record = folder.load()
+    definition = {"description": "x", "process": [{"name": "gateway", "command": ["gw"]}]}
+    target = record.plan.target.model_copy(update={"definition": TargetDefinition.model_validate(definition)})
+    folder.save(record.model_copy(update={"plan": record.plan.model_copy(update={"target": target})}))
+    at_ns = (record.clock.load_start_ns or 0) + 4_200_000_000
+    folder.event("process.ended", at_ns, process="gateway", pid=1, exit_code=139)
+    summary = summarise(folder)
+    assert "The target's process gateway ended by itself 4.2 s into the load (exit code 139)." in summary.warnings
+    assert summary.verdict == "pass"

@@ -62,6 +62,6 @@ def _survival(values: Sequence[MetricValue]) -> str:
     if (recover_s := known("time_to_recover_s")) is not None:
         parts.append(f"recovered in {recover_s:.1f} s")
     if len(parts) < _MOST_NAMED and (p99_ms := known("response_p99_ms")) is not None:
-        parts.append(f"p99 {p99_ms:.3g} ms")
+        parts.append(f"p99 {human_duration(p99_ms / 1000)}")
     struck = "time_to_recover_s" in of_run or "failover_time_s" in of_run
     return f"{'survived' if struck else 'passed'}: {', '.join(parts)}" if parts else "passed every check"

@@ -50,7 +50,7 @@ def summarise(folder: RunFolder) -> Summary:
         exit_code=EXIT_CODES[verdict],
         headline=headline(target, verdict, validity, checks, values),
         reasons=reasons(verdict, validity, checks),
-        warnings=[*plan.warnings, *record.trouble, *harness_limits(folder, plan)],
+        warnings=[*plan.warnings, *record.trouble, *target_deaths(tables), *harness_limits(folder, plan)],
         validity=validity,
         ledger=books,
         phases=[_phase(window) for window in tables.windows],
@@ -83,6 +83,21 @@ def reasons(verdict: Verdict, validity: Sequence[Finding], checks: Sequence[Chec
         named = [f"{check.sentence}: {check.why}." for check in checks if check.verdict == "unknown"]
         return named or [f"No check applies: {'; '.join(sorted({check.why for check in checks}))}."]
     return []
+
+
+def target_deaths(tables: RunTables) -> list[str]:
+    """Return a sentence for each process of the target that ended before it was told to: that is the target's doing."""
+    definition = tables.plan.target.definition
+    names = {process.name for process in definition.process} if definition else set()
+    zero_ns = tables.record.clock.load_start_ns
+    found = []
+    for event in tables.events:
+        if event.get("event") == "process.ended" and event.get("process") in names:
+            when = f" {(event['at_ns'] - zero_ns) / 1e9:.1f} s into the load" if zero_ns else ""
+            found.append(
+                f"The target's process {event['process']} ended by itself{when} (exit code {event.get('exit_code')})."
+            )
+    return found
 
 
 def target_name(record: RunRecord) -> str:

@@ -18,6 +18,7 @@ from gatebench.stats import percentile
 SENT_LEAST: Final = 0.99
 CPU_MOST: Final = 0.9
 DISPATCH_PERCENTILE: Final = 0.99
+ENGINE_PROCESS: Final = "toxiproxy"
 
 Status = Literal["ok", "invalid", "unknown"]
 
@@ -27,6 +28,7 @@ def findings(tables: RunTables, ledger: Ledger) -> list[Finding]:
     return [
         _finished(tables),
         *_workers(tables),
+        *_instruments(tables),
         _streams(tables),
         _books(ledger),
         _sent(ledger),
@@ -74,6 +76,20 @@ def _workers(tables: RunTables) -> Iterator[Finding]:
             lost.append(facts)
     if not lost:
         yield _ok("workers", f"{count(tables.plan.load.workers, 'load worker')} began, and none was lost.")
+
+
+def _instruments(tables: RunTables) -> Iterator[Finding]:
+    """The providers and the engine are what we measure with: one that ends before it is told to measures nothing more."""
+    ours = {ENGINE_PROCESS, *(provider.name for provider in tables.plan.providers)}
+    ended = [event for event in tables.events if event.get("event") == "process.ended" and event.get("process") in ours]
+    for event in ended:
+        yield _invalid(
+            "instruments",
+            f"{event['process']} ended by itself (exit code {event.get('exit_code')}) while the run went on, so that the target is "
+            f"not to blame for what followed. Look into logs/{event['process']}.log and run again.",
+        )
+    if not ended:
+        yield _ok("instruments", "Providers and engine stood until they were told to end.")
 
 
 def _streams(tables: RunTables) -> Finding:

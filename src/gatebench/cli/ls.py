@@ -56,7 +56,7 @@ def _print(kind: Kind, rows: list[dict[str, str]]) -> None:
     for row in rows:
         name, text, *facts = row.items()
         console.print(f"[bold]{escape(name[1])}[/bold]")
-        console.print(Padding(escape(text[1]), (0, 0, 0, 2)))
+        console.print(Padding(escape(text[1]), (0, 0, 0, 2), expand=False))
         if facts:
             console.print(
                 Padding(f"[dim]{escape(' · '.join(f'{key} {value}' for key, value in facts))}[/dim]", (0, 0, 0, 2))

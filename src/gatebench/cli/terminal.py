@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.console import Group, RenderableType
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from gatebench.cli import say
@@ -35,9 +37,13 @@ def print_summary(summary: Summary, folder: RunFolder) -> None:
     console = say.out()
     symbol, colour = _VERDICTS[summary.verdict]
     console.print()
-    console.print(f"[bold {colour}]{symbol} {summary.verdict.upper()}[/bold {colour}]  {escape(summary.headline)}")
-    for reason in summary.reasons:
-        console.print(f"  • {escape(reason)}")
+    invalid = summary.verdict == "invalid"
+    headline = f"{summary.target}: this measurement cannot be trusted" if invalid else summary.headline
+    console.print(f"[bold {colour}]{symbol} {summary.verdict.upper()}[/bold {colour}]  {escape(headline)}")
+    for reason in summary.reasons if invalid else ():
+        console.print(Padding(f"• {escape(reason)}", (0, 0, 0, 2), expand=False))
+    for warning in summary.warnings:
+        console.print(Padding(f"[yellow]![/yellow] {escape(warning)}", (0, 0, 0, 2), expand=False))
     console.print()
     console.print(_phase_table(summary))
     facts = [(label, _metric(summary, name)) for label, name in _FACTS]
@@ -94,12 +100,14 @@ def amount(metric: MetricValue) -> str:
     return f"{sign}{metric.value:g} {metric.unit}".strip()
 
 
-def _check_line(check: CheckResult) -> str:
+def _check_line(check: CheckResult) -> RenderableType:
     symbol, colour = _CHECKS[check.verdict]
     line = f"  [{colour}]{symbol} {check.verdict:<7}[/{colour}] {escape(check.sentence)}"
-    if check.verdict != "pass" and check.why:
-        line += f"\n            [dim]{escape(check.why)}[/dim]"
-    return line
+    return (
+        Group(line, Padding(f"[dim]{escape(check.why)}[/dim]", (0, 0, 0, 12), expand=False))
+        if check.verdict != "pass" and check.why
+        else line
+    )
 
 
 def print_plan(plan: Plan) -> None:

@@ -5,7 +5,14 @@ from typing import Any
 import orjson
 import pytest
 
-from gatebench.execution.upstream.chat import DEFAULT_TOKENS, MOST_TOKENS, ChatRequest, Refusal, parse_chat
+from gatebench.execution.upstream.chat import (
+    DEFAULT_TOKENS,
+    MOST_TOKENS,
+    ChatRequest,
+    Refusal,
+    count_tokens,
+    parse_chat,
+)
 from gatebench.stamp import fingerprint
 from gatebench.traffic import Generator, Traffic
 
@@ -110,6 +117,12 @@ def test_every_problem_at_once() -> None:
     """Three mistakes are three sentences."""
     message = refused(b'{"model": 1, "max_tokens": 0, "messages": [1]}').message
     assert [word in message for word in ('"model"', '"max_tokens"', "messages[0]")] == [True, True, True]
+
+
+@pytest.mark.parametrize(("prompt", "tokens"), [("", 0), ("one", 1), ("one two #3", 3), ("a b\nc d", 4)])
+def test_a_token_is_a_word(prompt: str, tokens: int) -> None:
+    """Words of all messages count, and an empty prompt has none."""
+    assert count_tokens(prompt) == tokens
 
 
 def test_the_prompt_is_what_the_client_fingerprints() -> None:

@@ -18,14 +18,16 @@ TENANT_MATCHES: Final = 2
 
 def last_stamp(body: bytes) -> Stamp | None:
     """Return what `find_stamp` does, looking from the end: a stream repeats its stamp with every event."""
-    end = len(body)
+    end = body.rfind(_MARK)
+    if end < 0:
+        return None
     for _ in range(_LOOKS):
-        end = body.rfind(_MARK, 0, end)
-        if end < 0:
-            break
         stamp = find_stamp(body[end:])
         if stamp is not None and stamp.service_ns is not None:
             return stamp
+        end = body.rfind(_MARK, 0, end)
+        if end < 0:
+            break
     return find_stamp(body)
 
 

@@ -14,7 +14,7 @@ from gatebench.execution.upstream.active import ActiveFaults
 from gatebench.execution.upstream.admin import Admin
 from gatebench.execution.upstream.answering import Asked
 from gatebench.execution.upstream.attempt import Attempt
-from gatebench.execution.upstream.chat import ChatRequest, Refusal, parse_chat
+from gatebench.execution.upstream.chat import ChatRequest, Refusal, count_tokens, parse_chat
 from gatebench.execution.upstream.config import ProviderConfig
 from gatebench.execution.upstream.connection import MOST_BODY_BYTES, Connection, Request
 from gatebench.execution.upstream.exchange import Exchange
@@ -87,7 +87,7 @@ class Application:
             )
             attempt.fingerprint = fingerprint(asked.prompt)
             attempt.stream = asked.stream
-            attempt.tokens_in = len(asked.prompt.split())
+            attempt.tokens_in = count_tokens(asked.prompt)
             if not tenant and user in self._tenants:
                 tenant = user
         if tenant:

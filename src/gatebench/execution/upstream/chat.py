@@ -57,6 +57,11 @@ def parse_chat(body: bytes) -> ChatRequest:
     return ChatRequest(model, prompt, user, tokens, stream, options.get("include_usage") is True)
 
 
+def count_tokens(prompt: str) -> int:
+    """Return the tokens of a prompt: its words, as blanks and line ends part them."""
+    return prompt.count(" ") + prompt.count("\n") + 1 if prompt else 0
+
+
 def _usual(asked: dict[str, Any]) -> ChatRequest | None:
     """Return what `asked` says if it is what most callers send: a model, one message that is text, a number of tokens.
 
