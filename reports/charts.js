@@ -13,7 +13,7 @@
     unsent: ["var(--grey)", "square2"],
     "in flight": ["var(--sky)", "plus"],
   };
-  const CYCLE = ["var(--blue)", "var(--orange)", "var(--green)", "var(--purple)", "var(--sky)", "var(--vermillion)"];
+  const CYCLE = ["var(--blue)", "var(--orange)", "var(--green)", "var(--purple)", "var(--ink)", "var(--sky)", "var(--vermillion)"];
   const PERCENTILES = [["p99", "var(--ink)"], ["p95", "var(--green)"], ["p50", "var(--blue)"]];
   const ROLES = { warmup: "var(--grey)", baseline: "var(--blue)", fault: "var(--vermillion)", recovery: "var(--green)", steady: "var(--sky)" };
 

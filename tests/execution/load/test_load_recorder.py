@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +89,19 @@ def test_a_stamp_of_another_request_shows(tmp_path: Path, fingerprint: int, tena
     assert row(tmp_path, flight)["stamp_matches"] == matches
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"gb1~broken~"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b"gb1~broken~",
+        str(replace(CLOSING, attempt=1 << 32)).encode(),
+        str(replace(CLOSING, service_ns=1 << 63)).encode(),
+        b"gb1~p~" + b"9" * 5000 + b"~1~0123456789abcdef~t~1~",
+    ],
+)
 def test_without_a_stamp(tmp_path: Path, body: bytes) -> None:
-    """An answer without a stamp names no provider, no attempt and no service time."""
+    """An answer without a stamp, or with an unbelievable one, names no provider, no attempt and no service time."""
     found = row(tmp_path, make_flight(body))
     assert [found[name] for name in ("provider", "attempt", "service_ns", "stamp_matches")] == [
         NO_WORD["u1"],

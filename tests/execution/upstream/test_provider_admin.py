@@ -144,7 +144,7 @@ class TestTheRest:
     def test_flushing_makes_rows_readable(self, desk: Desk) -> None:
         """Rows are counted once the operating system has them."""
         desk.ledger.end(desk.ledger.arrive(b"", 1, 0), COMPLETED, 0)
-        desk.ledger.arrive(b"", 1, 0)
+        desk.ledger.hold(desk.ledger.arrive(b"", 1, 0))
         before = desk.ask(b"GET", "state")[1]
         assert (before["attempts"], before["in_flight"], before["ledger_rows"]) == (2, 1, 0)
         assert desk.ask(b"POST", "flush") == (200, {"flushed_ns": 100, "ledger_rows": 1})

@@ -101,6 +101,8 @@ class TestLedger:
     def test_every_arrival_is_one_row(self, ledger: Ledger, path: Path) -> None:
         """Attempts are counted from 1 and written when they end, in the order in which they do."""
         first, second = ledger.arrive(b"", 1, 10), ledger.arrive(b"", 1, 20)
+        ledger.hold(first)
+        ledger.hold(second)
         assert (ledger.attempts, ledger.in_flight) == (2, 2)
         ledger.end(second, COMPLETED, 30)
         ledger.end(first, DROPPED, 40)
@@ -121,6 +123,7 @@ class TestLedger:
     def test_what_is_in_flight_at_the_end_is_a_row_too(self, ledger: Ledger, path: Path) -> None:
         """Closing writes it, without an end; ending it later is harmless, and so is closing again."""
         attempt = ledger.arrive(ID % (3, b"l"), 1, 10)
+        ledger.hold(attempt)
         ledger.close()
         ledger.end(attempt, COMPLETED, 20)
         ledger.close()

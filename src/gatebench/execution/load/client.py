@@ -148,10 +148,7 @@ class Client:
     def _failure(self, code: int) -> int:
         if code == errno.ECONNREFUSED:
             return REFUSED
-        if code in (
-            errno.ECONNRESET,
-            errno.ENOTCONN,
-        ):  # ENOTCONN: the reset came between the connect and the look at it
+        if code in (errno.ECONNRESET, errno.ENOTCONN):  # ENOTCONN: it was reset between the connect and the look at it
             return RESET
         self.local_errors[errno.errorcode.get(code, str(code))] += 1
         return UNREACHABLE

@@ -144,7 +144,7 @@ class Connection:
                 return reply.take_eof()
             now_ns = time.monotonic_ns()
             if answer.bytes_received == 0:
-                answer.first_byte_ns = now_ns
+                answer.first_byte_ns = now_ns  # that of an interim response, if there is one
             answer.bytes_received += len(data)
             cause = reply.take(data, now_ns)
             if cause != NO_CAUSE or reply.complete:

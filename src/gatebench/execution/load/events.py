@@ -8,7 +8,7 @@ import orjson
 
 from gatebench.sample import NEVER
 
-LINE_LIMIT: Final = 1 << 20
+LINE_LIMIT: Final = 1 << 18
 MAX_TOKENS: Final = 0xFFFF
 MAX_GAP_US: Final = 0xFFFFFFFF
 

@@ -7,7 +7,8 @@ import json
 import os
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -71,8 +72,8 @@ class Post:
             gevent.spawn(self.stand)
 
     def fail(self, error: BaseException) -> None:
-        """Nobody can be brought to stand here, because of `error`."""
-        self.defect = error
+        """Something around the walk does not work: stop, and tell."""
+        self.defect = self.defect or error
         self.stop()
 
     def stand(self) -> None:
@@ -82,24 +83,30 @@ class Post:
         _settle_memory()
         self.manned.set()
         t0_ns = self._t0_ns.get()
+        steps: list[Callable[[], object]] = [self._recorder.close, self._client.close]
+        if t0_ns is not None:
+            steps.insert(0, partial(self._duty, t0_ns))
         try:
-            if t0_ns is not None:
-                self._duty(t0_ns)
-        except Exception as error:
-            self.defect = error
+            for step in (*steps, partial(self._write_facts, t0_ns)):
+                self._take(step)
         finally:
-            self._recorder.close()
-            self._client.close()
-            self._write_facts(t0_ns)
-            self._channel.say({"progress": self._meter.progress()})
             self.finished.set()
+
+    def _take(self, step: Callable[[], object]) -> None:
+        """Take a step; what goes wrong is kept, and the steps after it are taken all the same."""
+        try:
+            step()
+        except Exception as error:
+            self.defect = self.defect or error
 
     def _duty(self, t0_ns: int) -> None:
         keeper = gevent.spawn(self._keep, t0_ns)
+        keeper.link_exception(lambda failed: self.fail(failed.exception))  # a full disk, say: rows would be lost unsaid
         try:
             self._walk.run(t0_ns)
         finally:
             keeper.kill()
+            self._channel.say({"progress": self._meter.progress()})
 
     def _keep(self, t0_ns: int) -> None:
         """Flush rows every second, say how it goes every half."""

@@ -12,23 +12,37 @@ from gatebench.stamp import Stamp, find_stamp
 
 _MARK: Final = b"gb1~"
 _LOOKS: Final = 4
+_MOST_ATTEMPTS: Final = 0xFFFF_FFFF
+_LONGEST_NS: Final = 0x7FFF_FFFF_FFFF_FFFF
 FINGERPRINT_MATCHES: Final = 1
 TENANT_MATCHES: Final = 2
 
 
 def last_stamp(body: bytes) -> Stamp | None:
-    """Return what `find_stamp` does, looking from the end: a stream repeats its stamp with every event."""
+    """Return what `find_stamp` does, looking from the end: a stream repeats its stamp with every event.
+
+    What looks like a stamp with numbers that no provider counts to is somebody else's text, and none.
+    """
     end = body.rfind(_MARK)
     if end < 0:
         return None
-    for _ in range(_LOOKS):
-        stamp = find_stamp(body[end:])
-        if stamp is not None and stamp.service_ns is not None:
-            return stamp
-        end = body.rfind(_MARK, 0, end)
-        if end < 0:
-            break
-    return find_stamp(body)
+    try:
+        for _ in range(_LOOKS):
+            stamp = find_stamp(body[end:])
+            if stamp is not None and stamp.service_ns is not None:
+                return _believable(stamp)
+            end = body.rfind(_MARK, 0, end)
+            if end < 0:
+                break
+        return _believable(find_stamp(body))
+    except ValueError:  # Python refuses to read numbers of thousands of digits
+        return None
+
+
+def _believable(stamp: Stamp | None) -> Stamp | None:
+    if stamp is None or stamp.attempt > _MOST_ATTEMPTS or (stamp.service_ns or 0) > _LONGEST_NS:
+        return None
+    return stamp
 
 
 class Recorder:

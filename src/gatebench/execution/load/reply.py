@@ -11,6 +11,7 @@ from gatebench.execution.load.events import MAX_GAP_US, MAX_TOKENS, EventReader
 
 BODY_LIMIT: Final = 1 << 20
 _HEAD_KEPT: Final = 1 << 16
+_CUT: Final = 1 << 18  # cut in strides: cutting at every chunk would move the whole body each time
 
 
 class Reply(HTTPResponseParser):
@@ -99,7 +100,7 @@ class Reply(HTTPResponseParser):
         body = self._body
         body += data
         if len(body) > BODY_LIMIT:
-            del body[_HEAD_KEPT : len(body) - BODY_LIMIT + _HEAD_KEPT]
+            del body[_HEAD_KEPT : len(body) - BODY_LIMIT + _HEAD_KEPT + _CUT]
         if self._events is not None:
             self._events.feed(bytes(data), self._now_ns)
 

@@ -52,9 +52,15 @@ class Turns:
         return launcher.switch()
 
     def pause(self) -> None:
-        """Let everybody else who is ready run once."""
-        self.soon(getcurrent().switch)
+        """Let everybody else who is ready run once, and sockets be looked at.
+
+        A timer of no time, because a callback would not do: gevent runs callbacks that ask for callbacks for up to 5 ms
+        before it looks at a socket again, and answers would be read that late while a late generator catches up.
+        """
+        timer = self._loop.timer(0.0)
+        timer.start(getcurrent().switch)
         self.give()
+        timer.close()
 
     def soon(self, callback: Callable[[], object]) -> None:
         """Have `callback` called in the next turn of the event loop."""

@@ -63,6 +63,7 @@ class Application:
             faults = self._faults.hitting(attempt, time.monotonic_ns())
         exchange = Exchange(attempt, connection, self._ledger, faults)
         if faults or (isinstance(asked, ChatRequest) and (asked.stream or not self._latency.instant)):
+            self._ledger.hold(attempt)
             task = asyncio.get_running_loop().create_task(self._answer(exchange, asked))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)

@@ -27,7 +27,7 @@ class Ledger:
 
     @property
     def in_flight(self) -> int:
-        """Attempts that have arrived and not ended."""
+        """Attempts that are held and have not ended."""
         return len(self._in_flight)
 
     @property
@@ -36,7 +36,10 @@ class Ledger:
         return self._writer.rows
 
     def arrive(self, id_carrier: bytes, connection: int, arrived_ns: int) -> Attempt:
-        """Open the attempt of one arrival; `id_carrier` is the text that may hold its request id."""
+        """Open the attempt of one arrival; `id_carrier` is the text that may hold its request id.
+
+        The caller either ends it before anything else happens, or holds it.
+        """
         self.attempts = ordinal = self.attempts + 1
         found = find_request_id(id_carrier) if id_carrier else None
         seen = 0
@@ -45,20 +48,23 @@ class Ledger:
         ):
             found = None  # of another run, or with numbers that no column holds, which were never ours
         if found is not None:
-            # One small integer instead of the id: a run of millions of requests must fit into memory.
-            name = (found.arrival_id << 18) | (found.ordinal << 2) | found.kind
+            # One integer instead of the id, for a run of millions must fit into memory; the arrival in its low bits, for
+            # these are what a dictionary finds its place by.
+            name = found.arrival_id | (found.ordinal << 32) | (found.kind << 48)
             self._seen[name] = seen = self._seen.get(name, 0) + 1
             seen = min(seen, _MOST_SEEN)
-        attempt = Attempt(self._provider, ordinal, arrived_ns, connection, request_id=found, seen=seen)
-        self._in_flight[ordinal] = attempt
-        return attempt
+        return Attempt(self._provider, ordinal, arrived_ns, connection, request_id=found, seen=seen)
+
+    def hold(self, attempt: Attempt) -> None:
+        """Keep an attempt that is not answered at once: it is in flight until it ends."""
+        self._in_flight[attempt.ordinal] = attempt
 
     def end(self, attempt: Attempt, end: int, ended_ns: int) -> None:
         """Write the row of `attempt`; harmless when it has ended already."""
         if attempt.ended:
             return
         attempt.ended = True
-        del self._in_flight[attempt.ordinal]
+        self._in_flight.pop(attempt.ordinal, None)
         self._writer.append(*attempt.row(ended_ns, end))
 
     def flush(self) -> None:

@@ -8,6 +8,8 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from gatebench.sample import ATTEMPT
 
 _BACKLOG = 4096
 _LAST_WORDS_S = 1.0
+_COLLECTION_THRESHOLD = 50_000
 
 
 def main(arguments: list[str]) -> int:
@@ -49,12 +52,8 @@ async def serve(config: ProviderConfig) -> None:
     Raises EnvironmentFailure when the port is taken or the ledger cannot be written.
     """
     listener = _listen(config)
-    try:
+    with _disk(config):
         writer = StreamWriter(ATTEMPT, config.stream_path, config.vocabularies, {"provider": config.name})
-    except OSError as error:
-        raise EnvironmentFailure(
-            f"{config.name}: the ledger cannot be written ({error}). Name another stream_path."
-        ) from error
     ledger = Ledger(config.name, writer, config.run)
     faults = ActiveFaults(config.seed, config.vocabularies.get("fault", ()))
     control = Admin(
@@ -75,12 +74,14 @@ async def serve(config: ProviderConfig) -> None:
     host, port = listener.getsockname()[:2]
     sys.stdout.write(f"{config.name} listens on {host} port {port}\n")
     sys.stdout.flush()
-    gc.freeze()  # what start-up made stays: no collection on the hot path needs to walk it
+    gc.freeze()  # what start-up made stays, and an answer makes no cycles: collections have little to look for
+    gc.set_threshold(_COLLECTION_THRESHOLD)
     try:
-        await _flush_until(stopped, ledger)
+        await _flush_until(stopped, ledger, config)
     finally:
         server.close()
-        ledger.close()
+        with _disk(config):
+            ledger.close()
         for connection in list(connections):
             connection.abort()
         if application.tasks:  # they wake up, find their callers gone, and end
@@ -98,17 +99,26 @@ def _listen(config: ProviderConfig) -> socket.socket:
         ) from error
 
 
-async def _flush_until(stopped: asyncio.Event, ledger: Ledger) -> None:
-    """Flush every second until `stopped`. Raises EnvironmentFailure when the disk refuses."""
+@contextmanager
+def _disk(config: ProviderConfig) -> Iterator[None]:
+    """Say in a sentence that the disk refuses. Raises EnvironmentFailure."""
+    try:
+        yield
+    except OSError as error:
+        raise EnvironmentFailure(
+            f"{config.name}: the ledger cannot be written ({error}). Make room, or name another stream_path."
+        ) from error
+
+
+async def _flush_until(stopped: asyncio.Event, ledger: Ledger, config: ProviderConfig) -> None:
+    """Flush every second until `stopped`."""
     while not stopped.is_set():
         try:
             async with asyncio.timeout(FLUSH_INTERVAL_S):
                 await stopped.wait()
         except TimeoutError:
-            try:
+            with _disk(config):
                 ledger.flush()
-            except OSError as error:
-                raise EnvironmentFailure(f"the ledger cannot be written ({error}); make room and run again") from error
 
 
 if __name__ == "__main__":

@@ -49,10 +49,11 @@ class Chart:
 
 @dataclass(frozen=True)
 class NoChart:
-    """A chart that cannot be drawn, and why."""
+    """A chart that cannot be drawn, and why; its `id` is empty."""
 
     title: str
     why: str
+    id: str = ""
 
 
 @dataclass(frozen=True)
