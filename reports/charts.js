@@ -37,7 +37,7 @@
     const high = d3.max(found) ?? 1;
     if (scale === "linear") return { type: "linear", domain: [0, high * 1.05], label, grid: true, ticks: 5, tickFormat: compact };
     const low = d3.min(found) ?? 0.1;
-    const domain = [10 ** (Math.floor(Math.log10(low) * 4) / 4), 10 ** (Math.ceil(Math.log10(high) * 4 + 0.2) / 4)];
+    const domain = [low / 1.25, high * 1.4];
     return { type: "log", domain, label, grid: true, ticks: logTicks(domain, narrow), tickFormat: compact };
   }
 

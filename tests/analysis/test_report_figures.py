@@ -113,3 +113,13 @@ def test_events_tell_moments(healthy: Reading) -> None:
     canary = next(row for row in rows if row["event"] == "canary")
     assert "took 45.0\u202fms" in canary["facts"]
     assert "pooled no" in canary["facts"]
+
+
+def test_check_on_a_moment_that_was_not_reached(reading: Read) -> None:
+    """A failover that never came is "longer than", in the table of checks too."""
+    run = reading(hang=True, failover=False)
+    assert figures.judged(run.summary, run.check("failover_time_s")).text == "> 5.00\u202fs"
+    lost = figures.judged(run.summary, run.check("requests_lost"))
+    assert (lost.status, lost.interval) == ("known", "")
+    unknown = run.check("requests_lost").model_copy(update={"value": None})
+    assert figures.judged(run.summary, unknown).text == "unknown"

@@ -12,7 +12,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -48,16 +47,16 @@ def program() -> str | None:
 
 
 class Browser:
-    """One browser with one page; `with Browser() as browser:` ends its process and removes its profile."""
+    """One browser with one page and a profile of its own; `with Browser(profile) as browser:` ends its process."""
 
-    def __init__(self) -> None:
+    def __init__(self, profile: Path) -> None:
+        self._profile = profile
         self.complaints: list[str] = []
         self.requests: list[str] = []
         self._numbers = itertools.count(1)
         self._left = b""
 
     def __enter__(self) -> Browser:
-        self._profile = tempfile.mkdtemp(prefix="gatebench-browser-")
         found = program()
         assert found is not None
         commands_out, self._commands = os.pipe()
@@ -89,7 +88,6 @@ class Browser:
         self._process.wait(20)
         os.close(self._commands)
         os.close(self._answers)
-        shutil.rmtree(self._profile, ignore_errors=True)
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Send one command to the page and return its result."""

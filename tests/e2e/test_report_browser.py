@@ -38,9 +38,9 @@ CSV = """(async () => {
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """One browser for all tests of this file."""
-    with Browser() as opened:
+    with Browser(tmp_path_factory.mktemp("profile")) as opened:
         yield opened
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from gatebench.analysis.report.reading import Reading
 from gatebench.analysis.report.words import count, duration, exact, interval, percent, quantity
 from gatebench.analysis.windows import TRANSITION
-from gatebench.run.summary import MetricValue, Summary
+from gatebench.run.summary import CheckResult, MetricValue, Summary
 
 ABSENT: Final = "not measured"
 NOBODY: Final = "nobody"
@@ -111,6 +111,21 @@ def find(summary: Summary, name: str, phase: str | None = None) -> MetricValue |
     found = [metric for metric in summary.metrics if metric.name == name and metric.route is None]
     exact = next((metric for metric in found if metric.phase == phase), None)
     return exact or (found[0] if phase is None and found else None)
+
+
+def judged(summary: Summary, check: CheckResult) -> Figure:
+    """Return what a check judged; a moment that was not reached reads as one, whatever its check made of it."""
+    if check.value is None:
+        return Figure("unknown", status="unknown")
+    text = quantity(check.value, check.unit)
+    scope = (check.metric, check.phase, check.route)
+    if any(
+        metric.status == "censored" and (metric.name, metric.phase, metric.route) == scope for metric in summary.metrics
+    ):
+        return Figure(f"> {text}", status="censored")
+    if check.low is None or check.high is None:
+        return Figure(text)
+    return Figure(text, interval(check.low, check.high, check.unit))
 
 
 def by_phase(reading: Reading, summary: Summary) -> KeyFigures:

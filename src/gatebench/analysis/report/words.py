@@ -93,7 +93,7 @@ def _suffix(unit: str) -> str:
 
 def interval(low: float, high: float, unit: str) -> str:
     """Return an interval with its unit named once: 45.7–46.6 ms."""
-    if unit == "s" and max(abs(low), abs(high)) < 1:
+    if unit == "s" and 0 < max(abs(low), abs(high)) < 1:
         low, high, unit = low * 1000, high * 1000, "ms"
     text, last = quantity(low, unit), quantity(high, unit)
     if THIN in last and text.rpartition(THIN)[2] == last.rpartition(THIN)[2] and not last[-1].isdigit():

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from typing import Any, Final
 
+import gevent
 from gevent.os import make_nonblocking, nb_read, nb_write
 
 _BLOCK: Final = 65536
+_PATIENCE_S: Final = 2.0
 
 
 class Channel:
@@ -37,14 +40,12 @@ class Channel:
             self._rest += block
 
     def say(self, message: dict[str, Any]) -> bool:
-        """Write one line; False when the parent is gone. Waits for room, other greenlets run meanwhile."""
+        """Write one line; False when the parent is gone, or takes nothing for 2 s. Other greenlets run meanwhile."""
         line = _line(message)
-        try:
+        with contextlib.suppress(OSError), gevent.Timeout(_PATIENCE_S, False):
             while line:
                 line = line[nb_write(self._write_fd, line) :]
-        except OSError:
-            return False
-        return True
+        return not line
 
     def _block(self) -> bytes:
         try:

@@ -83,14 +83,12 @@ class Post:
         _settle_memory()
         self.manned.set()
         t0_ns = self._t0_ns.get()
-        steps: list[Callable[[], object]] = [self._recorder.close, self._client.close]
         if t0_ns is not None:
-            steps.insert(0, partial(self._duty, t0_ns))
-        try:
-            for step in (*steps, partial(self._write_facts, t0_ns)):
-                self._take(step)
-        finally:
-            self.finished.set()
+            self._take(partial(self._duty, t0_ns))
+        self._take(self._recorder.close)
+        self._take(self._client.close)
+        self._take(partial(self._write_facts, t0_ns))
+        self.finished.set()
 
     def _take(self, step: Callable[[], object]) -> None:
         """Take a step; what goes wrong is kept, and the steps after it are taken all the same."""

@@ -37,7 +37,6 @@ _BEGIN: Final = "gatebench-begin"
 _MANNED: Final = "gatebench-manned"
 _NEVER_S: Final = 10**9
 _POLL_S: Final = 0.02
-_LAST_WORDS_S: Final = 2.0
 
 Orders = Mapping[str, Callable[[Any], object]]
 
@@ -72,8 +71,7 @@ def main(arguments: list[str]) -> int:
     gevent.spawn(_obey, messages, {"t0_ns": post.begin, "master_port": master_port.set}, post.stop)
     gevent.spawn(_man, config, post, channel, master_port).link_exception(lambda failed: post.fail(failed.exception))
     post.finished.wait()
-    with gevent.Timeout(_LAST_WORDS_S, False):
-        channel.say({"finished": post.facts})
+    channel.say({"finished": post.facts})
     if post.defect is not None:
         traceback.print_exception(post.defect)
         return 1
@@ -118,8 +116,7 @@ def _master(config: WorkerConfig, channel: Channel, messages: Iterator[dict[str,
     gevent.spawn(gather)
     channel.say({"master_port": runner.server.port})
     over.wait()
-    with gevent.Timeout(_LAST_WORDS_S, False):
-        channel.say({"finished": {}})
+    channel.say({"finished": {}})
     return 0
 
 
