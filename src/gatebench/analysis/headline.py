@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gatebench.analysis.wording import text
-from gatebench.run.summary import CheckResult, Finding, MetricValue, Verdict
+from gatebench.run.summary import CheckResult, MetricValue, Verdict
 from gatebench.units import human_duration
 
 _MOST_NAMED = 2
@@ -14,15 +14,12 @@ _MOST_NAMED = 2
 def headline(
     target: str,
     verdict: Verdict,
-    validity: Sequence[Finding],
     checks: Sequence[CheckResult],
     values: Sequence[MetricValue],
 ) -> str:
     """Return the sentence at the top of every report."""
     if verdict == "invalid":
-        wrong = [finding for finding in validity if finding.status == "invalid"]
-        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-        return f"{target}: the measurement is invalid. {wrong[0].sentence}{more}"
+        return f"{target}: this measurement cannot be trusted"
     if verdict == "fail":
         failed = [check for check in checks if check.verdict == "fail"]
         named = "; ".join(_failure(check) for check in failed[:_MOST_NAMED])
@@ -60,7 +57,7 @@ def _survival(values: Sequence[MetricValue]) -> str:
     if (lost := known("requests_lost")) is not None:
         parts.append("nothing lost" if lost == 0 else f"{lost:.0f} requests lost")
     if (recover_s := known("time_to_recover_s")) is not None:
-        parts.append(f"recovered in {recover_s:.1f} s")
+        parts.append("recovered at once" if recover_s == 0 else f"recovered in {human_duration(recover_s)}")
     if len(parts) < _MOST_NAMED and (p99_ms := known("response_p99_ms")) is not None:
         parts.append(f"p99 {human_duration(p99_ms / 1000)}")
     struck = "time_to_recover_s" in of_run or "failover_time_s" in of_run

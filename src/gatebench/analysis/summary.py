@@ -48,7 +48,7 @@ def summarise(folder: RunFolder) -> Summary:
         evidence=plan.evidence,
         verdict=verdict,
         exit_code=EXIT_CODES[verdict],
-        headline=headline(target, verdict, validity, checks, values),
+        headline=headline(target, verdict, checks, values),
         reasons=reasons(verdict, validity, checks),
         warnings=[*plan.warnings, *record.trouble, *target_deaths(tables), *harness_limits(folder, plan)],
         validity=validity,

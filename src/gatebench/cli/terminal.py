@@ -38,8 +38,7 @@ def print_summary(summary: Summary, folder: RunFolder) -> None:
     symbol, colour = _VERDICTS[summary.verdict]
     console.print()
     invalid = summary.verdict == "invalid"
-    headline = f"{summary.target}: this measurement cannot be trusted" if invalid else summary.headline
-    console.print(f"[bold {colour}]{symbol} {summary.verdict.upper()}[/bold {colour}]  {escape(headline)}")
+    console.print(f"[bold {colour}]{symbol} {summary.verdict.upper()}[/bold {colour}]  {escape(summary.headline)}")
     for reason in summary.reasons if invalid else ():
         console.print(Padding(f"• {escape(reason)}", (0, 0, 0, 2), expand=False))
     for warning in summary.warnings:

@@ -6,7 +6,6 @@ late. A Linux timerfd on the monotonic clock is readable at the very time; the l
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import time
@@ -34,7 +33,7 @@ class Alarm:
         self._descriptor = int(_libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC))
         if self._descriptor < 0:
             raise OSError(ctypes.get_errno(), "the kernel gives no timerfd")
-        self._watcher = turns.watch(self._descriptor, _READ, self._wake, first=True)
+        self._watcher = turns.watch(self._descriptor, _READ, self._expire, first=True)
 
     def wait_until(self, at_ns: int) -> None:
         """Sleep until `at_ns` of the monotonic clock, or until `ring`; a time in the past still lets others run once."""
@@ -56,9 +55,14 @@ class Alarm:
         self._watcher.close()
         os.close(self._descriptor)
 
-    def _wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # rung, not expired
+    def _expire(self) -> None:
+        try:
             os.read(self._descriptor, 8)  # else it stays readable and the loop spins
+        except BlockingIOError:
+            return  # libev may report an event that is none, and nothing may be sent early
+        self._wake()
+
+    def _wake(self) -> None:
         sleeper, self._sleeper = self._sleeper, None
         if sleeper is not None:
             sleeper.switch()

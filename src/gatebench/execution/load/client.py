@@ -121,14 +121,11 @@ class Client:
         try:
             fresh.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             code = fresh.connect_ex((address, self._port))
-            if code == errno.EINPROGRESS:
-                if not self._connects(fresh, until_ns):
+            while code == errno.EINPROGRESS:
+                if not self._is_writable(fresh, until_ns):
                     fresh.close()
                     return CONNECT_TIMEOUT
-                code = fresh.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            # A connect to a free port of the ephemeral range can meet itself (simultaneous open): nobody listens there.
-            if code == 0 and fresh.getsockname() == fresh.getpeername():
-                code = errno.ECONNREFUSED
+                code = _connected(fresh)
         except OSError as error:
             code = error.errno or errno.EIO
         if code == 0:
@@ -136,8 +133,8 @@ class Client:
         fresh.close()
         return self._failure(code)
 
-    def _connects(self, fresh: socket.socket, until_ns: int) -> bool:
-        """Wait until a connect is decided; False when it was not by `until_ns`."""
+    def _is_writable(self, fresh: socket.socket, until_ns: int) -> bool:
+        """Wait until a connect seems decided; False when it was not by `until_ns`."""
         wake = getcurrent().switch
         writable = self.turns.watch(fresh.fileno(), _WRITE, lambda: wake(True))
         try:
@@ -148,7 +145,21 @@ class Client:
     def _failure(self, code: int) -> int:
         if code == errno.ECONNREFUSED:
             return REFUSED
-        if code in (errno.ECONNRESET, errno.ENOTCONN):  # ENOTCONN: it was reset between the connect and the look at it
+        if code == errno.ECONNRESET:
             return RESET
         self.local_errors[errno.errorcode.get(code, str(code))] += 1
         return UNREACHABLE
+
+
+def _connected(fresh: socket.socket) -> int:
+    """Return 0 for a connected socket, EINPROGRESS for one that is not yet, else the errno of its failure."""
+    code = fresh.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code != 0:
+        return code
+    try:
+        peer = fresh.getpeername()
+    except OSError as error:
+        # libev may report an event of the descriptor's previous life; the connect itself is still going on.
+        return errno.EINPROGRESS if error.errno == errno.ENOTCONN else error.errno or errno.EIO
+    # A connect to a free port of the ephemeral range can meet itself (simultaneous open): nobody listens there.
+    return errno.ECONNREFUSED if fresh.getsockname() == peer else 0
