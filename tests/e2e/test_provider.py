@@ -288,11 +288,13 @@ class TestEnds:
 
     def test_a_disk_that_is_full(self, tmp_path: Path) -> None:
         """A ledger that cannot be written ends the provider with a sentence: without its books it measures nothing."""
-        path = write_config(tmp_path, stream_path="/dev/full")
-        done = subprocess.run(command(path), capture_output=True, text=True, timeout=PATIENCE_S, check=False)
-        assert done.returncode == 5
-        assert "provider-a: the ledger cannot be written" in done.stderr
-        assert "Traceback" not in done.stderr
+        with Running(tmp_path, stream_path="/dev/full") as provider:
+            connection = provider.connect()
+            ask(connection)
+            connection.close()
+            assert provider.process.wait(PATIENCE_S) == 5
+            assert "provider-a: the ledger cannot be written" in provider.errors
+            assert "Traceback" not in provider.errors
 
     def test_a_bad_configuration(self, tmp_path: Path) -> None:
         """Every problem is a sentence on standard error, and the exit code is that of a wrong command."""

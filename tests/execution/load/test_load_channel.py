@@ -6,7 +6,6 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 import gevent
 import pytest
@@ -35,12 +34,11 @@ def test_waiting_for_words_or_for_room_lets_others_run() -> None:
     in_read, in_write = os.pipe()
     out_read, out_write = os.pipe()
     channel = Channel(in_read, out_write)
-    heard: list[dict[str, Any]] = []
-    gevent.spawn(lambda: heard.extend(channel.messages()))
+    listening = gevent.spawn(lambda: list(channel.messages()))
     speaking = gevent.spawn(channel.say, {"long": "x" * 300_000})
     for _ in range(3):
         gevent.sleep(0.001)
-    assert not heard
+    assert not listening.ready()
     assert not speaking.ready()
     data = b""
     while not data.endswith(b"\n"):
@@ -49,11 +47,8 @@ def test_waiting_for_words_or_for_room_lets_others_run() -> None:
     assert speaking.get() is True
     assert json.loads(data) == {"long": "x" * 300_000}
     os.write(in_write, b'{"stop":true}\n')
-    while not heard:
-        gevent.sleep(0.001)
-        os.close(in_write) if not heard and in_write else None
-        in_write = 0
-    assert heard == [{"stop": True}]
+    os.close(in_write)
+    assert listening.get() == [{"stop": True}]
     os.close(out_read)
     assert channel.say({"anybody": "there"}) is False
     os.close(out_write)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import resource
 import socket
 import time
@@ -11,7 +12,7 @@ import pytest
 
 from gatebench import guard
 from gatebench.execution.load.answer import Answer
-from gatebench.execution.load.client import Client
+from gatebench.execution.load.client import Client, _connected
 from gatebench.plan import DeadlinesPlan
 from gatebench.sample import NEVER
 from tests.execution.load import behaviours
@@ -46,6 +47,25 @@ def test_connect_timeout() -> None:
         assert client.written == 0
         for caller in waiting:
             caller.close()
+
+
+def test_a_connect_that_is_going_on_is_not_taken_for_one_that_ended() -> None:
+    """Asked too early, a connecting socket is `EINPROGRESS`; a connected one 0; one that was refused says so."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        callers = [socket.socket() for _ in range(6)]
+        for caller in callers:
+            caller.setblocking(False)
+            caller.connect_ex(listener.getsockname())
+        address = listener.getsockname()
+        states = [_connected(caller) for caller in callers]
+        assert (states[0], states[-1]) == (0, errno.EINPROGRESS)
+    with socket.socket() as caller:
+        caller.setblocking(False)
+        caller.connect_ex(address)
+        assert _connected(caller) == errno.ECONNREFUSED
+        assert _connected(caller) == errno.ECONNRESET  # the error was taken by somebody else
+    for caller in callers:
+        caller.close()
 
 
 def test_slow_accept_is_time_not_an_error() -> None:

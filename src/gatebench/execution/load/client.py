@@ -25,6 +25,7 @@ from gatebench.execution.load.turns import Turns
 from gatebench.plan import DeadlinesPlan
 
 _WRITE: Final = 2
+_SYN_SENT: Final = 2  # Linux, include/net/tcp_states.h
 
 _socket = get_original("socket", "socket")  # Locust puts gevent's in its place, which waits in its own way
 
@@ -158,8 +159,9 @@ def _connected(fresh: socket.socket) -> int:
         return code
     try:
         peer = fresh.getpeername()
-    except OSError as error:
-        # libev may report an event of the descriptor's previous life; the connect itself is still going on.
-        return errno.EINPROGRESS if error.errno == errno.ENOTCONN else error.errno or errno.EIO
+    except OSError:
+        # An event loop may report an event that is none: then the connect is still going on.
+        state = fresh.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+        return errno.EINPROGRESS if state == _SYN_SENT else errno.ECONNRESET
     # A connect to a free port of the ephemeral range can meet itself (simultaneous open): nobody listens there.
     return errno.ECONNREFUSED if fresh.getsockname() == peer else 0
