@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
 import importlib
 import os
+import re
 import sys
 import tomllib
 import traceback
@@ -24,6 +26,7 @@ from gatebench.target import TargetDefinition
 
 FOLDERS = ("scenarios", "targets", "chaos", "reports")
 _PARENT = "_gatebench_scenarios"
+_PATCHING = ("locust", "gevent")
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -45,6 +48,21 @@ class LoadedTarget:
     name: str
     folder: Path
     definition: TargetDefinition
+
+
+@contextlib.contextmanager
+def _without(modules: Iterable[str]) -> Iterator[None]:
+    """Make importing `modules` fail at once while a scenario is loaded."""
+    before = {name: sys.modules.get(name) for name in modules}
+    sys.modules.update(dict.fromkeys(modules))  # type: ignore[arg-type]  # None is how the import system is told "never"
+    try:
+        yield
+    finally:
+        for name, module in before.items():
+            if module is None:
+                sys.modules.pop(name, None)
+            else:
+                sys.modules[name] = module
 
 
 def shipped_root() -> Path:
@@ -82,16 +100,15 @@ class Content:
 
     def scenario(self, name: str) -> LoadedScenario:
         """Load a scenario; ConfigurationError holds every problem of its file."""
-        stem = name.replace("-", "_")
-        path = self._find("scenarios", f"{stem}.py")
+        path = self._find("scenarios", f"{name.replace('-', '_')}.py") or self._find("scenarios", f"{name}.py")
         if path is None:
             raise ConfigurationError([_unknown("scenario", name, self.scenario_names())])
         where = f"scenarios/{path.name}"
-        module = self._import(stem, path, where)
+        module = self._import(path.stem, path, where)
         found = getattr(module, "scenario", None)
         if not isinstance(found, Scenario):
             raise ConfigurationError([Problem(where, 'has no "scenario".', "Add scenario = Scenario(...).")])
-        title = (module.__doc__ or name).strip().splitlines()[0]
+        title = ((module.__doc__ or "").strip() or name).splitlines()[0]
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
         return LoadedScenario(name.replace("_", "-"), title, digest, path, found)
 
@@ -135,7 +152,8 @@ class Content:
                     yield from error.problems
 
     def _find(self, kind: str, relative: str) -> Path | None:
-        if ".." in Path(relative).parts:
+        # Names come from the command line: none may be a path, or longer than a file's name may be.
+        if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}(/target)?\.(py|toml)", relative):
             return None
         return next((folder / relative for folder in self.folders(kind) if (folder / relative).is_file()), None)
 
@@ -156,7 +174,8 @@ class Content:
             del sys.modules[loaded]
         importlib.invalidate_caches()
         try:
-            return importlib.import_module(f"{_PARENT}.{stem}")
+            with contextlib.redirect_stdout(sys.stderr), _without(_PATCHING):
+                return importlib.import_module(f"{_PARENT}.{stem}")
         except ValidationError as error:
             raise ConfigurationError(sentences(error, where)) from None
         except ConfigurationError:
@@ -164,7 +183,11 @@ class Content:
         except SyntaxError as error:
             problem = Problem(f"{where}:{error.lineno}", f"is not Python: {error.msg}.", "Correct the line.")
             raise ConfigurationError([problem]) from None
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            if isinstance(error, ImportError) and (error.name or "").partition(".")[0] in _PATCHING:
+                cure = "Describe the load with gatebench.traffic and gatebench's schedules; a scenario is plain data."
+                problem = Problem(where, f"imports {error.name}, which would patch the harness's own sockets.", cure)
+                raise ConfigurationError([problem]) from None
             frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
             line = f":{frames[-1].lineno}" if frames else ""
             problem = Problem(

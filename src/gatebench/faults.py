@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from gatebench.units import duration_s
 
@@ -18,7 +18,14 @@ def _duration_text(text: str) -> str:
     return text
 
 
+def _positive_duration(text: str) -> str:
+    if duration_s(text) <= 0:
+        raise ValueError(f'"{text}" is no time at all; write a duration above 0s')
+    return text
+
+
 Duration = Annotated[str, AfterValidator(_duration_text)]
+PositiveDuration = Annotated[Duration, AfterValidator(_positive_duration)]
 
 Layer = Literal["link", "provider", "process"]
 Expectation = Literal["answer", "eof", "reset", "refused", "hang", "delay", "rate"]
@@ -27,7 +34,7 @@ Expectation = Literal["answer", "eof", "reset", "refused", "hang", "delay", "rat
 class Parameter(BaseModel):
     """One setting of a fault: its default, its unit, and what it means."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     default: int | float | str
     unit: str = ""
@@ -43,7 +50,7 @@ class Proof(BaseModel):
     configured effect that the measured one is divided by. `samples` canaries go over fresh connections and as many over pooled ones.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     expect: Expectation
     samples: int = Field(default=3, ge=1, le=100)
@@ -53,7 +60,7 @@ class Proof(BaseModel):
 class FaultDefinition(BaseModel):
     """A named fault, as a file in `chaos/` defines it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     description: str = Field(min_length=1)
     layer: Layer
@@ -65,16 +72,39 @@ class FaultDefinition(BaseModel):
     proof: Proof
     parameters: dict[str, Parameter] = Field(default_factory=dict)
 
+    @model_validator(mode="after")
+    def _consistent(self) -> FaultDefinition:
+        problems = []
+        ratio = self.proof.expect in {"delay", "rate"}
+        if ratio != (self.effect == "ratio"):
+            problems.append(
+                f'effect "{self.effect}" does not go with a proof by {self.proof.expect}; ratio goes with delay and rate'
+            )
+        named = self.parameters.get(self.proof.parameter)
+        if ratio and (named is None or not isinstance(named.default, int | float) or named.default <= 0):
+            problems.append(
+                "a ratio fault needs proof.parameter; name the parameter that holds the effect, with a default above 0"
+            )
+        layers = {"link": ("link.down", "toxic."), "provider": ("provider.",), "process": ()}
+        if not self.mechanism.startswith(layers[self.layer]):
+            known = " or ".join(layers[self.layer]) or "nothing yet"
+            problems.append(
+                f'the mechanism "{self.mechanism}" is not of the layer {self.layer}; mechanisms there are {known}…'
+            )
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
 
 class FaultUse(BaseModel):
     """A scenario's use of a fault: which one, on what, with which parameters."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str = Field(min_length=1)
     on: str = Field(min_length=1)
     after: Duration = "0s"
-    duration: Duration | None = None
+    duration: PositiveDuration | None = None
     parameters: dict[str, int | float | str] = Field(default_factory=dict)
 
 

@@ -16,7 +16,7 @@ Evidence = Literal["full", "no-ledger", "closed", "unreset"]
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class PlannedPhase(_Frozen):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from gatebench.faults import Duration, FaultUse
+from gatebench.faults import FaultUse, PositiveDuration
 from gatebench.schedule import Load
 from gatebench.traffic import Traffic
 from gatebench.units import duration_s
@@ -14,21 +15,22 @@ from gatebench.units import duration_s
 Role = Literal["warmup", "baseline", "fault", "recovery", "steady"]
 ROLES: tuple[Role, ...] = ("warmup", "baseline", "fault", "recovery", "steady")
 FRONT = "front"
+_TAKEN = (FRONT, "toxiproxy", "guardian", "nobody", "unstamped")
 
 
-def _positive_duration(text: str) -> str:
-    if duration_s(text) <= 0:
-        raise ValueError(f'"{text}" is no time at all; write a duration above 0s')
-    return text
+def _provider_name(name: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,40}", name) or name in _TAKEN or name.startswith("load-"):
+        raise ValueError(f'"{name}" cannot be a provider\'s name; write one like provider-a')
+    return name
 
 
-PositiveDuration = Annotated[Duration, AfterValidator(_positive_duration)]
+ProviderName = Annotated[str, AfterValidator(_provider_name)]
 
 
 class Phase(BaseModel):
     """A stretch of the run with one role; `role` follows from the name when the name is a role."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
     duration: PositiveDuration
@@ -39,7 +41,7 @@ class Phase(BaseModel):
 class CheckUse(BaseModel):
     """A bound on a metric. `estimate = "point"` judges the number itself instead of its interval (`measurement.md` 25)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     metric: str = Field(min_length=1)
     phase: str | None = None
@@ -58,7 +60,7 @@ class CheckUse(BaseModel):
 class Objective(BaseModel):
     """What a good answer is: complete, ok, and within `response_ms`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     response_ms: float = Field(gt=0)
     availability: float = Field(default=0.9995, gt=0, lt=1)
@@ -70,7 +72,7 @@ class LatencyModel(BaseModel):
     `sigma` is the standard deviation of the logarithm; 0 makes every answer take exactly the median.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     ttft_median_ms: float = Field(default=20.0, ge=0)
     ttft_sigma: float = Field(default=0.25, ge=0, le=3)
@@ -81,7 +83,7 @@ class LatencyModel(BaseModel):
 class Deadlines(BaseModel):
     """When the client gives up: on connecting, on silence, and on the whole request."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     connect: PositiveDuration = "1s"
     read: PositiveDuration = "5s"
@@ -91,15 +93,17 @@ class Deadlines(BaseModel):
 class Scenario(BaseModel):
     """One question to a gateway. Its name is its file's name, its title the first line of the file's docstring."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     traffic: Traffic
     load: Load
-    phases: tuple[Phase, ...] = Field(min_length=1)
+    phases: tuple[Phase, ...] = Field(min_length=1, max_length=250)  # a phase is one byte of a sample
     objective: Objective
     checks: tuple[CheckUse, ...] = Field(min_length=1)
-    providers: dict[str, LatencyModel] = Field(
-        default_factory=lambda: {"provider-a": LatencyModel(), "provider-b": LatencyModel()}, min_length=1
+    providers: dict[ProviderName, LatencyModel] = Field(
+        default_factory=lambda: {"provider-a": LatencyModel(), "provider-b": LatencyModel()},
+        min_length=1,
+        max_length=250,
     )
     target_settings: dict[str, str | int | float | bool] = Field(default_factory=dict)
     needs: tuple[str, ...] = ()

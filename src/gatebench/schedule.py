@@ -34,7 +34,7 @@ Rate = Annotated[str, AfterValidator(_rate_text)]
 class Load(BaseModel):
     """An open load: `rates` are the corners of the rate curve over the whole run, in requests per second."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     curve: Literal["flat", "ramp", "steps"] = "flat"
     arrivals: Literal["even", "poisson"] = "poisson"
@@ -137,6 +137,6 @@ def share(due_ns: DueTimes, worker: int, workers: int) -> npt.NDArray[np.int64]:
     return np.arange(worker, len(due_ns), workers, dtype=np.int64)
 
 
-def phase_of(due_ns: DueTimes, ends_ns: Sequence[int]) -> npt.NDArray[np.int8]:
+def phase_of(due_ns: DueTimes, ends_ns: Sequence[int]) -> npt.NDArray[np.int16]:
     """Return for each due time the index of the phase that holds it; phases are [previous end, end)."""
-    return np.searchsorted(np.asarray(ends_ns, dtype=np.int64), due_ns, side="right").astype(np.int8)
+    return np.searchsorted(np.asarray(ends_ns, dtype=np.int64), due_ns, side="right").astype(np.int16)

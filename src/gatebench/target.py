@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from gatebench.faults import Duration
 
@@ -12,7 +13,7 @@ from gatebench.faults import Duration
 class Readiness(BaseModel):
     """How to tell that a process takes traffic: `path` answers `status`, or, without a path, its port accepts."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     path: str | None = None
     status: int = 200
@@ -22,7 +23,7 @@ class Readiness(BaseModel):
 class Process(BaseModel):
     """One process of the target. `command` and `env` are Jinja templates over the same names as the rendered files."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
     command: tuple[str, ...] = Field(min_length=1)
@@ -33,7 +34,7 @@ class Process(BaseModel):
 class Render(BaseModel):
     """A file made from a template of the target's folder before anything starts."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     template: str
     to: str
@@ -42,7 +43,7 @@ class Render(BaseModel):
 class Requirement(BaseModel):
     """A program that must be on PATH, and what to do when it is not."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     program: str
     cure: str
@@ -51,16 +52,27 @@ class Requirement(BaseModel):
 class Version(BaseModel):
     """How to ask the target its version: a command and a regular expression with one group."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     command: tuple[str, ...] = Field(min_length=1)
     pattern: str = r"(\d+(?:\.\d+)+)"
+
+    @field_validator("pattern")
+    @classmethod
+    def _one_group(cls, pattern: str) -> str:
+        try:
+            groups = re.compile(pattern).groups
+        except re.error as error:
+            raise ValueError(f'"{pattern}" is no regular expression ({error}); correct it') from None
+        if groups < 1:
+            raise ValueError(f'"{pattern}" has no group; put the version in parentheses')
+        return pattern
 
 
 class Timing(BaseModel):
     """Which settings say how long the target's mechanism needs, so that phases can be long enough (`measurement.md` 24)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     detection_window: str | None = None
     open_time: str | None = None
@@ -72,7 +84,7 @@ Setting = str | int | float | bool
 class Profile(BaseModel):
     """A named variant of the target: settings that differ from the default ones."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     description: str = ""
     settings: dict[str, Setting] = Field(default_factory=dict)
@@ -85,7 +97,7 @@ class TargetDefinition(BaseModel):
     clients reach directly: a control with as many links in the path as a gateway has.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     description: str = Field(min_length=1)
     capabilities: tuple[str, ...] = ()
@@ -119,6 +131,18 @@ class TargetDefinition(BaseModel):
                 for key in profile.settings
                 if key not in self.settings
             ]
+        names = [process.name for process in self.process]
+        problems += [
+            f'two processes are called "{name}"; give each its own name'
+            for name in sorted({n for n in names if names.count(n) > 1})
+        ]
+        if self.listen != "auto" and not 0 < int(self.listen.rpartition(":")[2]) <= 65535:
+            problems.append(f'listen = "{self.listen}" is no port; write 127.0.0.1:1 to 127.0.0.1:65535, or auto')
+        problems += [
+            f'render writes to "{render.to}", outside the run; write a path below the scratch directory'
+            for render in self.render
+            if render.to.startswith("/") or ".." in render.to.split("/") or not render.to.strip("./")
+        ]
         if problems:
             raise ValueError("\n".join(problems))
         return self

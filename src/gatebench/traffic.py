@@ -41,7 +41,7 @@ class Request:
 class Route(BaseModel):
     """One kind of request in the mix; `weight` is its share relative to the other routes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kind: Literal["chat", "models"] = "chat"
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9_.-]+$")
@@ -56,9 +56,9 @@ class Route(BaseModel):
 class Traffic(BaseModel):
     """A weighted mix of routes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    routes: tuple[Route, ...] = Field(min_length=1)
+    routes: tuple[Route, ...] = Field(min_length=1, max_length=250)
 
     @model_validator(mode="after")
     def _names_differ(self) -> Traffic:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 _DURATION = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -15,7 +16,7 @@ def duration_s(text: str) -> float:
     match = re.fullmatch(_NUMBER + r"\s*(us|ms|s|m|h)", text.strip())
     if match is None:
         raise ValueError(f'"{text}" is not a duration; write a number with its unit, as in 500ms, 30s or 2m')
-    return float(match[1]) * _DURATION[match[2]]
+    return _finite(float(match[1]) * _DURATION[match[2]], text)
 
 
 def rate_per_s(text: str) -> float:
@@ -23,7 +24,7 @@ def rate_per_s(text: str) -> float:
     match = re.fullmatch(_NUMBER + r"\s*/\s*(s|m|min|h)", text.strip())
     if match is None:
         raise ValueError(f'"{text}" is not a rate; write a number per unit of time, as in 200/s or 30/m')
-    return float(match[1]) * _RATE[match[2]]
+    return _finite(float(match[1]) * _RATE[match[2]], text)
 
 
 def size_bytes(text: str) -> int:
@@ -31,7 +32,13 @@ def size_bytes(text: str) -> int:
     match = re.fullmatch(_NUMBER + r"\s*([KMG]i?B|B)", text.strip(), flags=re.IGNORECASE)
     if match is None:
         raise ValueError(f'"{text}" is not a size; write a number with its unit, as in 64KB or 2MiB')
-    return round(float(match[1]) * _SIZE[match[2].upper()])
+    return round(_finite(float(match[1]) * _SIZE[match[2].upper()], text))
+
+
+def _finite(value: float, text: str) -> float:
+    if not math.isfinite(value):
+        raise ValueError(f'"{text[:20]}…" is beyond every number; write one that a machine can count to')
+    return value
 
 
 def human_duration(seconds: float) -> str:

@@ -80,6 +80,13 @@ class RunTables:
         lacking = any(name.startswith("attempts-") for name in (*self.assembly.missing, *self.assembly.torn))
         return self.attempts is not None and not lacking and self.plan.evidence in _LEDGER_LEVELS
 
+    @cached_property
+    def bypassed(self) -> bool:
+        """Whether the target answered, and nothing of it came from our providers: no attempt arrived, no answer is stamped."""
+        answers = self.samples[self.samples["complete"]]
+        asked = 0 if self.attempts is None else int((self.attempts["kind"] != "canary").sum())
+        return bool(len(answers)) and asked == 0 and bool(answers["provider"].isna().all())
+
     @property
     def has_stamps(self) -> bool:
         """Whether answers say which provider made them."""

@@ -74,7 +74,13 @@ def _workers(tables: RunTables) -> Iterator[Finding]:
                 f"Load worker {number} ended with a defect of its own: {facts['defect']}. Please report it with logs/.",
             )
             lost.append(facts)
-    if not lost:
+    silent = [number for number in range(tables.plan.load.workers) if number not in tables.workers]
+    if silent and not lost and tables.record.status == "finished":
+        names = ", ".join(f"parts/load-{number}.json" for number in silent)
+        yield _invalid(
+            "workers", f"{names} is missing or damaged, so that nobody knows how busy the generator was. Run it again."
+        )
+    elif not lost:
         yield _ok("workers", f"{count(tables.plan.load.workers, 'load worker')} began, and none was lost.")
 
 

@@ -116,6 +116,9 @@ def _run_rows() -> list[dict[str, str]]:
     rows = []
     for path in sorted(Path("runs").glob("*/run.json")):
         summary = path.parent / "summary.json"
-        verdict = json.loads(summary.read_text())["verdict"] if summary.exists() else "not read yet"
+        try:
+            verdict = str(json.loads(summary.read_text())["verdict"])
+        except (OSError, ValueError, KeyError, TypeError):
+            verdict = "not read yet, or damaged: bench report reads it"
         rows.append({"name": path.parent.name, "verdict": verdict})
     return rows

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
+import traceback
 
 import typer
 
 from gatebench.cli import check, ls, report, run
-from gatebench.errors import GatebenchError
+from gatebench.errors import EnvironmentFailure, GatebenchError
+
+_UNHEARD = 141  # as a shell reports SIGPIPE: 128 + 13
 
 app = typer.Typer(
     name="bench",
@@ -39,7 +44,10 @@ def _root() -> None:
 
 
 def main() -> None:
-    """Run the command line; every error that gatebench raises on purpose ends in its own exit code."""
+    """Run the command line; every error ends in the exit code that says what kind it was, never in that of a failed check."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without µ gets a question mark, not a traceback
     try:
         app(standalone_mode=True)
     except GatebenchError as error:
@@ -48,6 +56,14 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("bench: interrupted\n")
         sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head -1`); what was written to disk stands.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(_UNHEARD)
+    except Exception:
+        traceback.print_exc()
+        sys.stderr.write("bench: this is a defect of gatebench; please report it with the lines above\n")
+        sys.exit(EnvironmentFailure.exit_code)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gatebench.errors import Problem
+from gatebench.execution.load.wire import header_problems
 
 
 def commas(values: Iterable[str]) -> list[str]:
@@ -20,7 +21,10 @@ def pairs(option: str, values: Iterable[str], problems: list[Problem]) -> dict[s
     for value in values:
         key, equals, rest = value.partition("=")
         if not equals or not key.strip():
-            problems.append(Problem(f"{option} {value}", "has no KEY=VALUE form.", f"Write {option} key=value."))
+            shown = (
+                f"{option} {value[:4]}…" if option == "--header" else f"{option} {value}"
+            )  # a bare word may be a key
+            problems.append(Problem(shown, "has no KEY=VALUE form.", f"Write {option} key=value."))
             continue
         found[key.strip()] = rest.strip()
     return found
@@ -39,13 +43,12 @@ def headers(values: Iterable[str], problems: list[Problem]) -> dict[str, str]:
         elif value.startswith("@"):
             try:
                 text = Path(value[1:]).read_text().strip()
+            except UnicodeDecodeError:
+                problems.append(Problem(f"--header {name}", f"{value[1:]} is no text.", "Name a text file."))
             except OSError as error:
                 problems.append(
                     Problem(f"--header {name}", f"{value[1:]} cannot be read: {error.strerror}.", "Correct the path.")
                 )
-        if any(character in name + text for character in "\r\n\0") or not name.isascii() or ":" in name:
-            problems.append(
-                Problem(f"--header {name}", "is no valid header.", "Remove line breaks and colons from it.")
-            )
         found[name.lower()] = text
+    problems += header_problems(found)
     return found

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import webbrowser
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from gatebench.errors import Problem
 
 
 def report(
@@ -28,13 +31,11 @@ def report(
     from gatebench.errors import Problem
     from gatebench.run.folder import RunFolder
 
-    problems = [
-        Problem(str(path), "is no run folder: it holds no run.json.", "Name a folder below runs/.")
-        for path in runs
-        if not (path / "run.json").is_file()
-    ]
+    problems = [problem for path in runs for problem in _unreadable(path)]
     if out is not None and len(runs) > 1:
         problems.append(Problem("--out", "takes one run.", "Name one run, or leave --out out."))
+    if out is not None and not out.resolve().parent.is_dir():
+        problems.append(Problem(f"--out {out}", "its folder does not exist.", "Make it, or choose another one."))
     if problems:
         say.problems(problems)
         raise typer.Exit(2)
@@ -42,7 +43,28 @@ def report(
         folder = RunFolder(path)
         summary = read(folder)
         if out is not None:
-            out.write_text(folder.report.read_text())
+            out.write_text(folder.report.read_text(encoding="utf-8"), encoding="utf-8")
         print_summary(summary, folder)
         if show:
             webbrowser.open((out or folder.report).resolve().as_uri())
+
+
+def _unreadable(path: Path) -> list[Problem]:
+    from pydantic import ValidationError
+
+    from gatebench.errors import Problem
+    from gatebench.run.folder import RunFolder
+
+    try:
+        RunFolder(path).load()
+    except OSError:
+        return [Problem(str(path), "is no run folder: it holds no run.json.", "Name a folder below runs/.")]
+    except (ValidationError, UnicodeDecodeError):
+        return [
+            Problem(
+                str(path),
+                "its run.json is damaged or of another version.",
+                "Without the plan nothing can be read; run again.",
+            )
+        ]
+    return []

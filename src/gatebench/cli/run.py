@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -16,6 +16,7 @@ from gatebench.errors import ConfigurationError, EnvironmentFailure, Interrupted
 
 if TYPE_CHECKING:
     from gatebench.plan import Plan
+    from gatebench.run.folder import RunFolder
     from gatebench.run.summary import Summary
 
 DEFAULT_SEED = 1
@@ -66,7 +67,6 @@ def run(
 
     bench run smoke --target http://127.0.0.1:8080 --header authorization=env:GATEWAY_KEY
     """
-    from gatebench.cli import say
     from gatebench.cli.terminal import print_plan
     from gatebench.content import Content
 
@@ -82,10 +82,8 @@ def run(
         {"seed": seed, "rate": rate, "time_scale": time_scale, "engine": engine, "workers": workers},
         problems,
     )
-    _writable(out, problems)
     if problems:
-        say.problems(problems)
-        raise typer.Exit(2)
+        _refuse(problems, as_json=as_json)
     if dry_run:
         if as_json:
             sys.stdout.write(
@@ -96,6 +94,9 @@ def run(
             for plan in plans:
                 print_plan(plan)
         return
+    _writable(out, problems)
+    if problems:
+        _refuse(problems, as_json=as_json)
     codes, summaries = _make(plans, out, sent_headers, content.workspace, quiet=quiet, as_json=as_json)
     code = next(code for code in _ORDER if code in codes)
     if as_json:
@@ -106,6 +107,17 @@ def run(
         }
         sys.stdout.write(json.dumps(document) + "\n")
     raise typer.Exit(code)
+
+
+def _refuse(problems: list[Problem], *, as_json: bool) -> NoReturn:
+    from gatebench.cli import say
+
+    say.problems(problems)
+    if as_json:
+        sentences = [str(problem) for problem in dict.fromkeys(problems)]
+        document = {"schema": "gatebench.results/1", "exit_code": 2, "problems": sentences, "runs": []}
+        sys.stdout.write(json.dumps(document) + "\n")
+    raise typer.Exit(2)
 
 
 def _plans(
@@ -127,6 +139,9 @@ def _plans(
     if not wanted:
         cure = f"Add --target NAME; the targets are: {', '.join(content.target_names())}."
         problems.append(Problem("--target", "is missing.", cure))
+    if not commas(scenarios):
+        cure = f"Name one; the scenarios are: {', '.join(content.scenario_names())}."
+        problems.append(Problem("SCENARIO", "is missing.", cure))
     if wanted == ["all"]:
         wanted = content.target_names()
     sent_headers = headers(header, problems)
@@ -159,36 +174,60 @@ def _make(
 ) -> tuple[set[int], list[Summary]]:
     """Make every run; a target that fails to start does not keep the others from going on."""
     from gatebench.cli import say
-    from gatebench.cli.progress import watcher
-    from gatebench.cli.reading import read
     from gatebench.cli.terminal import print_summary
-    from gatebench.execution.runner import Runner
 
     codes: set[int] = set()
     summaries: list[Summary] = []
     for plan in plans:
-        code = 0
-        with _signals() as calm, watcher(plan, quiet=quiet) as watching:
-            runner = Runner(plan, out, redacted(sys.argv), headers, workspace, watching, on_teardown=calm)
+        folder, code = _one(plan, out, headers, workspace, quiet=quiet)
+        codes.add(code)
+        if folder is not None:
             try:
-                runner.run()
-            except EnvironmentFailure as error:
-                say.failure(error)
-                code = 5
+                with _signals():
+                    summary = _read(folder)
             except (Interrupted, KeyboardInterrupt):
-                code = 130
-            except ConfigurationError as error:
-                say.problems(error.problems)
-                codes.add(2)
-                continue
-        summary = read(runner.folder)
-        summaries.append(summary)
-        codes.add(code or summary.exit_code)
-        if not as_json:
-            print_summary(summary, runner.folder)
-        if code == 130:
+                say.err().print(f"interrupted while reading; `bench report {folder.path}` reads it again", markup=False)
+                codes.add(130)
+                break
+            summaries.append(summary)
+            codes.add(summary.exit_code)
+            if not as_json:
+                print_summary(summary, folder)
+        if 130 in codes:
             break
     return codes, summaries
+
+
+def _one(
+    plan: Plan, out: Path, headers: dict[str, str], workspace: Path, *, quiet: bool
+) -> tuple[RunFolder | None, int]:
+    """Make one run; return its folder, if it has one that can be read, and its exit code so far."""
+    from gatebench.cli import say
+    from gatebench.cli.progress import watcher
+    from gatebench.execution.runner import Runner
+
+    code = 0
+    with _signals() as calm, watcher(plan, quiet=quiet) as watching:
+        runner = Runner(plan, out, redacted(sys.argv), headers, workspace, watching, on_teardown=calm)
+        try:
+            runner.run()
+        except EnvironmentFailure as error:
+            say.failure(error)
+            code = 5
+        except (Interrupted, KeyboardInterrupt):
+            code = 130
+        except ConfigurationError as error:
+            say.problems(error.problems)
+            code = 2
+    folder: RunFolder | None = getattr(runner, "folder", None)
+    readable = folder is not None and (folder.path / "run.json").is_file() and code != 2
+    return (folder if readable else None), code
+
+
+def _read(folder: RunFolder) -> Summary:
+    from gatebench.cli.reading import read
+
+    return read(folder)
 
 
 @contextlib.contextmanager
@@ -198,7 +237,13 @@ def _signals() -> Iterator[Any]:
     def interrupt(number: int, frame: object) -> None:
         raise Interrupted(f"signal {number}")
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    # What was ignored before stays ignored: `nohup bench run …` must survive its terminal.
+    heard = [
+        number
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        if signal.getsignal(number) is not signal.SIG_IGN
+    ]
+    before = {number: signal.signal(number, interrupt) for number in heard}
 
     def calm() -> None:
         for number in before:

@@ -55,7 +55,7 @@ def print_summary(summary: Summary, folder: RunFolder) -> None:
     for check in summary.checks:
         console.print(_check_line(check))
     console.print(f"\n[dim]{escape(' '.join(summary.ledger.sentences[:1]))}[/dim]")
-    console.print(f"report  {folder.report}", soft_wrap=True)
+    console.print(f"report  {folder.report}", soft_wrap=True, markup=False)
 
 
 def _phase_table(summary: Summary) -> Table:

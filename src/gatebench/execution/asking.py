@@ -50,10 +50,10 @@ class Problems(list[Problem]):
 
 def resolve_engine(request: RunRequest, problems: Problems) -> EnginePlan | None:
     """Return the engine that carries the links: `auto` is ours unless TOXIPROXY_URL names a server."""
-    wanted = request.engine
-    if wanted == "auto":
-        wanted = os.environ.get("TOXIPROXY_URL") or "embedded"
-    if wanted == "embedded":
+    wanted, option = request.engine, "--engine"
+    if wanted == "auto" and os.environ.get("TOXIPROXY_URL"):
+        wanted, option = os.environ["TOXIPROXY_URL"], "TOXIPROXY_URL"
+    if wanted in {"auto", "embedded"}:
         return EnginePlan(kind="embedded")
     if wanted == "toxiproxy":
         program = find_real_server()
@@ -66,13 +66,10 @@ def resolve_engine(request: RunRequest, problems: Problems) -> EnginePlan | None
             return None
         return EnginePlan(kind="toxiproxy", program=program)
     if re.match(r"https?://", wanted):
-        return (
-            EnginePlan(kind="url", url=wanted.rstrip("/"))
-            if _may_reach(wanted, "--engine", request, problems)
-            else None
-        )
+        url = _allowed_url(wanted, option, request, problems)
+        return EnginePlan(kind="url", url=url) if url else None
     problems.say(
-        f"--engine {wanted}", "this is no engine.", "Use auto, embedded, toxiproxy, or the URL of a Toxiproxy server."
+        f"{option} {wanted}", "this is no engine.", "Use auto, embedded, toxiproxy, or the URL of a Toxiproxy server."
     )
     return None
 
@@ -128,43 +125,47 @@ def resolve_target(
 
 
 def _url_target(request: RunRequest, problems: Problems) -> TargetPlan | None:
-    parts = urllib.parse.urlsplit(request.target)
-    if parts.scheme == "https":
-        problems.say(f"--target {request.target}", "TLS is not offered yet.", "Name the gateway's http:// address.")
-        return None
+    for key, value in request.target_settings().items():
+        problems.say(f"--set {key}={value}", "a running gateway's settings are not ours to change.", "Remove it.")
+    url = _allowed_url(request.target, "--target", request, problems)
+    return TargetPlan(name=url, url=url) if url else None
+
+
+def _allowed_url(url: str, option: str, request: RunRequest, problems: Problems) -> str | None:
+    """Return `http://host:port`, or say what else the URL holds: nothing beyond that may be in it, least of all a key."""
+    parts = urllib.parse.urlsplit(url)
     if parts.username or parts.password:
         problems.say(
-            "--target",
+            option,
             "the URL holds a password, which would end in logs.",
             "Give keys with --header from the environment instead.",
         )
         return None
-    for key, value in request.target_settings().items():
-        problems.say(f"--set {key}={value}", "a running gateway's settings are not ours to change.", "Remove it.")
-    if not _may_reach(request.target, "--target", request, problems):
+    shown = f"{option} {parts.scheme}://{parts.netloc}"
+    if parts.scheme == "https":
+        problems.say(shown, "TLS is not offered yet.", "Name an http:// address.")
         return None
-    return TargetPlan(name=request.target, url=request.target.rstrip("/"))
-
-
-def _may_reach(url: str, option: str, request: RunRequest, problems: Problems) -> bool:
-    parts = urllib.parse.urlsplit(url)
+    if parts.path not in {"", "/"} or parts.query or parts.fragment:
+        problems.say(shown, "only a host and a port are taken, no path and no query.", "Write http://127.0.0.1:PORT.")
+        return None
     try:
-        port = parts.port or 80
-        guard.resolve(parts.hostname or "", port, request.allow_remote)
+        port = 80 if parts.port is None else parts.port
+        if port == 0 or not parts.hostname:
+            raise ValueError("no host or no port that can be reached")
+        guard.resolve(parts.hostname, port, request.allow_remote)
     except ValueError as error:
-        problems.say(f"{option} {url}", f"this is no URL: {error}.", "Write http://127.0.0.1:PORT.")
-        return False
+        problems.say(shown, f"this is no URL: {error}.", "Write http://127.0.0.1:PORT.")
     except guard.RemoteRefused:
         problems.say(
-            f"{option} {url}",
+            shown,
             f"{parts.hostname} is not on this machine, and load and faults go to loopback only.",
             f"If it is yours to load, add --allow-remote {parts.hostname}.",
         )
-        return False
     except (socket.gaierror, UnicodeError):
-        problems.say(f"{option} {url}", f"the host {parts.hostname} is not known.", "Correct its name.")
-        return False
-    return True
+        problems.say(shown, f"the host {parts.hostname} is not known.", "Correct its name.")
+    else:
+        return f"http://{parts.netloc}"
+    return None
 
 
 def _like(default: Setting, text: str) -> Setting:

@@ -6,12 +6,19 @@ import math
 import secrets
 from collections.abc import Collection, Iterator
 
+from pydantic import ValidationError
+
 from gatebench.content import Content, LoadedScenario
-from gatebench.errors import ConfigurationError
+from gatebench.errors import ConfigurationError, Problem
 from gatebench.execution.asking import Problems, RunRequest, resolve_engine, resolve_target
+from gatebench.execution.chaos.canary import proof_needs_s
+from gatebench.execution.topology.rendering import rehearse
+from gatebench.execution.toxiproxy import toxics  # noqa: F401 - registers the kinds
+from gatebench.execution.toxiproxy.toxic import kinds
+from gatebench.execution.upstream.faults.registry import mechanisms
 from gatebench.faults import FaultDefinition, FaultUse
 from gatebench.plan import DeadlinesPlan, Evidence, LoadPlan, Plan, PlannedFault, PlannedPhase, ProviderPlan, TargetPlan
-from gatebench.scenario import FRONT, Scenario
+from gatebench.scenario import FRONT, Objective, Scenario
 from gatebench.schedule import due_times_ns
 from gatebench.units import duration_s, human_duration, rate_per_s
 
@@ -26,6 +33,8 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
     """Return the plan; ConfigurationError holds every problem of the scenario, the target, the faults and the options."""
     problems = Problems()
     _options(request, problems)
+    if problems:
+        raise ConfigurationError([*problems, *_names(request, content)])
     loaded: LoadedScenario | None = None
     try:
         loaded = content.scenario(request.scenario)
@@ -44,8 +53,11 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
         faults = tuple(
             _faults(scenario=scenario, phases=phases, request=request, content=content, where=where, problems=problems)
         )
+        if not problems:
+            _overlaps(faults, where, problems)
         load = _load(scenario, phases, request, where, problems)
         if target:
+            _entry(scenario, target, problems)
             _reachable_faults(faults, target, request, problems)
             _long_enough(phases, target, request, problems)
     if problems or not (loaded and scenario and target and engine and load):
@@ -75,8 +87,20 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
     )
 
 
+def _names(request: RunRequest, content: Content) -> Iterator[Problem]:
+    """Yield what is wrong with scenario, target and engine by themselves, when options make everything else moot."""
+    problems = Problems()
+    resolve_target(request, content, {}, problems)
+    resolve_engine(request, problems)
+    try:
+        content.scenario(request.scenario)
+    except ConfigurationError as error:
+        problems.extend(error.problems)
+    yield from problems
+
+
 def _options(request: RunRequest, problems: Problems) -> None:
-    if not 0 < request.time_scale <= 1000:
+    if not 0 < request.time_scale <= 1000:  # also not a number
         problems.say(
             f"--time-scale {request.time_scale:g}",
             "must lie between 0 and 1000.",
@@ -102,7 +126,9 @@ def _overridden(scenario: Scenario, request: RunRequest, problems: Problems) -> 
     if request.rate is not None and not any(problem.where.startswith("--rate") for problem in problems):
         changes["load"] = scenario.load.scaled_to(request.rate)
     name = request.settings.get("fault")
-    if name is not None:
+    if name is not None and not any(phase.faults for phase in scenario.phases):
+        problems.say(f"--set fault={name}", f"{request.scenario} has no fault to replace.", "Remove it.")
+    elif name is not None:
         changes["phases"] = tuple(
             phase.model_copy(
                 update={
@@ -114,11 +140,13 @@ def _overridden(scenario: Scenario, request: RunRequest, problems: Problems) -> 
     objective = request.settings.get("objective.response_ms")
     if objective is not None:
         try:
-            changes["objective"] = scenario.objective.model_copy(update={"response_ms": float(objective)})
-        except ValueError:
+            changes["objective"] = Objective.model_validate(
+                {**scenario.objective.model_dump(), "response_ms": objective}
+            )
+        except ValidationError:
             problems.say(
                 f"--set objective.response_ms={objective}",
-                "is not a number of milliseconds.",
+                "is not a number of milliseconds above 0.",
                 "Write for instance 250.",
             )
     return scenario.model_copy(update=changes)
@@ -161,11 +189,12 @@ def _faults(
                 problems.extend(error.problems)
                 continue
             _fits(use, definition, where, problems)
+            _known_mechanism(definition, f"chaos/{use.name}.toml", request, problems)
             start = planned.start_ns + round(duration_s(use.after) * request.time_scale * _NS)
             length = (
                 round(duration_s(use.duration) * request.time_scale * _NS) if use.duration else planned.end_ns - start
             )
-            yield PlannedFault(
+            found = PlannedFault(
                 id=f"f{number}",
                 name=use.name,
                 on=use.on,
@@ -178,6 +207,40 @@ def _faults(
                 },
                 definition=definition,
             )
+            if not problems:
+                _provable(found, where, problems)
+            yield found
+
+
+def _known_mechanism(definition: FaultDefinition, where: str, request: RunRequest, problems: Problems) -> None:
+    """Say when no engine of ours knows the mechanism; a toxic of a real server may be one that we do not know."""
+    mechanism = definition.mechanism
+    known = [*mechanisms()] if definition.layer == "provider" else ["link.down", *(f"toxic.{kind}" for kind in kinds())]
+    foreign = mechanism.startswith("toxic.") and request.engine not in {"auto", "embedded"}
+    if mechanism not in known and not foreign:
+        problems.say(where, f'nobody knows the mechanism "{mechanism}".', f"Choose one of: {', '.join(known)}.")
+
+
+def _provable(fault: PlannedFault, where: str, problems: Problems) -> None:
+    length_s = (fault.end_ns - fault.start_ns) / _NS
+    needed_s = proof_needs_s(fault.definition, fault.parameters)
+    if length_s < needed_s:
+        problems.say(
+            where,
+            f"{fault.name} on {fault.on} lasts {human_duration(length_s)}, but its proof takes {human_duration(needed_s)}.",
+            "Lengthen its window or raise --time-scale.",
+        )
+
+
+def _overlaps(faults: tuple[PlannedFault, ...], where: str, problems: Problems) -> None:
+    """Refuse one mechanism twice on one place at one time: clearing the first would end the second."""
+    for place, first in enumerate(faults):
+        for second in faults[place + 1 :]:
+            same = first.on == second.on and first.definition.mechanism == second.definition.mechanism
+            if same and first.start_ns < second.end_ns and second.start_ns < first.end_ns:
+                problems.say(
+                    where, f"{first.name} is put on {first.on} twice at the same time.", "Move one of the two windows."
+                )
 
 
 def _fits(use: FaultUse, definition: FaultDefinition, where: str, problems: Problems) -> None:
@@ -272,6 +335,28 @@ def _reachable_faults(
                 f"{fault.name} on {fault.on} cannot reach {target.url}: its upstreams are not ours.",
                 "Run a scenario without provider faults (smoke), or describe your gateway as a target folder (targets/README.md).",
             )
+
+
+def _entry(scenario: Scenario, target: TargetPlan, problems: Problems) -> None:
+    """Say when names of the target and of the scenario's providers do not go together, or a template does not render."""
+    definition = target.definition
+    if definition is None:
+        return
+    where = f"targets/{target.name}/target.toml"
+    if not definition.process and definition.entry not in scenario.providers:
+        known = ", ".join(scenario.providers)
+        problems.say(
+            where, f'"entry" names "{definition.entry}", which is no provider here.', f"The providers are: {known}."
+        )
+    taken = {process.name for process in definition.process} & {
+        *scenario.providers,
+        "toxiproxy",
+        "load-master",
+        "load-0",
+    }
+    for name in sorted(taken):
+        problems.say(where, f'a process is called "{name}", a name that the harness uses itself.', "Call it otherwise.")
+    problems.extend(rehearse(target, [*scenario.providers]))
 
 
 def _long_enough(phases: tuple[PlannedPhase, ...], target: TargetPlan, request: RunRequest, problems: Problems) -> None:

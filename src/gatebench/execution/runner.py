@@ -21,7 +21,7 @@ from gatebench.execution.topology.supervisor import ChildProcess, Supervisor
 from gatebench.execution.topology.topology import Topology
 from gatebench.plan import Plan, PlannedFault
 from gatebench.run.assemble import assemble
-from gatebench.run.folder import RunFolder
+from gatebench.run.folder import RunFolder, Status
 
 _WORKERS_READY_S = 30.0
 _LEAD_NS = 300_000_000
@@ -67,8 +67,12 @@ class Runner:
         Raises EnvironmentFailure when something would not start, Interrupted (or KeyboardInterrupt) when somebody stopped it; the
         folder then holds what was measured until that moment, and nothing is left running in any case.
         """
-        self.folder = RunFolder.create(self.out, self.plan)
-        self.record = self.folder.new_record(self.plan, self.command, provenance(self.workspace))
+        facts = provenance(self.workspace)
+        try:
+            self.folder = RunFolder.create(self.out, self.plan)
+            self.record = self.folder.new_record(self.plan, self.command, facts)
+        except OSError as error:
+            raise EnvironmentFailure(f"The run folder below {self.out} cannot be written: {error.strerror}.") from error
         self.folder.event("run.planned", scenario=self.plan.scenario, target=self.plan.target.name)
         try:
             with Supervisor(self.plan.token, self._process_ended) as supervisor:
@@ -84,6 +88,10 @@ class Runner:
             self._trouble(str(error))
             self._end("failed")
             raise
+        except Exception as error:
+            self._trouble(f"{type(error).__name__}: {error}")
+            self._end("failed")
+            raise EnvironmentFailure(f"The run broke: {type(error).__name__}: {error}.") from error
         return self.folder
 
     def _measure(self, supervisor: Supervisor) -> None:
@@ -108,13 +116,24 @@ class Runner:
         finally:
             self.on_teardown()
             self.watcher.step("taking everything down")
-            with contextlib.suppress(EnvironmentFailure):
+            with contextlib.ExitStack() as ending:  # each is done, whatever becomes of the others; the last one first
+                ending.callback(self._stop_topology, topology)
+                ending.callback(scraper.stop)
+                ending.callback(load.stop)
                 if injector is not None:
-                    injector.stop()
-            load.stop()
-            scraper.stop()
-            with contextlib.suppress(EnvironmentFailure):
-                topology.stop()
+                    ending.callback(self._stop_faults, injector)
+
+    def _stop_topology(self, topology: Topology) -> None:
+        try:
+            topology.stop()
+        except EnvironmentFailure as error:
+            self._trouble(f"taking down did not go as it should: {error.what}")
+
+    def _stop_faults(self, injector: Injector) -> None:
+        try:
+            injector.stop()
+        except EnvironmentFailure as error:
+            self._trouble(f"a fault could not be cleared by its engine; its time to live ends it: {error.what}")
 
     def _drive(self, load: LoadEngine, injector: Injector) -> None:
         """Begin at t0 and look on until the load is over and every fault is proven gone."""
@@ -190,11 +209,17 @@ class Runner:
 
     def _trouble(self, text: str) -> None:
         self.record.trouble.append(text)
-        self.folder.event("run.trouble", why=text)
+        with contextlib.suppress(OSError):
+            self.folder.event("run.trouble", why=text)
 
-    def _end(self, status: str) -> None:
-        """Leave the folder readable, whatever happened."""
-        self.record.status = status  # type: ignore[assignment]  # the callers pass the words of Status
-        self.folder.save(self.record)
-        assemble(self.folder)
-        assemble_series(self.folder.parts / "series.jsonl", self.folder.series)
+    def _end(self, status: Status) -> None:
+        """Leave the folder readable, whatever happened to the run; a disk that takes nothing more is said, not raised."""
+        self.record.status = status
+        try:
+            self.folder.save(self.record)
+            assemble(self.folder)
+            assemble_series(self.folder.parts / "series.jsonl", self.folder.series)
+        except OSError as error:
+            raise EnvironmentFailure(
+                f"The run folder {self.folder.path} cannot be written any more: {error}."
+            ) from error

@@ -124,7 +124,7 @@ class RunFolder:
 
     def load(self) -> RunRecord:
         """Read run.json; FileNotFoundError or pydantic.ValidationError when it is no run of ours."""
-        return RunRecord.model_validate_json((self.path / "run.json").read_text())
+        return RunRecord.model_validate_json((self.path / "run.json").read_text(encoding="utf-8"))
 
     def event(self, name: str, /, at_ns: int | None = None, **facts: Any) -> int:
         """Append one event to events.jsonl and return its monotonic time."""
@@ -138,21 +138,23 @@ class RunFolder:
         return at_ns
 
     def events(self) -> list[dict[str, Any]]:
-        """Read events.jsonl in time order; a torn last line is left out."""
+        """Read events.jsonl in time order; torn and damaged lines are left out."""
         path = self.path / "events.jsonl"
         if not path.exists():
             return []
         found = []
-        for line in path.read_text().splitlines():
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
-                found.append(json.loads(line))
+                event = json.loads(line)
             except json.JSONDecodeError:
                 continue
+            if isinstance(event, dict) and isinstance(event.get("at_ns"), int):
+                found.append(event)
         return sorted(found, key=lambda event: int(event["at_ns"]))
 
 
 def write_atomically(path: Path, text: str) -> None:
     """Write a file so that a crash leaves the old content or the new, never a part."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text)
+    draft.write_text(text, encoding="utf-8")
     draft.replace(path)

@@ -218,6 +218,18 @@ class TestWhatIsAnswered:
         assert [answer[:12] for answer in answers] == [b"HTTP/1.1 200"] * 2
         assert rig.rows == []
 
+    def test_faults_sit_on_the_api_alone(self, tmp_path: Path) -> None:
+        """A path beside it is refused as ever, and a path below it that is unknown is hit."""
+        rig = Rig(tmp_path)
+        rig.put(Drop())
+
+        async def test(rig: Rig) -> list[bytes]:
+            return [await rig.ask(post(path=b"/chat/completions")), await rig.ask(post(path=b"/v1/embeddings"))]
+
+        beside, below = rig.run(test)
+        assert (beside[:12], below) == (b"HTTP/1.1 404", b"")
+        assert [(row["end"], row["fault"]) for row in rig.rows] == [(FAILED, 0), (DROPPED, 1)]
+
 
 class Refuse(Fault):
     """Answers 503 in place of the provider."""

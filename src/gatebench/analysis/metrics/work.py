@@ -23,6 +23,10 @@ def _no_ledger(tables: RunTables) -> str:
     """Return why attempts cannot be counted, or an empty text when they can."""
     if not tables.has_ledger:
         return "the providers' ledger is not there in full"
+    if tables.bypassed:
+        return (
+            "no request reached our providers although there are answers, so whatever the target did, nobody counted it"
+        )
     if not tables.ids_arrive:
         return "request ids do not reach the providers, so attempts cannot be told apart by request"
     return ""

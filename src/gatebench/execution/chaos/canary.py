@@ -9,17 +9,19 @@ import http.client
 import itertools
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from gatebench.faults import Expectation
+from gatebench.faults import Expectation, FaultDefinition
 from gatebench.plan import PlannedFault
 from gatebench.stamp import KINDS, format_request_id
 
 Met = str  # answer, eof, reset, refused, hang, or the status of an answer that is not 2xx ("status 503")
 
 _TIMEOUT_S = 0.5
+_QUICK_S = 0.1
+_MARGIN_S = 0.3
 _PAYLOAD_BYTES = 40_000
 _FIDELITY_LOW, _FIDELITY_HIGH = 0.8, 1.2
 _CANARY = KINDS.index("canary")
@@ -45,6 +47,28 @@ class Address:
     headers: tuple[tuple[str, str], ...] = ()
 
 
+def timeout_s(definition: FaultDefinition, parameters: Mapping[str, int | float | str]) -> float:
+    """Return how long one canary may take under a fault: half a second, and twice the effect it is to measure."""
+    proof = definition.proof
+    if proof.expect == "delay":
+        return _TIMEOUT_S + 2 * float(parameters[proof.parameter]) / 1000
+    if proof.expect == "rate":
+        return _TIMEOUT_S + 4 * _PAYLOAD_BYTES / (float(parameters[proof.parameter]) * 1000)
+    return _TIMEOUT_S
+
+
+def proof_needs_s(definition: FaultDefinition, parameters: Mapping[str, int | float | str]) -> float:
+    """Return how long a window must be for its proofs: one round at its beginning, one before its end, and a margin."""
+    proof = definition.proof
+    if proof.expect == "rate":  # one after the other: they would share what they measure
+        round_s = 2 * proof.samples * _PAYLOAD_BYTES / (float(parameters[proof.parameter]) * 1000)
+    elif proof.expect == "delay":
+        round_s = float(parameters[proof.parameter]) / 1000 + _QUICK_S
+    else:
+        round_s = _TIMEOUT_S if proof.expect == "hang" else _QUICK_S
+    return 2 * round_s + _MARGIN_S
+
+
 class Canary:
     """The canaries of one fault. `open` its pooled connections before the fault comes."""
 
@@ -54,12 +78,8 @@ class Canary:
         self._run = run
         self._numbers = itertools.count()
         self._pooled: list[http.client.HTTPConnection] = []
-        proof = fault.definition.proof
         self._ratio = fault.definition.effect == "ratio"
-        slack = float(fault.parameters.get(proof.parameter, 0)) / 1000 if proof.expect == "delay" else 0.0
-        if proof.expect == "rate":
-            slack = 2 * _PAYLOAD_BYTES / (float(fault.parameters[proof.parameter]) * 1000)
-        self._timeout_s = _TIMEOUT_S + 2 * slack
+        self._timeout_s = timeout_s(fault.definition, fault.parameters)
         self._before: list[Probe] = []
 
     @property
@@ -71,19 +91,19 @@ class Canary:
         """Ask over fresh connections and keep them for later: all should answer."""
         self.close()
         self._pooled = [self._connection() for _ in range(self.fault.definition.proof.samples)]
-        self._before = self._ask(self._pooled, pooled=False, keep=True)
+        self._before = self._ask(self._pooled, pooled=0, keep=True)
         return self._before
 
     def during(self) -> list[Probe]:
         """Ask over the connections from before and over as many fresh ones."""
         pooled, self._pooled = self._pooled, []
         fresh = [self._connection() for _ in range(self.fault.definition.proof.samples)]
-        return self._ask(pooled, pooled=True, keep=False) + self._ask(fresh, pooled=False, keep=False)
+        return self._ask([*pooled, *fresh], pooled=len(pooled), keep=False)
 
     def after(self) -> list[Probe]:
         """Ask over fresh connections: all should answer as before."""
         fresh = [self._connection() for _ in range(self.fault.definition.proof.samples)]
-        return self._ask(fresh, pooled=False, keep=False)
+        return self._ask(fresh, pooled=0, keep=False)
 
     def accepts(self, probe: Probe) -> bool:
         """Tell whether a probe during the fault met what the fault promises."""
@@ -143,11 +163,14 @@ class Canary:
     def _connection(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(self._address.host, self._address.port, timeout=self._timeout_s)
 
-    def _ask(self, connections: Sequence[http.client.HTTPConnection], *, pooled: bool, keep: bool) -> list[Probe]:
-        if self.fault.definition.proof.expect == "rate":  # one after the other: they would share what they measure
-            return [self._one(connection, pooled, keep) for connection in connections]
-        with ThreadPoolExecutor(max(1, len(connections))) as threads:
-            return list(threads.map(lambda connection: self._one(connection, pooled, keep), connections))
+    def _ask(self, connections: Sequence[http.client.HTTPConnection], *, pooled: int, keep: bool) -> list[Probe]:
+        """Ask over `connections`, of which the first `pooled` are from before."""
+        threads = 1 if self.fault.definition.proof.expect == "rate" else max(1, len(connections))
+        with ThreadPoolExecutor(threads) as pool:
+            jobs = [
+                pool.submit(self._one, connection, place < pooled, keep) for place, connection in enumerate(connections)
+            ]
+            return [job.result() for job in jobs]
 
     def _one(self, connection: http.client.HTTPConnection, pooled: bool, keep: bool) -> Probe:
         headers = {

@@ -86,7 +86,7 @@ class Injector:
                 return
             self._apply(switch)
             try:
-                self._prove(switch)
+                self._prove(switch, t0_ns + fault.end_ns)
                 if self._sleep_until(t0_ns + fault.end_ns - switch.canary.timeout_ns - _MARGIN_NS):
                     self._prove_still_on(switch)
                 self._sleep_until(t0_ns + fault.end_ns)
@@ -95,6 +95,8 @@ class Injector:
             self._prove_clear(switch)
         except EnvironmentFailure as error:
             self._say("failed", fault, why=error.what)
+        except Exception as error:  # whatever it is, the run must hear of it: a thread's traceback reaches nobody
+            self._say("failed", fault, why=f"{type(error).__name__}: {error}")
         finally:
             switch.canary.close()
 
@@ -111,7 +113,7 @@ class Injector:
             raise
         self._say("acknowledged", fault, at_ns)
 
-    def _prove(self, switch: Switch) -> None:
+    def _prove(self, switch: Switch, end_ns: int) -> None:
         """Show that the fault bites; a noisy machine gets three tries for a ratio, and everyone's answer is kept."""
         for _ in range(_PROOF_TRIES):
             probes = switch.canary.during()
@@ -120,7 +122,8 @@ class Injector:
             if switch.canary.bites(probes):
                 self._say("proven", switch.fault, fidelity=fidelity)
                 return
-            if switch.fault.definition.effect == "yes/no" or self._stopping.is_set():
+            late = time.monotonic_ns() + switch.canary.timeout_ns > end_ns
+            if switch.fault.definition.effect == "yes/no" or self._stopping.is_set() or late:
                 break
         self._say("unproven", switch.fault, fidelity=fidelity, met=sorted({probe.met for probe in probes}))
 
@@ -138,8 +141,10 @@ class Injector:
         with self._lock:
             if self._active.pop(fault.id, None) is None:
                 return
-        self._say("clear_requested", fault)
-        cleared = switch.lever.clear()
+        try:
+            self._say("clear_requested", fault)
+        finally:  # a full disk must not keep a fault on
+            cleared = switch.lever.clear()
         facts = {} if cleared.hits is None else {"hits": cleared.hits}
         self._say("cleared", fault, cleared.at_ns, **facts)
 

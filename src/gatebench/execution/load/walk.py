@@ -23,7 +23,7 @@ from gatebench.execution.load.recorder import Recorder
 from gatebench.plan import LoadPlan
 from gatebench.sample import UNSENT
 
-LONGEST_STREAK: Final = 2  # requests that are sent in a row when they are due already, before answers are read again
+LONGEST_STREAK: Final = 2
 STOP_DRAIN_NS: Final = 500_000_000
 END_DRAIN_NS: Final = 1_000_000_000  # beyond the total deadline: by then every request has concluded itself
 
@@ -60,7 +60,11 @@ class Walk:
             self._alarm.ring()
 
     def _send_all(self, flights: Iterator[Flight]) -> None:
-        """Make the next request, sleep until it is due, hand it over: making it costs the one before it nothing."""
+        """Make the next request, sleep until it is due, hand it over: making it costs the one before it nothing.
+
+        Arrivals that are due already follow each other without a look at the sockets, but only a few: reading answers late
+        would lengthen their times as sending late does.
+        """
         streak = 0
         for flight in flights:
             streak += 1

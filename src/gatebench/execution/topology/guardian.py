@@ -98,7 +98,10 @@ class Guardian:
     def _obey(self, request: dict[str, Any]) -> None:
         match request["op"]:
             case "start":
-                self._start(request)
+                try:
+                    self._start(request)
+                except OSError as error:  # no log folder any more, no process to be had: the harness is told, we go on
+                    self._tell(re=request["re"], error=f"{error.strerror}: {error.filename or request['argv'][0]}")
             case "stop":
                 self._stop(request)
             case "arm":
@@ -108,13 +111,17 @@ class Guardian:
                 self._armed.pop(request["id"], None)
                 self._tell(re=request["re"], armed=False)
             case "shutdown":
-                self._armed.clear()
-                self._ended = True
+                self._ended = True  # what is still armed was not disarmed, so it still wants healing
 
     def _start(self, request: dict[str, Any]) -> None:
         given = [self._fds.pop(0) for _ in range(request["fds"])]
+        try:
+            log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        except OSError:
+            for descriptor in given:
+                os.close(descriptor)
+            raise
         stdin = given[0] if given else os.open(os.devnull, os.O_RDONLY)
-        log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         stdout = given[1] if given else log
         failure_read, failure_write = os.pipe()
         pid = os.fork()
@@ -149,6 +156,8 @@ class Guardian:
             os.execvpe(request["argv"][0], request["argv"], request["env"])  # noqa: S606 - no shell on purpose
         except OSError as error:
             os.write(failure, f"{error.strerror}: {error.filename or request['argv'][0]}".encode())
+        except Exception as error:  # a name with "=" in env, a NUL in an argument
+            os.write(failure, f"{type(error).__name__}: {error}".encode())
         finally:
             os._exit(127)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,26 +43,55 @@ class Rendering:
         """Render one string of target.toml."""
         return self._try(template, lambda: self._environment.from_string(template).render(self._values))
 
+    def file(self, template: str) -> str:
+        """Render one template file of the target's folder."""
+        return self._try(template, lambda: self._environment.get_template(template).render(self._values))
+
     def files(self, directory: Path) -> str | None:
         """Write every [[render]] file into `directory`; returns the digest of what was written, None when nothing was."""
         digest = hashlib.sha256()
         for render in self._definition.render:
-            text = self._try(
-                render.template,
-                lambda render=render: self._environment.get_template(render.template).render(self._values),
-            )
+            text = self.file(render.template)
             path = directory / render.to
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
             digest.update(f"{render.to}\0{text}\0".encode())
         return digest.hexdigest()[:16] if self._definition.render else None
 
-    def _try(self, what: str, make: Any) -> str:
+    def _try(self, what: str, make: Callable[[], object]) -> str:
         try:
             return str(make())
-        except (jinja2.TemplateError, ValueError) as error:
+        except Exception as error:  # a template may raise anything
             where = f"targets/{self._name}/target.toml"
             problem = Problem(
                 where, f'"{what}" does not render: {error}.', "See targets/README.md for the names it may use."
             )
             raise ConfigurationError([problem]) from None
+
+
+def rehearse(target: TargetPlan, providers: Sequence[str]) -> list[Problem]:
+    """Return what is wrong with the templates of a target, by rendering them all with invented addresses."""
+    if target.definition is None or target.folder is None:
+        return []
+    invented = [{"name": name, "host": "127.0.0.1", "port": 1, "url": "http://127.0.0.1:1"} for name in providers]
+    values = {"dir": "/tmp/run", "folder": target.folder, "python": "python3", "host": "127.0.0.1", "port": 1}  # noqa: S108 - invented
+    rendering = Rendering(
+        target, {**values, "providers": invented, "settings": target.settings, "workers": 1, "deadline_s": 1.0}
+    )
+    definition = target.definition
+    texts = [part for process in definition.process for part in (*process.command, *process.env.values())]
+    texts += definition.version.command if definition.version else ()
+    problems: list[Problem] = []
+    for text in texts:
+        problems += _complaints(partial(rendering.text, text))
+    for render in definition.render:
+        problems += _complaints(partial(rendering.file, render.template))
+    return problems
+
+
+def _complaints(make: Callable[[], object]) -> tuple[Problem, ...]:
+    try:
+        make()
+    except ConfigurationError as error:
+        return error.problems
+    return ()

@@ -20,6 +20,7 @@ from gatebench.execution.topology import guardian
 
 RUN_MARK = "GATEBENCH_RUN"
 _LOG_LINES = 12
+_LOG_BYTES = 16_384
 _REPLY_S = 20.0
 
 
@@ -41,8 +42,9 @@ class ChildProcess:
 
     def log_tail(self) -> list[str]:
         """Return the last lines of its log."""
-        with contextlib.suppress(OSError):
-            return self.log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+        with contextlib.suppress(OSError), self.log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _LOG_BYTES))
+            return file.read().decode(errors="replace").splitlines()[-_LOG_LINES:]
         return []
 
 

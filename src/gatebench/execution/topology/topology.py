@@ -251,7 +251,9 @@ def _answers(place: Place, path: str | None, status: int) -> bool:
 
 def _version(argv: Sequence[str], pattern: str) -> str | None:
     try:
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=5, stdin=subprocess.DEVNULL, check=False)
+        done = subprocess.run(
+            argv, capture_output=True, text=True, errors="replace", timeout=5, stdin=subprocess.DEVNULL, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EnvironmentFailure(f"The target's version cannot be asked: {error}.") from error
     match = re.search(pattern, done.stdout + done.stderr)

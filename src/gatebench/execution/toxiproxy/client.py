@@ -222,14 +222,17 @@ class Engine:
         }
 
     def remove_all(self) -> None:
-        """Delete our proxies, and leave everybody else's alone."""
+        """Delete our proxies, and leave everybody else's alone; one that is refused keeps none of the others."""
+        refused: list[Refused] = []
         for name, proxy in self._server.proxies().items():
             if name.startswith(self._prefix):
                 try:
                     proxy.destroy()
                 except Refused as refusal:
                     if refusal.status != 404:
-                        raise
+                        refused.append(refusal)
+        if refused:
+            raise refused[0]
 
     def _path(self, link: str) -> str:
         return f"/proxies/{quote(self.proxy_name(link), safe='')}"
