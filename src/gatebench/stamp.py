@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Kind = Literal["load", "warmup", "canary", "reactive"]
 KINDS: tuple[Kind, ...] = ("load", "warmup", "canary", "reactive")
@@ -46,13 +46,12 @@ def find_request_id(text: bytes) -> RequestId | None:
     return RequestId(match[1].decode(), int(match[2]), int(match[3]), _LETTERS[match[4].decode()])
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """What a provider says of the attempt that made a response.
 
     `attempt` is the ordinal of the arrival at this provider (unique within the provider and the run), `made_ns` the
     provider's monotonic clock when it began the answer, `service_ns` the service time that really happened (None in
-    the first event of a stream, where it is not known yet).
+    the first event of a stream, where it is not known yet). A named tuple because one is made for every sample.
     """
 
     provider: str
@@ -67,16 +66,29 @@ class Stamp:
         return f"gb1~{self.provider}~{self.attempt}~{self.made_ns}~{self.fingerprint:016x}~{self.tenant}~{service}~"
 
 
+def _read(found: re.Match[bytes]) -> Stamp:
+    provider, attempt, made_ns, print_, tenant, service = found.groups()
+    return Stamp(
+        provider.decode(),
+        int(attempt),
+        int(made_ns),
+        int(print_, 16),
+        tenant.decode(),
+        int(service) if service else None,
+    )
+
+
 def find_stamps(body: bytes) -> list[Stamp]:
     """Return every stamp in `body`, in order."""
-    return [
-        Stamp(m[1].decode(), int(m[2]), int(m[3]), int(m[4], 16), m[5].decode(), int(m[6]) if m[6] else None)
-        for m in _STAMP.finditer(body)
-    ]
+    return [_read(found) for found in _STAMP.finditer(body)]
 
 
 def find_stamp(body: bytes) -> Stamp | None:
     """Return the stamp of `body`: its last complete one (with a service time), else its last, else None."""
+    # Nearly every body ends with a complete stamp: look there before reading all of them.
+    last = _STAMP.match(body, max(0, body.rfind(b"gb1~")))
+    if last is not None and last[6]:
+        return _read(last)
     stamps = find_stamps(body)
     complete = [stamp for stamp in stamps if stamp.service_ns is not None]
     candidates = complete or stamps

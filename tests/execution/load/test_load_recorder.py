@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +94,8 @@ def test_a_stamp_of_another_request_shows(tmp_path: Path, fingerprint: int, tena
         b"",
         b"{}",
         b"gb1~broken~",
-        str(replace(CLOSING, attempt=1 << 32)).encode(),
-        str(replace(CLOSING, service_ns=1 << 63)).encode(),
+        str(CLOSING._replace(attempt=1 << 32)).encode(),
+        str(CLOSING._replace(service_ns=1 << 63)).encode(),
         b"gb1~p~" + b"9" * 5000 + b"~1~0123456789abcdef~t~1~",
     ],
 )
