@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Kind = Literal["load", "warmup", "canary", "reactive"]
@@ -20,8 +19,7 @@ _REQUEST_ID = re.compile(rb"gb-([0-9a-f]{8})-(\d{1,10})-(\d{1,5})-([lwcr])(?![0-
 _STAMP = re.compile(rb"gb1~([A-Za-z0-9_.-]+)~(\d+)~(\d+)~([0-9a-f]{16})~([A-Za-z0-9_.-]*)~(\d*)~")
 
 
-@dataclass(frozen=True, slots=True)
-class RequestId:
+class RequestId(NamedTuple):
     """Names one request of one run: the arrival it belongs to, its ordinal within that arrival, and its kind."""
 
     run: str
@@ -43,7 +41,8 @@ def find_request_id(text: bytes) -> RequestId | None:
     match = _REQUEST_ID.search(text)
     if match is None:
         return None
-    return RequestId(match[1].decode(), int(match[2]), int(match[3]), _LETTERS[match[4].decode()])
+    run, arrival_id, ordinal, letter = match.groups()
+    return RequestId(run.decode(), int(arrival_id), int(ordinal), _LETTERS[letter.decode()])
 
 
 class Stamp(NamedTuple):
