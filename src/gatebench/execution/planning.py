@@ -201,6 +201,8 @@ def _load(
         problems.say(where, f"{error}.", "Lower the rate or shorten the phases.")
     if scheduled == 0 and not problems:
         problems.say(where, "the schedule holds no arrival at all.", "Raise the rate or lengthen the phases.")
+    # A tenth of the objective: our own lateness may move the judgement of "good" by no more than that.
+    limit_ms = scenario.dispatch_limit_ms or max(5.0, scenario.objective.response_ms / 10)
     return LoadPlan(
         load=scenario.load,
         duration_ns=duration_ns,
@@ -212,9 +214,9 @@ def _load(
             read_ns=round(duration_s(scenario.deadlines.read) * _NS),
             total_ns=round(total_s * _NS),
         ),
-        late_ns=_LATE_NS,
-        # A tenth of the objective: our own lateness may move the judgement of "good" by no more than that.
-        dispatch_limit_ms=scenario.dispatch_limit_ms or max(5.0, scenario.objective.response_ms / 10),
+        # Given up only when later than any limit on lateness: what is late but sent shows in the dispatch delay.
+        late_ns=max(_LATE_NS, round(4e6 * limit_ms)),
+        dispatch_limit_ms=limit_ms,
     )
 
 

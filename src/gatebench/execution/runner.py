@@ -112,7 +112,7 @@ class Runner:
             injector = Injector(
                 [self._switch(fault, topology, supervisor) for fault in self.plan.faults], self.folder.event
             )
-            self._drive(load, injector)
+            self._drive(load, injector, supervisor)
         finally:
             self.on_teardown()
             self.watcher.step("taking everything down")
@@ -135,7 +135,7 @@ class Runner:
         except EnvironmentFailure as error:
             self._trouble(f"a fault could not be cleared by its engine; its time to live ends it: {error.what}")
 
-    def _drive(self, load: LoadEngine, injector: Injector) -> None:
+    def _drive(self, load: LoadEngine, injector: Injector, supervisor: Supervisor) -> None:
         """Begin at t0 and look on until the load is over and every fault is proven gone."""
         t0_ns = time.monotonic_ns() + _LEAD_NS
         self.record.status = "running"
@@ -156,6 +156,8 @@ class Runner:
             )
             if state.finished or time.monotonic_ns() > latest_ns:
                 break
+            if not supervisor.is_guarded:
+                raise EnvironmentFailure("The guardian process is gone, and with it the processes of the run.")
             time.sleep(_POLL_S)
         if not state.finished:
             self._trouble("the load workers did not finish in time")

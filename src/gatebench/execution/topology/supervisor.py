@@ -93,6 +93,11 @@ class Supervisor:
         """The guardian's process id."""
         return self._process.pid
 
+    @property
+    def is_guarded(self) -> bool:
+        """Whether the guardian is there: without it nothing would end our processes should we be killed."""
+        return not self._finished.is_set()
+
     def start(
         self,
         name: str,
