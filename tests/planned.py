@@ -160,11 +160,13 @@ def make_plan(knobs: Knobs) -> Plan:
 
 def _plan_fault(knobs: Knobs, phase: PlannedPhase) -> PlannedFault:
     ratio = knobs.effect == "ratio"
+    layer = "provider" if knobs.attempts_visible and not ratio else "link"
+    mechanism = "provider.drop" if layer == "provider" else "toxic.latency" if ratio else "link.down"
     definition = FaultDefinition.model_validate(
         {
             "description": "The provider takes the request and closes the connection without an answer.",
-            "layer": "provider" if knobs.attempts_visible else "link",
-            "mechanism": "toxic.latency" if ratio else "provider.drop",
+            "layer": layer,
+            "mechanism": mechanism,
             "live_connections": "FIN",
             "attempts_visible": knobs.attempts_visible,
             "effect": knobs.effect,

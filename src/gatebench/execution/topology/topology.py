@@ -68,7 +68,7 @@ class Topology:
     version: str | None = None
     config_digest: str | None = None
     processes: dict[str, ChildProcess] = field(default_factory=dict)
-    secrets: list[Path] = field(default_factory=list)
+    private: list[Path] = field(default_factory=list)
 
     def start(self) -> None:
         """Start providers, engine, links and gateway; returns when links stand and the gateway's process runs."""
@@ -102,7 +102,7 @@ class Topology:
             self.supervisor.wait_until(
                 child, functools.partial(_answers, place, "/health", 200), _START_S, "GET /health"
             )
-        for path in self.secrets:  # read by now; a run folder keeps no key
+        for path in self.private:  # read by now; a run folder keeps no key
             path.unlink(missing_ok=True)
         definition = self.plan.target.definition
         if definition is None or self.gateway is None:
@@ -226,7 +226,7 @@ class Topology:
     def _private(self, name: str, text: str) -> Path:
         """Write a file that holds a key of this run, readable by its owner only, and gone when it was read."""
         path = self.folder.work / name
-        self.secrets.append(path)
+        self.private.append(path)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(text)
