@@ -20,7 +20,7 @@ effect = "yes/no"
 [proof]
 expect = "reset"
 """
-UNKNOWN = LIES.replace("provider.drop", "provider.sulk")
+REFUSED = LIES + "[parameters.probability]\ndefault = 7\n"
 PHASES = (
     'phase("baseline", "1s"), phase("fault", "2s", faults=[fault("{fault}", on="provider-a")]), phase("recovery", "2s")'
 )
@@ -74,7 +74,7 @@ def test_a_saturated_generator_makes_the_run_invalid(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "word"), [(LIES, "bite"), (UNKNOWN, "applied")], ids=["does not bite", "never applied"]
+    ("text", "word"), [(LIES, "bite"), (REFUSED, "applied")], ids=["does not bite", "never applied"]
 )
 def test_a_fault_that_was_not_makes_the_run_invalid(bench: Bench, text: str, word: str) -> None:
     """A fault whose canaries disagree, and one that the engine refused."""
