@@ -1,7 +1,9 @@
 """The server's side of HTTP/1.1, byte by byte: what is read becomes requests, and what is said is framed right."""
 
 import asyncio
+import gc
 import time
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -296,3 +298,20 @@ class TestWaiting:
             assert other.ordinal == one.ordinal + 1 > 1
 
         on_loop(test)
+
+    def test_a_lost_connection_is_no_work_for_the_collector(self) -> None:
+        """Parser and connection let go of each other: without that, thousands of pairs die in one pause."""
+
+        def test() -> None:
+            connection, _ = connect(Recorder())
+            connection.data_received(b"GET /health HTTP/1.1\r\n\r\n")
+            connection.connection_lost(None)
+            remains = weakref.ref(connection)
+            del connection
+            assert remains() is None
+
+        gc.disable()
+        try:
+            on_loop(test)
+        finally:
+            gc.enable()
