@@ -4,43 +4,20 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from gatebench.errors import EnvironmentFailure
 from gatebench.execution.toxiproxy.client import Engine, LinkState, ToxicState
-from tests.execution.toxiproxy.rig import KINDS, Server, Upstream, echo_ms, echoing, running
+from tests.execution.toxiproxy.rig import Server, Upstream, echo_ms, echoing
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module", params=KINDS)
-def process(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """Start one server for the module."""
-    with running(request.param) as server:
-        yield server
-
-
-@pytest.fixture
-def server(process: Server) -> Iterator[Server]:
-    """Leave no proxy behind."""
-    yield process
-    process.clean()
 
 
 @pytest.fixture
 def engine(server: Server) -> Engine:
     """Talk to the server."""
     return Engine(f"http://127.0.0.1:{server.port}", prefix="run1-")
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    """Listen, and close everything in the end."""
-    upstream = Upstream()
-    yield upstream
-    upstream.close()
 
 
 def test_who_is_there(server: Server, engine: Engine) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from tests.execution.toxiproxy.rig import (
-    KINDS,
     Server,
     Upstream,
     echo_ms,
@@ -17,34 +15,11 @@ from tests.execution.toxiproxy.rig import (
     ending,
     free_port,
     read,
-    running,
     sending,
     transfer_ms,
 )
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module", params=KINDS)
-def process(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """Start one server for the module."""
-    with running(request.param) as server:
-        yield server
-
-
-@pytest.fixture
-def server(process: Server) -> Iterator[Server]:
-    """Leave no proxy behind."""
-    yield process
-    process.clean()
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    """Listen, and close everything in the end."""
-    upstream = Upstream()
-    yield upstream
-    upstream.close()
 
 
 class TestConnections:

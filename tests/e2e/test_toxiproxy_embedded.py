@@ -16,6 +16,7 @@ import pytest
 from gatebench.execution.toxiproxy.program import command
 from tests.execution.toxiproxy.rig import (
     PATIENCE_S,
+    PROXY,
     Server,
     Upstream,
     deaf_port,
@@ -30,29 +31,12 @@ from tests.execution.toxiproxy.rig import (
 
 pytestmark = pytest.mark.e2e
 
-PROXY = {"name": "it", "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1"}
-
 
 @pytest.fixture(scope="module")
 def process() -> Iterator[Server]:
     """Start one engine for the module."""
     with running("embedded", allow_remote=("0.0.0.0", "192.0.2.1")) as server:
         yield server
-
-
-@pytest.fixture
-def server(process: Server) -> Iterator[Server]:
-    """Leave no proxy behind."""
-    yield process
-    process.clean()
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    """Listen, and close everything in the end."""
-    upstream = Upstream()
-    yield upstream
-    upstream.close()
 
 
 class TestResets:

@@ -2,37 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 
-from tests.execution.toxiproxy.rig import KINDS, Server, running
+from tests.execution.toxiproxy.rig import PROXY, Server, create
 
 pytestmark = pytest.mark.e2e
-
-PROXY = {"name": "it", "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1"}
-
-
-@pytest.fixture(scope="module", params=KINDS)
-def process(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """Start one server for the module."""
-    with running(request.param) as server:
-        yield server
-
-
-@pytest.fixture
-def server(process: Server) -> Iterator[Server]:
-    """Leave no proxy behind."""
-    yield process
-    process.clean()
-
-
-def create(server: Server, **fields: Any) -> Any:
-    """Create a proxy and return it as it is shown."""
-    reply = server.ask("POST", "/proxies", PROXY | fields)
-    assert reply.status == 201, reply
-    return reply.json
 
 
 class TestMany:

@@ -20,6 +20,7 @@ from gatebench.execution.toxiproxy.program import command, find_real_server
 Kind = Literal["embedded", "toxiproxy"]
 KINDS: tuple[Kind, ...] = ("embedded", "toxiproxy")
 PATIENCE_S = 20.0
+PROXY = {"name": "it", "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1"}
 
 
 def real_server() -> str:
@@ -255,3 +256,10 @@ def transfer_ms(source: socket.socket, sink: socket.socket, data: bytes) -> floa
     taken_ms = elapsed_ms(start_ns)
     sender.join()
     return taken_ms
+
+
+def create(server: Server, **fields: Any) -> Any:
+    """Create a proxy and return it as it is shown."""
+    reply = server.ask("POST", "/proxies", PROXY | fields)
+    assert reply.status == 201, reply
+    return reply.json
