@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def report(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Run folders; a partial or interrupted one is fine.")
+        list[Path], typer.Argument(metavar="RUN", help="Run folders; a partial or interrupted one is fine.")
     ],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Write the report to this file (one run only).")

@@ -25,7 +25,7 @@ _ORDER = (130, 2, 5, 3, 1, 4, 0)
 
 def run(
     scenarios: Annotated[
-        list[str], typer.Argument(metavar="SCENARIO...", help="What to run; `bench ls scenarios` lists them.")
+        list[str], typer.Argument(metavar="SCENARIO", help="What to run; `bench ls scenarios` lists them.")
     ],
     target: Annotated[
         list[str] | None,
