@@ -136,7 +136,7 @@ class Writing:
         writer = StreamWriter(table, path, self.simulation.plan.vocabularies(), facts)
         for second in sorted(batches):
             for row in sorted(batches[second], key=lambda row: row[finished]):
-                writer.append(*(row[column.name] for column in table.columns))
+                writer.append(*(row.get(column.name, 0) for column in table.columns))  # 0: not played
             writer.flush()
         writer.close()
         if killed_ns is not None:

@@ -76,6 +76,30 @@ class DeadlinesPlan(_Frozen):
     total_ns: int
 
 
+class TlsPlan(_Frozen):
+    """How the client speaks TLS: whom it trusts (`ca` is a PEM file, None: the system's), and the name it asks for and verifies."""
+
+    server_name: str
+    ca: str | None = None
+    verify: bool = True
+
+
+class Endpoint(_Frozen):
+    """Where requests of one lane go. `authority` is the Host header when it is not the address itself."""
+
+    host: str = ""
+    port: int = Field(default=0, ge=0, le=65535)
+    unix: str | None = None
+    tls: TlsPlan | None = None
+    authority: str | None = None
+
+    def host_header(self) -> str:
+        """Return the authority that requests name."""
+        if self.authority is not None:
+            return self.authority
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
 class LoadPlan(_Frozen):
     """The load over the whole run. `pool` is the number of requests that may be in flight, over all workers."""
 

@@ -36,11 +36,17 @@ CAUSES: Final = (
     "truncated",  # a stream that ended cleanly without its terminal event
     "not_allowed",  # the guard refused the address
     "unreachable",  # any other failure to connect
+    "tls",  # the handshake failed, or the certificate does not verify
+    "undecodable",  # a complete answer whose content coding does not decode
     "pool",  # unsent: the target held every slot
     "generator",  # unsent: the generator was too late
     "stopped",  # unsent or in flight because the run was stopped
+    "task",  # unsent: the user's own task raised before it asked for anything
 )
 CAUSE: Final = {name: code for code, name in enumerate(CAUSES)}
+
+LANES: Final = ("target", "direct", "null")
+TARGET, DIRECT, NULL = range(len(LANES))
 
 ENDS: Final = ("completed", "dropped", "cancelled", "error", "in_flight")
 COMPLETED, DROPPED, CANCELLED, FAILED, UNFINISHED = range(len(ENDS))
@@ -86,6 +92,7 @@ SAMPLE = Table(
         Column("arrival_id", "u4", "position of the arrival in the schedule"),
         Column("ordinal", "u2", "number of this request within its arrival, from 0"),
         Column("kind", "u1", "load, warmup, canary or reactive; only load enters headline metrics", "kind"),
+        Column("lane", "u1", "where it was sent: target, or direct and null (the controls of an overhead run)", "lane"),
         Column("phase", "u1", "planned phase in which the request was due", "phase"),
         Column("route", "u1", "route of the traffic mix", "route"),
         Column("tenant", "u2", "tenant the request was made for", "tenant"),
@@ -132,6 +139,7 @@ ATTEMPT = Table(
         Column("connection", "u4", "ordinal of the connection at this provider, from 1"),
         Column("tokens_in", "u4", "tokens of the prompt"),
         Column("tokens_out", "u4", "tokens of the answer that were written"),
+        Column("gap_max_us", "u4", "longest time between the writes of two content events, microseconds"),
     ),
 )
 
@@ -143,5 +151,6 @@ FIXED_VOCABULARIES: Final[Vocabularies] = {
     "kind": KINDS,
     "outcome": OUTCOMES,
     "cause": CAUSES,
+    "lane": LANES,
     "end": ENDS,
 }

@@ -19,7 +19,7 @@ from gatebench.execution.provenance import provenance
 from gatebench.execution.scrape import Scraper, assemble_series
 from gatebench.execution.topology.supervisor import ChildProcess, Supervisor
 from gatebench.execution.topology.topology import Topology
-from gatebench.plan import Plan, PlannedFault
+from gatebench.plan import Endpoint, Plan, PlannedFault
 from gatebench.run.assemble import assemble
 from gatebench.run.folder import RunFolder, Status
 
@@ -104,7 +104,7 @@ class Runner:
         try:
             topology.start()
             front = topology.links["front"]
-            load.start(front.host, front.port)
+            load.start({"target": Endpoint(host=front.host, port=front.port)})
             topology.wait_ready()
             load.wait_ready(_WORKERS_READY_S)
             self._note_topology(topology, load)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gatebench.execution.load.engine import LoadEngine, LoadState
-from gatebench.plan import Plan
+from gatebench.plan import Endpoint, Plan
 from gatebench.run.folder import RunFolder
 from gatebench.run.stream import StreamTail
 from gatebench.sample import CAUSES, OUTCOMES
@@ -77,7 +77,7 @@ def running(plan: Plan, root: Path, port: int, **headers: str) -> Iterator[Runni
     folder = RunFolder.create(root, plan)
     engine = LoadEngine(plan, folder, processes, headers)
     try:
-        engine.start("127.0.0.1", port)
+        engine.start({"target": Endpoint(host="127.0.0.1", port=port)})
         engine.wait_ready(PATIENCE_S)
         yield Running(plan, folder, processes, engine)
         engine.stop()

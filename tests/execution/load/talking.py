@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from gatebench.execution.load.answer import Answer
 from gatebench.execution.load.client import Client
-from gatebench.plan import DeadlinesPlan
+from gatebench.plan import DeadlinesPlan, Endpoint
 from gatebench.sample import CAUSES, OUTCOMES
 from tests.execution.load.servers import Behaviour, ScriptedServer
 
@@ -20,7 +20,7 @@ LONG_MS = 30_000
 def make_client(port: int, *, connect_ms: int = LONG_MS, read_ms: int = LONG_MS, total_ms: int = LONG_MS) -> Client:
     """Return a client of this machine's `port`, patient unless told otherwise."""
     deadlines = DeadlinesPlan(connect_ns=connect_ms * MS, read_ns=read_ms * MS, total_ns=total_ms * MS)
-    return Client("127.0.0.1", port, deadlines)
+    return Client(Endpoint(host="127.0.0.1", port=port), deadlines)
 
 
 def ask(client: Client, wire: bytes = WIRE, *, stream: bool = False) -> Answer:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from gatebench.execution.load.channel import Channel
 from gatebench.execution.load.config import WorkerConfig
 from gatebench.execution.load.usage import Usage
+from gatebench.plan import Endpoint
 from tests.execution.load.plans import load_plan
 
 
@@ -61,8 +62,7 @@ def test_a_configuration_survives_its_file(tmp_path: Path) -> None:
     made = WorkerConfig(
         role="worker",
         plan=load_plan(workers=2, warmup_s=0.5, stream=True),
-        host="127.0.0.1",
-        port=8080,
+        endpoints={"target": Endpoint(host="127.0.0.1", port=8080)},
         worker=1,
         stream_path=tmp_path / "samples-1.arrow",
         facts_path=tmp_path / "load-1.json",
@@ -74,10 +74,13 @@ def test_a_configuration_survives_its_file(tmp_path: Path) -> None:
 def test_a_configuration_that_cannot_work_is_refused_with_every_reason() -> None:
     """A worker without paths and beyond the plan's number is told both."""
     with pytest.raises(ValidationError) as refusal:
-        WorkerConfig(role="local", plan=load_plan(), host="h", port=1, worker=1)
+        WorkerConfig(role="local", plan=load_plan(), endpoints={"target": Endpoint(host="h", port=1)}, worker=1)
     assert "stream_path" in str(refusal.value)
     assert "beyond the plan's 1" in str(refusal.value)
-    assert WorkerConfig(role="master", plan=load_plan(), host="h", port=1).stream_path is None
+    assert (
+        WorkerConfig(role="master", plan=load_plan(), endpoints={"target": Endpoint(host="h", port=1)}).stream_path
+        is None
+    )
 
 
 def test_usage_is_processor_time_of_the_load() -> None:

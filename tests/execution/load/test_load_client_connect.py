@@ -13,7 +13,7 @@ import pytest
 from gatebench import guard
 from gatebench.execution.load.answer import Answer
 from gatebench.execution.load.client import Client, _connected
-from gatebench.plan import DeadlinesPlan
+from gatebench.plan import DeadlinesPlan, Endpoint
 from gatebench.sample import NEVER
 from tests.execution.load import behaviours
 from tests.execution.load.servers import ScriptedServer
@@ -89,7 +89,7 @@ def test_the_guard_is_asked_and_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
     deadlines = DeadlinesPlan(connect_ns=MS, read_ns=MS, total_ns=MS)
     opened: list[object] = []
     monkeypatch.setattr("gatebench.execution.load.client._socket", lambda *_: opened.append(1))
-    answer = ask(Client("192.0.2.1", 80, deadlines))
+    answer = ask(Client(Endpoint(host="192.0.2.1", port=80), deadlines))
     assert verdict(answer) == ("error", "not_allowed")
     assert not opened
 
@@ -110,7 +110,9 @@ def test_the_guard_is_asked_and_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_name_that_does_not_resolve_is_unreachable() -> None:
     """Resolution happens once, at the start; what does not resolve is `error/unreachable` for every request."""
-    client = Client("does-not-exist.invalid", 80, DeadlinesPlan(connect_ns=MS, read_ns=MS, total_ns=MS))
+    client = Client(
+        Endpoint(host="does-not-exist.invalid", port=80), DeadlinesPlan(connect_ns=MS, read_ns=MS, total_ns=MS)
+    )
     assert [verdict(ask(client)) for _ in range(2)] == [("error", "unreachable")] * 2
 
 

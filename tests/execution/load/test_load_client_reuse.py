@@ -7,7 +7,7 @@ import pytest
 
 from gatebench.execution.load.answer import Answer
 from gatebench.execution.load.client import Client
-from gatebench.plan import DeadlinesPlan
+from gatebench.plan import DeadlinesPlan, Endpoint
 from gatebench.sample import CAUSES
 from tests.execution.load import behaviours
 from tests.execution.load.servers import Behaviour, Call, ScriptedServer
@@ -110,7 +110,7 @@ def test_the_count_on_the_wire_catches_a_client_that_sends_again() -> None:
     """The comparison of rows with the server's count goes red for a client that re-sends: its rows all look fine."""
     with ScriptedServer(behaviours.close_on_second) as server:
         deadlines = DeadlinesPlan(connect_ns=LONG_MS * MS, read_ns=LONG_MS * MS, total_ns=LONG_MS * MS)
-        client = ResendingClient("127.0.0.1", server.port, deadlines)
+        client = ResendingClient(Endpoint(host="127.0.0.1", port=server.port), deadlines)
         rows = [ask(client) for _ in range(6)]
         assert {verdict(row) for row in rows} == {("ok", "")}
         assert len(server.requests) > len(rows)

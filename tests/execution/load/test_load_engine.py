@@ -15,6 +15,7 @@ import pytest
 from gatebench.errors import ConfigurationError, EnvironmentFailure
 from gatebench.execution.load.config import WorkerConfig
 from gatebench.execution.load.engine import LoadEngine, LoadState, LostProcess
+from gatebench.plan import Endpoint
 from gatebench.run.folder import RunFolder
 from tests.execution.load.plans import load_plan
 
@@ -92,7 +93,7 @@ def make_engine(processes: FakeProcesses, root: Path, workers: int, **headers: s
     """Return an engine that was started towards 127.0.0.1:8080."""
     plan = load_plan(workers=workers)
     engine = LoadEngine(plan, RunFolder.create(root, plan), processes, headers)
-    engine.start("127.0.0.1", 8080)
+    engine.start({"target": Endpoint(host="127.0.0.1", port=8080)})
     return engine
 
 
@@ -120,7 +121,7 @@ def test_one_worker_is_one_process(processes: FakeProcesses, tmp_path: Path) -> 
     argv = processes.argv["load-0"]
     assert list(argv[:3]) == [sys.executable, "-m", "gatebench.execution.load.worker"]
     config = WorkerConfig.read(Path(argv[3]))
-    assert (config.role, config.host, config.port) == ("local", "127.0.0.1", 8080)
+    assert (config.role, config.endpoints) == ("local", {"target": Endpoint(host="127.0.0.1", port=8080)})
     assert config.stream_path is not None
     assert (config.stream_path.parent.name, config.stream_path.name) == ("parts", "samples-0.arrow")
     assert SECRET not in Path(argv[3]).read_text()
@@ -213,7 +214,7 @@ def test_stop_is_harmless_at_any_time(processes: FakeProcesses, tmp_path: Path) 
     engine = LoadEngine(plan, RunFolder.create(tmp_path, plan), processes, {})
     engine.stop()
     assert engine.poll() == LoadState()
-    engine.start("127.0.0.1", 8080)
+    engine.start({"target": Endpoint(host="127.0.0.1", port=8080)})
     child = processes.children["load-0"]
     child.ends()
     child.close()

@@ -17,6 +17,7 @@ from gatebench.execution.load.channel import Channel
 from gatebench.execution.load.config import WorkerConfig
 from gatebench.execution.load.post import Post
 from gatebench.execution.load.recorder import Recorder
+from gatebench.plan import Endpoint
 from gatebench.run.stream import StreamTail
 from tests.execution.load import behaviours
 from tests.execution.load.plans import load_plan
@@ -49,8 +50,7 @@ def make_post(channel: Channel, server: ScriptedServer, root: Path, **plan: Any)
     config = WorkerConfig(
         role="local",
         plan=load_plan(**plan),
-        host="127.0.0.1",
-        port=server.port,
+        endpoints={"target": Endpoint(host="127.0.0.1", port=server.port)},
         stream_path=root / "samples-0.arrow",
         facts_path=root / "load-0.json",
     )

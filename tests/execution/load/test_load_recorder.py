@@ -56,6 +56,7 @@ def test_every_column_gets_its_own_fact(tmp_path: Path) -> None:
         "arrival_id": 11,
         "ordinal": 0,
         "kind": 0,
+        "lane": 0,
         "phase": 2,
         "route": 0,
         "tenant": 1,

@@ -22,7 +22,7 @@ from gatebench.execution.load.walk import Walk
 from gatebench.execution.load.wire import Wire
 from gatebench.plan import Plan
 from gatebench.run.stream import StreamTail, StreamWriter
-from gatebench.sample import CAUSES, NEVER, OUTCOMES, SAMPLE
+from gatebench.sample import CAUSES, NEVER, OUTCOMES, SAMPLE, TARGET
 from tests.execution.load.plans import load_plan
 
 MS = 1_000_000
@@ -66,9 +66,9 @@ class Walked:
         self.path = path / f"samples-{worker}.arrow"
         words = plan.vocabularies()
         self.recorder = Recorder(StreamWriter(SAMPLE, self.path, words), words["provider"], words["tenant"])
-        arrivals = Arrivals(plan, worker, Wire("test", plan.token, "header", {}))
+        arrivals = Arrivals(plan, worker, {TARGET: Wire("test", plan.token, "header", {})})
         given: Any = client
-        self.walk = Walk(plan.load, arrivals, given, self.recorder, self.meter)
+        self.walk = Walk(plan.load, arrivals, {TARGET: given}, self.recorder, self.meter, turns=given.turns)
 
     def run(self) -> Walked:
         self.t0_ns = time.monotonic_ns() + 20 * MS

@@ -57,7 +57,7 @@ class TestAttempts:
         attempt.first_token_ns, attempt.service_ns = 8, 9
         attempt.fault, attempt.status, attempt.stream = 10, 200, True
         attempt.fingerprint, attempt.tenant = 12, 13
-        attempt.tokens_in, attempt.tokens_out = 15, 16
+        attempt.tokens_in, attempt.tokens_out, attempt.gap_max_us = 15, 16, 18
         names = [column.name for column in ATTEMPT.columns]
         assert dict(zip(names, attempt.row(17, DROPPED), strict=True)) == {
             "attempt": 1,
@@ -78,6 +78,7 @@ class TestAttempts:
             "connection": 14,
             "tokens_in": 15,
             "tokens_out": 16,
+            "gap_max_us": 18,
         }
 
     def test_the_first_write_is_remembered_and_the_last_one_counts(self) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from gatebench.execution.load.flight import Flight
 from gatebench.execution.load.wire import Wire
 from gatebench.plan import Plan
+from gatebench.sample import TARGET
 from gatebench.schedule import phase_of, share
 from gatebench.stamp import KINDS
 from gatebench.traffic import Generator
@@ -18,16 +19,16 @@ _BLOCK: Final = 4096
 
 
 class Arrivals:
-    """The arrivals of `worker` of `plan.load.workers`; `count` of them."""
+    """The arrivals of `worker` of `plan.load.workers`; `count` of them. `wires` are by lane."""
 
-    def __init__(self, plan: Plan, worker: int, wire: Wire) -> None:
+    def __init__(self, plan: Plan, worker: int, wires: Mapping[int, Wire]) -> None:
         due_ns = plan.load.due_times_ns(plan.seed)
         self._ids = share(due_ns, worker, plan.load.workers)
         self._due_ns = due_ns[self._ids]
         self._phase_ends_ns = [phase.end_ns for phase in plan.phases]
         self._kinds = [WARMUP if phase.role == "warmup" else LOAD for phase in plan.phases]
         self._generator = Generator(plan.traffic, plan.seed)
-        self._wire = wire
+        self._wires = wires
         self.count = len(self._ids)
 
     def flights(self, t0_ns: int) -> Iterator[Flight]:
@@ -44,5 +45,5 @@ class Arrivals:
                 place = min(phase, last_phase)
                 kind = self._kinds[place]
                 request = self._generator.request(arrival_id)
-                wire = self._wire.request(request, arrival_id, 0, kind)
+                wire = self._wires[TARGET].request(request, arrival_id, 0, kind)
                 yield Flight(arrival_id, kind, place, due_ns=t0_ns + due, request=request, wire=wire)

@@ -22,7 +22,7 @@ from gatebench import guard
 from gatebench.execution.load.answer import CONNECT_TIMEOUT, NO_CAUSE, NOT_ALLOWED, REFUSED, RESET, UNREACHABLE, Answer
 from gatebench.execution.load.connection import Connection
 from gatebench.execution.load.turns import Turns
-from gatebench.plan import DeadlinesPlan
+from gatebench.plan import DeadlinesPlan, Endpoint
 
 _WRITE: Final = 2
 _SYN_SENT: Final = 2  # Linux, include/net/tcp_states.h
@@ -31,7 +31,7 @@ _socket = get_original("socket", "socket")  # Locust puts gevent's in its place,
 
 
 class Client:
-    """Speaks to one address. One client belongs to one gevent hub; any number of greenlets may exchange at once.
+    """Speaks to one endpoint. One client belongs to one gevent hub; any number of greenlets may exchange at once.
 
     The name is resolved once, when the client is made; the guard is asked again with the very address of each connect.
     The connect deadline and the total deadline count from `sent_ns` (a request that was handed over late is not
@@ -39,20 +39,20 @@ class Client:
     """
 
     def __init__(
-        self, host: str, port: int, deadlines: DeadlinesPlan, allowed: Iterable[str] = (), turns: Turns | None = None
+        self, endpoint: Endpoint, deadlines: DeadlinesPlan, allowed: Iterable[str] = (), turns: Turns | None = None
     ) -> None:
         self.turns = turns or Turns()
         self.opened = 0  # connections
         self.lost_idle = 0  # connections that the peer closed, or spoke on unasked, while they carried no request
         self.written = 0  # requests whose writing began: at most one for each exchange, by construction
         self.local_errors: Counter[str] = Counter()  # failures to connect that are this machine's, by errno name
-        self._port = port
+        self._port = endpoint.port
         self._deadlines = deadlines
         self._allowed = set(allowed)
         self._refusal = NO_CAUSE
         self._address: tuple[socket.AddressFamily, str] | None = None
         self._idle: dict[Connection, None] = {}
-        self._resolve(host)
+        self._resolve(endpoint.host)
 
     def exchange(self, answer: Answer, wire: bytes, *, stream: bool) -> None:
         """Send `wire` and conclude `answer`; returns when the exchange is over, at the total deadline at the latest."""

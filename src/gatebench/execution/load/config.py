@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from gatebench.plan import Plan
+from gatebench.plan import Endpoint, Plan
 
 Role = Literal["local", "master", "worker"]
 
@@ -15,16 +15,16 @@ Role = Literal["local", "master", "worker"]
 class WorkerConfig(BaseModel):
     """One load process. Extra headers are not here: they may hold secrets and come over stdin, not through the folder.
 
-    `host` and `port` are where requests go, `worker` is the position of this process in the schedule's division
-    (`gatebench.schedule.share`), `stream_path` its samples, `facts_path` what it says of itself at the end.
+    `endpoints` are where the requests of each lane go (by its name; at least "target"), `worker` is the position of this
+    process in the schedule's division (`gatebench.schedule.share`), `stream_path` its samples, `facts_path` what it says of
+    itself at the end.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     role: Role
     plan: Plan
-    host: str
-    port: int = Field(ge=1, le=65535)
+    endpoints: dict[str, Endpoint] = Field(min_length=1)
     worker: int = Field(default=0, ge=0)
     stream_path: Path | None = None
     facts_path: Path | None = None

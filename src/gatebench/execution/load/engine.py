@@ -19,7 +19,7 @@ from gatebench.execution.load.load_process import LoadProcess
 from gatebench.execution.load.state import LoadState, LostProcess, merged
 from gatebench.execution.load.wire import header_problems
 from gatebench.execution.process import StartProcess
-from gatebench.plan import Plan
+from gatebench.plan import Endpoint, Plan
 from gatebench.run.folder import RunFolder
 
 __all__ = ["LoadEngine", "LoadState", "LostProcess"]
@@ -47,14 +47,14 @@ class LoadEngine:
         self._workers: list[LoadProcess] = []
         self._master: LoadProcess | None = None
 
-    def start(self, host: str, port: int) -> None:
-        """Start the load processes, which will send to `host:port`; returns at once."""
+    def start(self, endpoints: Mapping[str, Endpoint]) -> None:
+        """Start the load processes, which will send to the endpoint of each lane; returns at once."""
         workers = self._plan.load.workers
         if workers > 1:
-            self._master = self._launch(MASTER, "master", 0, host, port)
+            self._master = self._launch(MASTER, "master", 0, endpoints)
         role: Role = "worker" if workers > 1 else "local"
         for worker in range(workers):
-            self._workers.append(self._launch(f"load-{worker}", role, worker, host, port))
+            self._workers.append(self._launch(f"load-{worker}", role, worker, endpoints))
 
     def wait_ready(self, within_s: float) -> None:
         """Wait until every worker could begin; EnvironmentFailure with the last log lines of the one that cannot."""
@@ -123,7 +123,7 @@ class LoadEngine:
     def _processes(self) -> list[LoadProcess]:
         return [*([self._master] if self._master else []), *self._workers]
 
-    def _launch(self, name: str, role: Role, worker: int, host: str, port: int) -> LoadProcess:
+    def _launch(self, name: str, role: Role, worker: int, endpoints: Mapping[str, Endpoint]) -> LoadProcess:
         config_path = self._folder.work / f"{name}.config.json"
         log: Path = self._folder.logs / f"{name}.log"
         parts: Path = self._folder.parts.resolve()
@@ -131,8 +131,7 @@ class LoadEngine:
         WorkerConfig(
             role=role,
             plan=self._plan,
-            host=host,
-            port=port,
+            endpoints=dict(endpoints),
             worker=worker,
             stream_path=parts / f"samples-{worker}.arrow" if own else None,
             facts_path=parts / f"load-{worker}.json" if own else None,

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from gatebench.execution.load.answer import Answer
+from gatebench.sample import TARGET
 from gatebench.traffic import Request
 
 
 class Flight:
-    """What a row is made of. `due_ns` is on the machine's monotonic clock."""
+    """What a row is made of. `lane` is a position in `sample.LANES`, `due_ns` is on the machine's monotonic clock."""
 
-    __slots__ = ("answer", "arrival_id", "due_ns", "kind", "phase", "request", "wire")
+    __slots__ = ("answer", "arrival_id", "due_ns", "kind", "lane", "phase", "request", "wire")
 
-    def __init__(self, arrival_id: int, kind: int, phase: int, *, due_ns: int, request: Request, wire: bytes) -> None:
+    def __init__(
+        self, arrival_id: int, kind: int, phase: int, *, due_ns: int, request: Request, wire: bytes, lane: int = TARGET
+    ) -> None:
         self.arrival_id = arrival_id
         self.kind = kind
         self.phase = phase
+        self.lane = lane
         self.due_ns = due_ns
         self.request = request
         self.wire = wire

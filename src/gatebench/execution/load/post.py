@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
@@ -21,12 +22,13 @@ from gatebench.execution.load.client import Client
 from gatebench.execution.load.config import WorkerConfig
 from gatebench.execution.load.meter import Meter
 from gatebench.execution.load.recorder import Recorder
+from gatebench.execution.load.turns import Turns
 from gatebench.execution.load.usage import Usage
 from gatebench.execution.load.walk import Walk
 from gatebench.execution.load.wire import Wire
 from gatebench.run.folder import write_atomically
 from gatebench.run.stream import FLUSH_INTERVAL_S, StreamWriter
-from gatebench.sample import SAMPLE
+from gatebench.sample import LANES, SAMPLE
 
 PROGRESS_INTERVAL_S: Final = 0.5
 _YOUNG_OBJECTS: Final = 50_000
@@ -49,14 +51,22 @@ class Post:
         self._t0_ns: AsyncResult = AsyncResult()
         self._usage = Usage()
         self._meter = Meter(config.worker)
-        self._client = Client(config.host, config.port, plan.load.deadlines, plan.allow_remote)
-        wire = Wire(_authority(config.host, config.port), plan.token, plan.request_id, headers)
-        self._arrivals = Arrivals(plan, config.worker, wire)
+        turns = Turns()
+        lanes = [lane for lane in LANES if lane in config.endpoints]
+        self._clients = {
+            LANES.index(lane): Client(config.endpoints[lane], plan.load.deadlines, plan.allow_remote, turns)
+            for lane in lanes
+        }
+        wires = {
+            LANES.index(lane): Wire(config.endpoints[lane].host_header(), plan.token, plan.request_id, headers)
+            for lane in lanes
+        }
+        self._arrivals = Arrivals(plan, config.worker, wires)
         words = plan.vocabularies()
         facts = {"worker": config.worker, "workers": plan.load.workers, "pid": os.getpid()}
         stream = StreamWriter(SAMPLE, config.stream_path, words, facts)
         self._recorder = Recorder(stream, words["provider"], words["tenant"])
-        self._walk = Walk(plan.load, self._arrivals, self._client, self._recorder, self._meter)
+        self._walk = Walk(plan.load, self._arrivals, self._clients, self._recorder, self._meter, turns=turns)
 
     def begin(self, t0_ns: int) -> None:
         """Zero of the schedule is at `t0_ns` of the monotonic clock."""
@@ -86,7 +96,8 @@ class Post:
         if t0_ns is not None:
             self._take(partial(self._duty, t0_ns))
         self._take(self._recorder.close)
-        self._take(self._client.close)
+        for client in self._clients.values():
+            self._take(client.close)
         self._take(partial(self._write_facts, t0_ns))
         self.finished.set()
 
@@ -120,7 +131,7 @@ class Post:
             self._channel.say({"progress": self._meter.progress()})
 
     def _write_facts(self, t0_ns: int | None) -> None:
-        client = self._client
+        clients = self._clients.values()
         self.facts = {
             "worker": self.worker,
             "t0_ns": t0_ns,
@@ -129,19 +140,18 @@ class Post:
             "rows": self._recorder.rows,
             "sent": self._meter.sent,
             **self._usage.facts(),
-            "connections_opened": client.opened,
-            "connections_lost_idle": client.lost_idle,
-            "resend_check": {"requests_handed_over": self._meter.sent, "requests_written": client.written},
-            "local_errors": dict(client.local_errors),
+            "connections_opened": sum(client.opened for client in clients),
+            "connections_lost_idle": sum(client.lost_idle for client in clients),
+            "resend_check": {
+                "requests_handed_over": self._meter.sent,
+                "requests_written": sum(client.written for client in clients),
+            },
+            "local_errors": dict(sum((client.local_errors for client in clients), Counter())),
             "python_version": platform.python_version(),
             **{f"{name}_version": version(name) for name in ("gevent", "geventhttpclient", "locust")},
             "defect": None if self.defect is None else repr(self.defect),
         }
         write_atomically(self._facts_path, json.dumps(self.facts, indent=1))
-
-
-def _authority(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _settle_memory() -> None:

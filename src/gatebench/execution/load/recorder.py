@@ -74,6 +74,7 @@ class Recorder:
             flight.arrival_id,
             0,  # the generator makes one request for each arrival; further ordinals belong to reactive probes
             flight.kind,
+            flight.lane,
             flight.phase,
             request.route,
             request.tenant,

@@ -9,7 +9,7 @@ between.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from gatebench.execution.load.alarm import Alarm
@@ -20,6 +20,7 @@ from gatebench.execution.load.crew import Crew
 from gatebench.execution.load.flight import Flight
 from gatebench.execution.load.meter import Meter
 from gatebench.execution.load.recorder import Recorder
+from gatebench.execution.load.turns import Turns
 from gatebench.plan import LoadPlan
 from gatebench.sample import UNSENT
 
@@ -29,18 +30,27 @@ END_DRAIN_NS: Final = 1_000_000_000  # beyond the total deadline: by then every 
 
 
 class Walk:
-    """One worker's walk. `stop` may be called from any greenlet of the same hub, at any time."""
+    """One worker's walk; `clients` are by lane. `stop` may be called from any greenlet of the same hub, at any time."""
 
-    def __init__(self, load: LoadPlan, arrivals: Arrivals, client: Client, recorder: Recorder, meter: Meter) -> None:
+    def __init__(
+        self,
+        load: LoadPlan,
+        arrivals: Arrivals,
+        clients: Mapping[int, Client],
+        recorder: Recorder,
+        meter: Meter,
+        *,
+        turns: Turns,
+    ) -> None:
         self.stopped_ns: int | None = None
         self._late_ns = load.late_ns
         self._end_drain_ns = load.deadlines.total_ns + END_DRAIN_NS
         self._arrivals = arrivals
-        self._client = client
+        self._clients = clients
         self._recorder = recorder
         self._meter = meter
-        self._crew = Crew(-(-load.pool // load.workers), client.turns, self._carry)
-        self._alarm = Alarm(client.turns)
+        self._crew = Crew(-(-load.pool // load.workers), turns, self._carry)
+        self._alarm = Alarm(turns)
         self._open: dict[int, Flight] = {}
         self._draining = False
 
@@ -89,7 +99,7 @@ class Walk:
             self._crew.launch(flight)
 
     def _carry(self, flight: Flight) -> None:
-        self._client.exchange(flight.answer, flight.wire, stream=flight.request.stream)
+        self._clients[flight.lane].exchange(flight.answer, flight.wire, stream=flight.request.stream)
         if self._open.pop(flight.arrival_id, None) is None:
             return  # it was given up meanwhile and has its row
         self._recorder.record(flight)

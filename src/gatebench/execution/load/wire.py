@@ -41,6 +41,10 @@ def header_problems(headers: Mapping[str, str]) -> list[Problem]:
     return problems
 
 
+_HeadKey = tuple[str, str, int, bool, str]
+_MOST_HEADS: Final = 4096
+
+
 class Wire:
     """Writes requests for one authority (`host:port`, the `host` header) in one run (`token`).
 
@@ -52,11 +56,11 @@ class Wire:
         self._token = token
         self._carrier = carrier
         self._extra = {name.lower(): value for name, value in headers.items()}
-        self._heads: dict[tuple[str, str, int, bool], bytes] = {}
+        self._heads: dict[_HeadKey, bytes] = {}
 
     def request(self, request: Request, arrival_id: int, ordinal: int, kind: int) -> bytes:
         """Return the whole request as it goes to the socket; the prompt in its body stays untouched."""
-        key = (request.method, request.path, request.tenant, request.stream)
+        key = (request.method, request.path, request.tenant, request.stream, request.content_type)
         head = self._heads.get(key) or self._head(key)
         body = request.body
         identity = b""
@@ -68,10 +72,10 @@ class Wire:
                 comma = b"" if body == b"{}" else b","
                 body = b'%b%b"user":"%b"}' % (body[:-1], comma, request_id)
         length = b"content-length: %d\r\n" % len(body) if body or request.method == "POST" else b""
-        return b"%b%b%b\r\n%b" % (head, identity, length, body)
+        return b"%b%b%b%b\r\n%b" % (head, request.headers, identity, length, body)
 
-    def _head(self, key: tuple[str, str, int, bool]) -> bytes:
-        method, path, tenant, stream = key
+    def _head(self, key: _HeadKey) -> bytes:
+        method, path, tenant, stream, content_type = key
         fields = {
             "host": self._authority,
             "user-agent": f"gatebench/{__version__}",
@@ -80,9 +84,10 @@ class Wire:
             TENANT_HEADER: f"tenant-{tenant}",
         }
         if method == "POST":
-            fields["content-type"] = "application/json"
+            fields["content-type"] = content_type
         fields |= self._extra
         lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), ""]
         head = "\r\n".join(lines).encode("latin-1")
-        self._heads[key] = head
+        if len(self._heads) < _MOST_HEADS:
+            self._heads[key] = head
         return head

@@ -19,6 +19,7 @@ class Attempt:
         "fault",
         "fingerprint",
         "first_token_ns",
+        "gap_max_us",
         "ordinal",
         "provider",
         "request_id",
@@ -58,6 +59,7 @@ class Attempt:
         self.tenant_name = b""
         self.tokens_in = 0
         self.tokens_out = 0
+        self.gap_max_us = 0
         self.ended = False
 
     def request_key(self) -> bytes:
@@ -100,5 +102,5 @@ class Attempt:
             self.ordinal, arrival_id, request_ordinal, kind, self.seen,
             self.arrived_ns, self.first_token_ns, ended_ns, self.service_ns,
             end, self.fault, self.status, self.stream, self.fingerprint, self.tenant,
-            self.connection, self.tokens_in, self.tokens_out,
+            self.connection, self.tokens_in, self.tokens_out, self.gap_max_us,
         )  # fmt: skip

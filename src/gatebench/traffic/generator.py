@@ -1,0 +1,36 @@
+"""Makes the request of each arrival: a pure function of (seed, arrival id). The same seed and arrival give the same bytes."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+from gatebench.traffic.draw import Draws, shares
+from gatebench.traffic.kinds import kinds
+from gatebench.traffic.request import Request
+from gatebench.traffic.route import Traffic
+
+DRAWN = -1
+
+
+class Generator:
+    """The requests of one traffic under one seed."""
+
+    def __init__(self, traffic: Traffic, seed: int) -> None:
+        known = kinds()
+        self._composers = [known[route.kind](route, index) for index, route in enumerate(traffic.routes)]
+        self._tenants = [route.tenants for route in traffic.routes]
+        self._ends = shares([route.weight for route in traffic.routes])
+        self._draws = Draws(seed, max(composer.needs_bytes for composer in self._composers))
+
+    def request(self, arrival_id: int, *, route: int = DRAWN, tenant: int = DRAWN, size: int = DRAWN) -> Request:
+        """Return the request of `arrival_id`.
+
+        `route` and `tenant` (positions) and `size` (bytes of the body) are drawn, or the route's own, unless a trace
+        or a load says what they are.
+        """
+        draw = self._draws.of(arrival_id)
+        if route == DRAWN:
+            route = bisect_right(self._ends, draw.unit(0)) if len(self._ends) > 1 else 0
+        if tenant == DRAWN:
+            tenant = int(draw.unit(1) * self._tenants[route])
+        return self._composers[route].request(draw, tenant, size)

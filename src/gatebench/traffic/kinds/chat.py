@@ -1,0 +1,43 @@
+"""OpenAI chat completions, whole or streamed."""
+
+from __future__ import annotations
+
+import orjson
+
+from gatebench.stamp import fingerprint
+from gatebench.traffic.draw import Draw
+from gatebench.traffic.kinds.registry import register
+from gatebench.traffic.request import Request
+from gatebench.traffic.route import Route
+from gatebench.traffic.words import prompt
+
+_PATH = "/v1/chat/completions"
+_HERE = "<the prompt goes here>"
+
+
+class Chat:
+    """The prompt is all that differs between the bodies of a route, so the rest is written once."""
+
+    def __init__(self, route: Route, index: int) -> None:
+        self.needs_bytes = route.prompt_words
+        self._index = index
+        self._stream = route.stream
+        body = {
+            "model": route.model,
+            "messages": [{"role": "user", "content": _HERE}],
+            "max_tokens": route.max_tokens,
+            **({"stream": True} if route.stream else {}),
+        }
+        self._before, _, self._after = orjson.dumps(body).partition(_HERE.encode())
+
+    def request(self, draw: Draw, tenant: int, size: int) -> Request:
+        """Return a completion request; its prompt is padded with spaces up to `size`."""
+        text = prompt(draw.bytes(self.needs_bytes), draw.arrival_id)
+        if size > 0:
+            text = text.ljust(size - len(self._before) - len(self._after))
+        # The words are plain ASCII letters: as they are, they are what JSON writes.
+        body = b"%b%b%b" % (self._before, text.encode(), self._after)
+        return Request("POST", _PATH, body, self._index, tenant, self._stream, fingerprint(text))
+
+
+register("chat", Chat)

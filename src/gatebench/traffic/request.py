@@ -1,0 +1,24 @@
+"""One request before it gets its id: what goes on the wire, and what it should come back with."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Request(NamedTuple):
+    """`route` and `tenant` are positions in the traffic's names. A named tuple because one is made for every arrival.
+
+    `headers` are complete header lines of this request's own, each with its line end; `read_bytes_per_s` above 0 makes
+    the client read the answer no faster than that.
+    """
+
+    method: str
+    path: str
+    body: bytes
+    route: int
+    tenant: int
+    stream: bool
+    fingerprint: int
+    content_type: str = "application/json"
+    headers: bytes = b""
+    read_bytes_per_s: int = 0
