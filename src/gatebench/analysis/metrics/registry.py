@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from gatebench.analysis.windows import Outage
 from gatebench.stats import Interval
@@ -73,6 +73,7 @@ def censored(least: float, why: str, n: int = 0) -> Measured:
 RowsFunction = Callable[[Scope], Measured]
 OutageFunction: TypeAlias = "Callable[[RunTables, Outage], Measured]"
 Offenders: TypeAlias = "Callable[[Scope], pd.DataFrame]"
+_Function = TypeVar("_Function", bound=Callable[..., object])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,43 +127,19 @@ def metric(
     *, unit: str, better: Better, title: str, judged: Judged = "interval", offenders: Offenders | None = None
 ) -> Callable[[RowsFunction], RowsFunction]:
     """Register a metric of rows under the function's name; its docstring is the definition."""
-
-    def decorate(function: RowsFunction) -> RowsFunction:
-        register(
-            RowsMetric(
-                name=function.__name__,
-                title=title,
-                unit=unit,
-                better=better,
-                definition=definition(function),
-                judged=judged,
-                offenders=offenders,
-                function=function,
-            )
-        )
-        return function
-
-    return decorate
+    return _registering(RowsMetric, unit=unit, better=better, title=title, judged=judged, offenders=offenders)
 
 
 def outage_metric(
     *, unit: str, better: Better, title: str, judged: Judged = "interval", offenders: Offenders | None = None
 ) -> Callable[[OutageFunction], OutageFunction]:
     """Register a metric of an outage under the function's name; its docstring is the definition."""
+    return _registering(OutageMetric, unit=unit, better=better, title=title, judged=judged, offenders=offenders)
 
-    def decorate(function: OutageFunction) -> OutageFunction:
-        register(
-            OutageMetric(
-                name=function.__name__,
-                title=title,
-                unit=unit,
-                better=better,
-                definition=definition(function),
-                judged=judged,
-                offenders=offenders,
-                function=function,
-            )
-        )
+
+def _registering(kind: Callable[..., RowsMetric | OutageMetric], **facts: Any) -> Callable[[_Function], _Function]:
+    def decorate(function: _Function) -> _Function:
+        register(kind(name=function.__name__, definition=definition(function), function=function, **facts))
         return function
 
     return decorate
