@@ -36,6 +36,7 @@ check-all: $(READY) toxiproxy lint
 	$(BIN)/python -m pytest -m "not bench"
 
 bench: $(READY) toxiproxy
+	@scripts/k6
 	$(BIN)/python -m pytest -m bench --timeout 600 -s
 
 toxiproxy:
