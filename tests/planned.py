@@ -19,7 +19,7 @@ from gatebench.plan import (
     TargetPlan,
 )
 from gatebench.scenario import CheckUse, LatencyModel, Objective, Role
-from gatebench.schedule import Load
+from gatebench.schedule import Load, due_times_ns
 from gatebench.target import Process, TargetDefinition
 from gatebench.traffic import Route, Traffic
 
@@ -126,7 +126,7 @@ def make_plan(knobs: Knobs) -> Plan:
         late_ns=100 * MS,
         dispatch_limit_ms=25.0,
     )
-    scheduled = len(load_plan.due_times_ns(knobs.seed))
+    scheduled = len(due_times_ns(load, duration_ns / 1e9, knobs.seed))
     target = TargetDefinition(
         description="the reference gateway",
         process=() if knobs.direct else (Process(name="gateway", command=("gateway",)),),

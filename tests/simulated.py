@@ -80,7 +80,7 @@ class Simulation:
     def __init__(self, knobs: Knobs, plan: Plan) -> None:
         self.knobs, self.plan = knobs, plan
         self.random = np.random.default_rng(knobs.seed)
-        self.due_ns = plan.load.due_times_ns(knobs.seed) + LOAD_START_NS
+        self.due_ns = plan.schedule().due_ns + LOAD_START_NS
         self.traffic = Generator(plan.traffic, plan.seed)
         self.tries: list[Try] = []
         self.answers: list[Answer] = []

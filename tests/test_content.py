@@ -49,7 +49,7 @@ def test_everything_that_is_shipped_loads() -> None:
 def test_the_users_own_file_wins(tmp_path: Path) -> None:
     """A smoke.py in the workspace hides the shipped one; the others stay."""
     content = workspace(tmp_path, scenarios__smoke_py=good(rate="77/s"))
-    assert content.scenario("smoke").scenario.load.peak_per_s() == 77
+    assert content.scenario("smoke").scenario.load.sentence() == "flat poisson load 77/s"
     assert "failover-outage" in content.scenario_names()
 
 

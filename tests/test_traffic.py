@@ -57,6 +57,42 @@ def test_the_mix_follows_its_weights() -> None:
         assert abs(counts[route] - 4000 * share) < 5 * (4000 * share * (1 - share)) ** 0.5
 
 
+@pytest.mark.parametrize(
+    ("weighing", "shares"),
+    [
+        ({}, (1 / 3, 1 / 3, 1 / 3)),
+        ({"tenant_weights": (8, 1, 1)}, (0.8, 0.1, 0.1)),
+        ({"tenant_skew": 1.0}, (6 / 11, 3 / 11, 2 / 11)),  # 1, 1/2 and 1/3 of 11/6
+    ],
+)
+def test_tenants_follow_their_weights(weighing: dict[str, Any], shares: tuple[float, ...]) -> None:
+    """Shares over 4000 draws lie within five standard deviations, fixed seed."""
+    generator = Generator(made(chat(tenants=3, **weighing)), 5)
+    counts = Counter(generator.request(number).tenant for number in range(4000))
+    for tenant, share in enumerate(shares):
+        assert abs(counts[tenant] - 4000 * share) < 5 * (4000 * share * (1 - share)) ** 0.5
+
+
+def test_tenant_weights_that_do_not_fit_are_refused() -> None:
+    """As many weights as tenants, all above zero, and not both ways of saying it."""
+    for wrong, why in (
+        ({"tenant_weights": (1, 2)}, "3 tenants have 2 weights"),
+        ({"tenant_weights": (1, 2, 0)}, "greater than 0"),
+        ({"tenant_weights": (1, 2, 3), "tenant_skew": 1}, "exclude each other"),
+    ):
+        with pytest.raises(ValidationError, match=why):
+            made(chat(tenants=3, **wrong))
+
+
+def test_a_trace_may_say_whom_and_how_much() -> None:
+    """Route, tenant and size of an arrival are taken where they are said; the rest stays drawn."""
+    generator = Generator(made(mix(chat(tenants=3), models())), 5)
+    request = generator.request(9, route=0, tenant=2, size=700)
+    assert (request.route, request.tenant, len(request.body)) == (0, 2, 700)
+    assert generator.request(9, route=1).method == "GET"
+    assert request.fingerprint == fingerprint(json.loads(request.body)["messages"][0]["content"])
+
+
 def test_two_routes_of_one_name_are_refused() -> None:
     """Results by route would mix them up."""
     with pytest.raises(ValidationError, match="two routes are called chat; give each its own name"):

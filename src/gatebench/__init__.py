@@ -11,21 +11,35 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gatebench.faults import fault
     from gatebench.scenario import Scenario, check, phase
-    from gatebench.schedule import constant, poisson, ramp, steps
+    from gatebench.schedule import breakpoint, constant, mixed, poisson, ramp, sine, spike, steps, trace, users
 
 __version__ = "0.1.0"
 
-__all__ = ["Scenario", "check", "constant", "fault", "phase", "poisson", "ramp", "steps"]
+__all__ = [
+    "Scenario",
+    "breakpoint",
+    "check",
+    "constant",
+    "fault",
+    "mixed",
+    "phase",
+    "poisson",
+    "ramp",
+    "sine",
+    "spike",
+    "steps",
+    "trace",
+    "users",
+]
 
 _HOMES = {
     "Scenario": "scenario",
     "check": "scenario",
     "phase": "scenario",
     "fault": "faults",
-    "constant": "schedule",
-    "poisson": "schedule",
-    "ramp": "schedule",
-    "steps": "schedule",
+    **dict.fromkeys(
+        ("breakpoint", "constant", "mixed", "poisson", "ramp", "sine", "spike", "steps", "trace", "users"), "schedule"
+    ),
 }
 
 

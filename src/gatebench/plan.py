@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from gatebench.faults import FaultDefinition
 from gatebench.scenario import CheckUse, LatencyModel, Objective, Role
-from gatebench.schedule import DueTimes, Load, due_times_ns
+from gatebench.schedule import AnyLoad, Schedule, Users, schedule_of
 from gatebench.target import Setting, TargetDefinition
 from gatebench.traffic import Traffic
 
@@ -101,20 +102,25 @@ class Endpoint(_Frozen):
 
 
 class LoadPlan(_Frozen):
-    """The load over the whole run. `pool` is the number of requests that may be in flight, over all workers."""
+    """The load over the whole run. `pool` is the number of requests that may be in flight, over all workers.
 
-    load: Load
+    `scheduled`, by phase too, is 0 for a closed load: what becomes due there depends on the target.
+    """
+
+    load: AnyLoad
     duration_ns: int
     scheduled: int
+    scheduled_by_phase: tuple[int, ...] = ()
     workers: int
     pool: int
     deadlines: DeadlinesPlan
     late_ns: int
     dispatch_limit_ms: float
 
-    def due_times_ns(self, seed: int) -> DueTimes:
-        """Return the due time of every arrival, nanoseconds from the start of the load."""
-        return due_times_ns(self.load, self.duration_ns / 1e9, seed)
+    @property
+    def users(self) -> Users | None:
+        """The closed model of the load, None for an open one."""
+        return self.load if isinstance(self.load, Users) else None
 
 
 class Plan(_Frozen):
@@ -140,6 +146,17 @@ class Plan(_Frozen):
     not_applicable: str | None = None
     allow_remote: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def schedule(self, trace: Path | None = None) -> Schedule:
+        """Return when every arrival is due, nanoseconds from the start of the load; `trace` is the run folder's copy."""
+        return schedule_of(
+            self.load.load,
+            self.load.duration_ns / 1e9,
+            self.seed,
+            routes=self.traffic.route_names(),
+            tenants=self.traffic.tenant_names(),
+            trace=trace,
+        )
 
     def vocabularies(self) -> dict[str, tuple[str, ...]]:
         """Return the words that the coded columns of this run's streams point into, besides the fixed ones."""

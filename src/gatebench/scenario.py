@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from gatebench.faults import FaultUse, PositiveDuration
-from gatebench.schedule import Load
+from gatebench.schedule import AnyLoad
+from gatebench.schedule.load import open_parts
 from gatebench.traffic import Traffic
 from gatebench.units import duration_s
 
@@ -96,7 +97,7 @@ class Scenario(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     traffic: Traffic
-    load: Load
+    load: AnyLoad
     phases: tuple[Phase, ...] = Field(min_length=1, max_length=250)  # a phase is one byte of a sample
     objective: Objective
     checks: tuple[CheckUse, ...] = Field(min_length=1)
@@ -142,6 +143,15 @@ class Scenario(BaseModel):
                 problems.append(
                     f'check("{check.metric}") names the route "{check.route}"; the routes are {", ".join(self.traffic.route_names())}'
                 )
+        for part in open_parts(self.load):
+            for kind, name, known in (
+                ("route", part.route, self.traffic.route_names()),
+                ("tenant", part.tenant, self.traffic.tenant_names()),
+            ):
+                if name is not None and name not in known:
+                    problems.append(
+                        f'a part of the load is for the {kind} "{name}"; the {kind}s are {", ".join(known[:10])}'
+                    )
         if problems:
             raise ValueError("\n".join(problems))
         return self

@@ -10,7 +10,7 @@ from tests.analysis.conftest import Read, Reading
 def test_healthy_books_balance(healthy: Reading) -> None:
     """scheduled = sent + unsent, every arrival has one row, and both ends of the wire agree."""
     books = healthy.summary.ledger
-    due = healthy.tables.plan.load.due_times_ns(healthy.tables.plan.seed)
+    due = healthy.tables.plan.schedule().due_ns
     assert books.balances
     assert books.scheduled == len(due) == books.sent == books.ok
     assert (books.missing, books.doubled, books.unsent_pool, books.unsent_generator, books.unsent_stopped) == (0,) * 5

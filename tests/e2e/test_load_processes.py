@@ -38,7 +38,7 @@ def test_every_arrival_is_on_the_wire_once_and_in_the_books_once(tmp_path: Path,
         assert sorted(row["arrival_id"] for row in rows) == list(range(scheduled))
         seen = sorted((found.arrival_id, KINDS[found.kind]) for found in server.ids)
         assert seen == sorted((row["arrival_id"], KINDS[row["kind"]]) for row in rows)
-        due_ns = plan.load.due_times_ns(plan.seed).tolist()
+        due_ns = plan.schedule().due_ns.tolist()
         for row in rows:
             assert row["due_ns"] == load.t0_ns + due_ns[row["arrival_id"]]
             assert row["due_ns"] <= row["sent_ns"] <= row["first_byte_ns"] <= row["done_ns"]
@@ -81,7 +81,7 @@ def test_a_stopped_load_ends_in_order(tmp_path: Path, stop: object, workers: int
     """However it is stopped: exit code 0, whole streams, a row for each arrival due until the stop and none after it."""
     assert callable(stop)
     plan = load_plan(rate="200/s", duration_s=600, workers=workers)
-    due_ns = plan.load.due_times_ns(plan.seed).tolist()
+    due_ns = plan.schedule().due_ns.tolist()
     with SteadyServer() as server, running(plan, tmp_path, server.port) as load:
         load.begin()
         load.sleep_until(1.0)

@@ -12,6 +12,7 @@ from gatebench.execution import asking
 from gatebench.execution.asking import RunRequest
 from gatebench.execution.planning import make_plan
 from gatebench.plan import Plan
+from gatebench.schedule import Load
 
 METRICS = {
     "availability",
@@ -79,7 +80,7 @@ def test_a_plan_is_whole_and_survives_its_json() -> None:
     assert [(fault.id, fault.on, fault.start_ns, fault.end_ns) for fault in plan.faults] == [
         ("f1", "provider-a", 13 * 10**9, 23 * 10**9)
     ]
-    assert plan.load.scheduled == len(plan.load.due_times_ns(plan.seed))
+    assert plan.load.scheduled == len(plan.schedule().due_ns)
     assert plan.target.settings["breaker_open"] == "2s"
     assert plan.engine.kind == "embedded"
     assert plan.request_id == "header"
@@ -115,6 +116,7 @@ def test_overrides_change_target_fault_and_objective() -> None:
     assert plan.target.settings["retries"] == 1
     assert plan.faults[0].name == "link-down"
     assert plan.objective.response_ms == 400
+    assert isinstance(plan.load.load, Load)
     assert plan.load.load.peak_per_s() == pytest.approx(50)
 
 

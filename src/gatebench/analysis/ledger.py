@@ -91,7 +91,9 @@ def balance(tables: RunTables) -> Ledger:
 def _books(tables: RunTables, rows: pd.DataFrame) -> Books:
     """Compare the rows with the schedule."""
     plan = tables.plan
-    due_ns = plan.load.due_times_ns(plan.seed)
+    if plan.load.users is not None:
+        return _closed_books(plan.load.users.count, rows)
+    due_ns = tables.due_ns
     arrivals = rows["arrival_id"].to_numpy(np.int64)
     ordinals = rows["ordinal"].to_numpy(np.int64)
     first = arrivals[ordinals == 0]
@@ -106,6 +108,25 @@ def _books(tables: RunTables, rows: pd.DataFrame) -> Books:
         doubled=arrivals[np.asarray(pairs.duplicated())],
         strange=np.setdiff1d(arrivals, scheduled),
         shifted=arrivals[known][off] if tables.record.clock.load_start_ns is not None else arrivals[:0],
+    )
+
+
+def _closed_books(users: int, rows: pd.DataFrame) -> Books:
+    """Compare the rows of closed users with themselves: each user's requests are numbered without a gap."""
+    arrivals = rows["arrival_id"].to_numpy(np.int64)
+    pairs = pd.MultiIndex.from_arrays([arrivals, rows["ordinal"].to_numpy(np.int64)])
+    there = np.unique(arrivals)
+    iterations, user = np.divmod(there, users)
+    last = np.full(users, -1, dtype=np.int64)
+    np.maximum.at(last, user, iterations)
+    scheduled = np.concatenate([np.arange(last[one] + 1) * users + one for one in range(users)])
+    nothing = np.empty(0, np.int64)
+    return Books(
+        scheduled=np.sort(scheduled),
+        missing=np.setdiff1d(scheduled, there),
+        doubled=arrivals[np.asarray(pairs.duplicated())],
+        strange=nothing,
+        shifted=nothing,
     )
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+import numpy as np
+
 from gatebench.analysis.checks import judge
 from gatebench.analysis.faults import FaultTimeline
 from gatebench.analysis.headline import headline
@@ -50,7 +52,13 @@ def summarise(folder: RunFolder) -> Summary:
         exit_code=EXIT_CODES[verdict],
         headline=headline(target, verdict, checks, values),
         reasons=reasons(verdict, validity, checks),
-        warnings=[*plan.warnings, *record.trouble, *target_deaths(tables), *harness_limits(folder, plan)],
+        warnings=[
+            *closed_load(tables),
+            *plan.warnings,
+            *record.trouble,
+            *target_deaths(tables),
+            *harness_limits(folder, plan),
+        ],
         validity=validity,
         ledger=books,
         phases=[_phase(window) for window in tables.windows],
@@ -83,6 +91,20 @@ def reasons(verdict: Verdict, validity: Sequence[Finding], checks: Sequence[Chec
         named = [f"{check.sentence}: {check.why}." for check in checks if check.verdict == "unknown"]
         return named or [f"No check applies: {'; '.join(sorted({check.why for check in checks}))}."]
     return []
+
+
+def closed_load(tables: RunTables) -> list[str]:
+    """Return what must stand beside every latency of a closed load: users, think time and what was in flight."""
+    users = tables.plan.load.users
+    if users is None:
+        return []
+    length_s = tables.length_s(None)
+    spent_ms = float(np.nansum(tables.load["service_ms"].to_numpy(np.float64)))
+    depth = f", {spent_ms / 1e3 / length_s:.1f} requests in flight on average" if length_s else ""
+    return [
+        f"A {users.sentence()}{depth}: whoever waits for an answer sends nothing meanwhile, so these times are not those of "
+        "independent callers."
+    ]
 
 
 def target_deaths(tables: RunTables) -> list[str]:

@@ -46,6 +46,8 @@ class RunTables:
     is a stream - `good`: complete within the objective - `attempts`, `completed`: attempts (completed attempts) at our
     providers with this row's request id
 
+    `due_ns` is the schedule, nanoseconds from the start; empty for closed users.
+
     `attempts` holds every arrival at a provider, or is None without a ledger; `sample` is the position in `samples` of
     the row it was made for, -1 for none.
     """
@@ -59,6 +61,7 @@ class RunTables:
     faults: tuple[FaultTimeline, ...]
     outages: tuple[Outage, ...]
     windows: tuple[Window, ...]
+    due_ns: npt.NDArray[np.int64] = field(repr=False)
     samples: pd.DataFrame = field(repr=False)
     attempts: pd.DataFrame | None = field(repr=False)
 
@@ -141,7 +144,8 @@ def read(folder: RunFolder) -> RunTables:
     samples = _table(folder.samples)
     attempts = _table(folder.attempts) if folder.attempts.exists() else None
     workers = _worker_facts(folder)
-    start_ns = _start_ns(record, events, samples)
+    due_ns = record.plan.schedule(folder.trace).due_ns
+    start_ns = _start_ns(record, events, samples, due_ns)
     end_ns = _end_ns(record, workers, samples, start_ns)
     faults = timelines(record.plan, events, start_ns)
     found = outages(record.plan, faults, end_ns)
@@ -160,6 +164,7 @@ def read(folder: RunFolder) -> RunTables:
         faults=faults,
         outages=found,
         windows=phases,
+        due_ns=due_ns,
         samples=samples,
         attempts=attempts,
     )
@@ -183,7 +188,9 @@ def _worker_facts(folder: RunFolder) -> dict[int, dict[str, Any]]:
     return found
 
 
-def _start_ns(record: RunRecord, events: tuple[Mapping[str, Any], ...], samples: pd.DataFrame) -> int:
+def _start_ns(
+    record: RunRecord, events: tuple[Mapping[str, Any], ...], samples: pd.DataFrame, due_ns: npt.NDArray[np.int64]
+) -> int:
     """Return the start of the load: as the record has it, else as an event has it, else as the first rows imply."""
     if record.clock.load_start_ns is not None:
         return record.clock.load_start_ns
@@ -192,8 +199,9 @@ def _start_ns(record: RunRecord, events: tuple[Mapping[str, Any], ...], samples:
             return int(event["t0_ns"])
     if samples.empty:
         return record.clock.monotonic_ns
-    due_ns = record.plan.load.due_times_ns(record.plan.seed)
     first = samples.iloc[0]
+    if len(due_ns) == 0:  # closed users: the first of them begin at once
+        return int(first["due_ns"])
     return int(first["due_ns"]) - int(due_ns[min(int(first["arrival_id"]), len(due_ns) - 1)])
 
 

@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import numpy as np
 
+from gatebench.analysis.closed import littles_law
 from gatebench.analysis.columns import numbers
 from gatebench.analysis.faults import FIDELITY_LEAST, FIDELITY_MOST, FaultTimeline
 from gatebench.analysis.tables import RunTables
@@ -18,6 +19,7 @@ from gatebench.stats import percentile
 SENT_LEAST: Final = 0.99
 CPU_MOST: Final = 0.9
 DISPATCH_PERCENTILE: Final = 0.99
+LITTLE_MOST: Final = 0.05
 ENGINE_PROCESS: Final = "toxiproxy"
 
 Status = Literal["ok", "invalid", "unknown"]
@@ -35,6 +37,7 @@ def findings(tables: RunTables, ledger: Ledger) -> list[Finding]:
         _dispatch(tables),
         _processor(tables),
         _local_errors(tables),
+        *_closed(tables),
         *_ledger(tables),
         *(finding for fault in tables.faults for finding in _fault(tables, fault)),
     ]
@@ -188,6 +191,23 @@ def _local_errors(tables: RunTables) -> Finding:
             "connections",
         )
     return _ok("local_errors", "No connection failed for a reason of this machine.", 0.0, 0.0, "connections")
+
+
+def _closed(tables: RunTables) -> Iterator[Finding]:
+    """A closed load's throughput, times and users are bound to each other: if they do not fit, rows are missing or late."""
+    if tables.plan.load.users is None:
+        return
+    law = littles_law(tables)
+    if law is None:
+        yield _unknown("littles_law", "Too few answers came to check Little's law.", LITTLE_MOST, "share")
+    elif abs(law.off) > LITTLE_MOST:
+        sentence = (
+            f"Little's law does not hold: {law.sentence()}. Rows are missing, the generator was late, or the run is too "
+            "short for its cycles. Lengthen the run or use a quieter machine."
+        )
+        yield _invalid("littles_law", sentence, law.off, LITTLE_MOST, "share")
+    else:
+        yield _ok("littles_law", f"Little's law holds: {law.sentence()}.", law.off, LITTLE_MOST, "share")
 
 
 def _ledger(tables: RunTables) -> Iterator[Finding]:

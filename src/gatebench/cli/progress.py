@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gatebench.cli import say
+from gatebench.cli.terminal import requests
 
 if TYPE_CHECKING:
     from gatebench.execution.load.engine import LoadState
@@ -36,7 +37,7 @@ def watcher(plan: Plan, *, quiet: bool) -> Iterator[Watcher]:
     profile = "" if plan.target.profile == "default" else f":{plan.target.profile}"
     console.print(
         f"[bold]{escape(plan.scenario)}[/bold] on [bold]{escape(plan.target.name)}{profile}[/bold]  "
-        f"[dim]{plan.load.scheduled} requests in {plan.load.duration_ns / 1e9:g} s, seed {plan.seed}[/dim]"
+        f"[dim]{requests(plan)}in {plan.load.duration_ns / 1e9:g} s, seed {plan.seed}[/dim]"
     )
     for warning in plan.warnings:
         console.print(f"  [yellow]![/yellow] {escape(warning)}")

@@ -67,7 +67,6 @@ def run(
 
     bench run smoke --target http://127.0.0.1:8080 --header authorization=env:GATEWAY_KEY
     """
-    from gatebench.cli.terminal import print_plan
     from gatebench.content import Content
 
     problems: list[Problem] = []
@@ -85,14 +84,7 @@ def run(
     if problems:
         _refuse(problems, as_json=as_json)
     if dry_run:
-        if as_json:
-            sys.stdout.write(
-                json.dumps({"schema": "gatebench.plans/1", "plans": [plan.model_dump(mode="json") for plan in plans]})
-                + "\n"
-            )
-        else:
-            for plan in plans:
-                print_plan(plan)
+        _show(plans, as_json=as_json)
         return
     _writable(out, problems)
     if problems:
@@ -107,6 +99,23 @@ def run(
         }
         sys.stdout.write(json.dumps(document) + "\n")
     raise typer.Exit(code)
+
+
+def _show(plans: list[Plan], *, as_json: bool) -> None:
+    """Print what the runs would do; in JSON with the requests that are due in each second."""
+    from gatebench.cli.plot import rates_per_s
+    from gatebench.cli.terminal import print_plan
+    from gatebench.execution.loading import planned_schedule
+
+    shown = []
+    for plan in plans:
+        due_ns = planned_schedule(plan).due_ns.tolist()
+        seconds = max(1, round(plan.load.duration_ns / 1e9))
+        shown.append({**plan.model_dump(mode="json"), "due_per_s": rates_per_s(due_ns, plan.load.duration_ns, seconds)})
+        if not as_json:
+            print_plan(plan, due_ns)
+    if as_json:
+        sys.stdout.write(json.dumps({"schema": "gatebench.plans/1", "plans": shown}) + "\n")
 
 
 def _refuse(problems: list[Problem], *, as_json: bool) -> NoReturn:

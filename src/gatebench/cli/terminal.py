@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -10,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from gatebench.cli import say
+from gatebench.cli.plot import plot
 
 if TYPE_CHECKING:
     from gatebench.plan import Plan
@@ -109,17 +111,27 @@ def _check_line(check: CheckResult) -> RenderableType:
     )
 
 
-def print_plan(plan: Plan) -> None:
-    """Print what a run would do."""
+def requests(plan: Plan) -> str:
+    """Return how many requests a run holds, with a blank behind; of a closed load, which nobody knows, its users."""
+    users = plan.load.users
+    return f"{plan.load.scheduled} requests " if users is None else f"{users.count} users "
+
+
+def print_plan(plan: Plan, due_ns: Sequence[int]) -> None:
+    """Print what a run would do, its schedule drawn."""
     console = say.out()
     console.print(
         f"[bold]{escape(plan.scenario)}[/bold] on [bold]{escape(plan.target.name)}[/bold]: {escape(plan.title)}"
     )
     load = plan.load
     console.print(
-        f"  {load.load.curve} {load.load.arrivals} load {' → '.join(load.load.rates)}, {load.scheduled} requests "
-        f"in {load.duration_ns / 1e9:g} s, {load.workers} worker(s), up to {load.pool} in flight, seed {plan.seed}"
+        f"  {escape(load.load.sentence())}, {requests(plan)}in {load.duration_ns / 1e9:g} s, {load.workers} worker(s), "
+        f"up to {load.pool} in flight, seed {plan.seed}"
     )
+    if load.users is None:
+        console.print()
+        console.print(*plot(due_ns, load.duration_ns, plan.phases), sep="\n")
+        console.print()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2), header_style="bold")
     for title in ("from", "to", "phase", "breaks"):
         table.add_column(title)

@@ -12,16 +12,14 @@ from gatebench.content import Content, LoadedScenario
 from gatebench.errors import ConfigurationError, Problem
 from gatebench.execution.asking import Problems, RunRequest, resolve_engine, resolve_target
 from gatebench.execution.breaking import planned_faults, refuse_overlaps, refuse_unreachable
+from gatebench.execution.loading import overridden_load, planned_load
 from gatebench.execution.topology.rendering import rehearse
 from gatebench.execution.toxiproxy import toxics  # noqa: F401 - registers the kinds
-from gatebench.plan import DeadlinesPlan, Evidence, LoadPlan, Plan, PlannedFault, PlannedPhase, ProviderPlan, TargetPlan
+from gatebench.plan import Evidence, LoadPlan, Plan, PlannedFault, PlannedPhase, ProviderPlan, TargetPlan
 from gatebench.scenario import Objective, Scenario
-from gatebench.schedule import due_times_ns
 from gatebench.units import duration_s, human_duration, rate_per_s
 
 _NS = 1_000_000_000
-_LATE_NS = 100_000_000
-_MAX_POOL = 20_000
 _MECHANISM_WINDOWS = 3
 _Z_ONE_IN_A_THOUSAND = 3.0902
 
@@ -54,7 +52,14 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
         )
         if not problems:
             refuse_overlaps(faults, where, problems)
-        load = _load(scenario, phases, request, where, problems)
+        load = planned_load(
+            scenario,
+            [phase.end_ns for phase in phases],
+            request,
+            folders=(loaded.path.parent, content.workspace),
+            where=where,
+            problems=problems,
+        )
         if target:
             _entry(scenario, target, problems)
             refuse_unreachable(faults, target, request, problems)
@@ -123,7 +128,7 @@ def _overridden(scenario: Scenario, request: RunRequest, problems: Problems) -> 
     """Return the scenario with --rate and the scenario's own --set keys applied."""
     changes: dict[str, object] = {}
     if request.rate is not None and not any(problem.where.startswith("--rate") for problem in problems):
-        changes["load"] = scenario.load.scaled_to(request.rate)
+        changes["load"] = overridden_load(scenario.load, request.rate, problems)
     name = request.settings.get("fault")
     if name is not None and not any(phase.faults for phase in scenario.phases):
         problems.say(f"--set fault={name}", f"{request.scenario} has no fault to replace.", "Remove it.")
@@ -167,57 +172,6 @@ def _phases(scenario: Scenario, time_scale: float) -> tuple[PlannedPhase, ...]:
         phases.append(PlannedPhase(name=phase.name, role=phase.role, start_ns=start, end_ns=end))
         start = end
     return tuple(phases)
-
-
-def _load(
-    scenario: Scenario, phases: tuple[PlannedPhase, ...], request: RunRequest, where: str, problems: Problems
-) -> LoadPlan | None:
-    duration_ns = phases[-1].end_ns
-    total_s = duration_s(scenario.deadlines.total)
-    peak = scenario.load.peak_per_s()
-    # Little's law: rate × deadline requests are in flight when every one of them hangs until its deadline. A Poisson
-    # count of that mean exceeds it by five standard deviations once in three million.
-    least = math.ceil(peak * total_s)
-    pool = scenario.pool or math.ceil(least + 5 * math.sqrt(least)) + 8
-    if pool < least:
-        problems.say(
-            where,
-            f"pool = {pool}, but {peak:g}/s with a total deadline of {scenario.deadlines.total} puts {least} requests "
-            "in flight when the target hangs.",
-            f"Set pool to at least {least}, lower the rate, or shorten the deadline.",
-        )
-    if pool > _MAX_POOL:
-        problems.say(
-            where,
-            f"{pool} requests in flight are more than one machine's ports carry.",
-            "Lower the rate or the deadline.",
-        )
-    scheduled = 0
-    try:
-        scheduled = (
-            len(due_times_ns(scenario.load, duration_ns / _NS, request.seed)) if 0 <= request.seed < 2**63 else 0
-        )
-    except ValueError as error:
-        problems.say(where, f"{error}.", "Lower the rate or shorten the phases.")
-    if scheduled == 0 and not problems:
-        problems.say(where, "the schedule holds no arrival at all.", "Raise the rate or lengthen the phases.")
-    # A tenth of the objective: our own lateness may move the judgement of "good" by no more than that.
-    limit_ms = scenario.dispatch_limit_ms or max(5.0, scenario.objective.response_ms / 10)
-    return LoadPlan(
-        load=scenario.load,
-        duration_ns=duration_ns,
-        scheduled=scheduled,
-        workers=request.workers,
-        pool=pool,
-        deadlines=DeadlinesPlan(
-            connect_ns=round(duration_s(scenario.deadlines.connect) * _NS),
-            read_ns=round(duration_s(scenario.deadlines.read) * _NS),
-            total_ns=round(total_s * _NS),
-        ),
-        # Given up only when later than any limit on lateness: what is late but sent shows in the dispatch delay.
-        late_ns=max(_LATE_NS, round(4e6 * limit_ms)),
-        dispatch_limit_ms=limit_ms,
-    )
 
 
 def _entry(scenario: Scenario, target: TargetPlan, problems: Problems) -> None:
@@ -284,19 +238,20 @@ def _warnings(
     if target.ignored_settings:
         names = ", ".join(f"{key} = {value}" for key, value in target.ignored_settings.items())
         yield f"{target.name} has no such setting and ignores: {names}."
-    lengths = {phase.name: (phase.end_ns - phase.start_ns) / load.duration_ns for phase in phases}
+    due = {phase.name: number for phase, number in zip(phases, load.scheduled_by_phase, strict=True)}
     for check in scenario.checks:
         if (
             check.metric == "availability"
             and check.at_least is not None
             and check.estimate == "interval"
             and check.at_least < 1
+            and load.users is None
         ):
             # Wilson's lower bound for n of n good is n / (n + z²): it reaches p at n = z² p / (1 − p).
             needed = math.ceil(_Z_ONE_IN_A_THOUSAND**2 * check.at_least / (1 - check.at_least))
-            there = load.scheduled * (lengths[check.phase] if check.phase else 1.0)
+            there = due[check.phase] if check.phase else load.scheduled
             if there < needed:
                 yield (
                     f"availability ≥ {check.at_least:g} needs {needed} clean requests to be shown; "
-                    f"{check.phase or 'the run'} holds about {there:.0f}. Lengthen the phase or raise the rate."
+                    f"{check.phase or 'the run'} holds {there}. Lengthen the phase or raise the rate."
                 )

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Protocol
 
 from gatebench.errors import EnvironmentFailure, GatebenchError, Interrupted
+from gatebench.execution.breaking_point import BreakingPoint
 from gatebench.execution.chaos.canary import Address, Canary, payload_path
 from gatebench.execution.chaos.injector import Injector, Switch
 from gatebench.execution.chaos.lever import Lever, LinkDownLever, ProviderLever, ToxicLever
 from gatebench.execution.chaos.watchdog import WatchedLever
 from gatebench.execution.load.engine import LoadEngine, LoadState
+from gatebench.execution.loading import trace_rows
 from gatebench.execution.provenance import provenance
 from gatebench.execution.scrape import Scraper, assemble_series
 from gatebench.execution.topology.supervisor import ChildProcess, Supervisor
@@ -22,11 +24,13 @@ from gatebench.execution.topology.topology import Topology
 from gatebench.plan import Endpoint, Plan, PlannedFault
 from gatebench.run.assemble import assemble
 from gatebench.run.folder import RunFolder, Status
+from gatebench.schedule.load import open_parts
 
 _WORKERS_READY_S = 30.0
 _LEAD_NS = 300_000_000
 _POLL_S = 0.1
 _SLACK_S = 5.0
+_SECOND_NS = 1_000_000_000
 
 
 class Watcher(Protocol):
@@ -73,6 +77,9 @@ class Runner:
             self.record = self.folder.new_record(self.plan, self.command, facts)
         except OSError as error:
             raise EnvironmentFailure(f"The run folder below {self.out} cannot be written: {error.strerror}.") from error
+        rows = trace_rows(self.plan)
+        if rows is not None:
+            rows.write(self.folder.trace)
         self.folder.event("run.planned", scenario=self.plan.scenario, target=self.plan.target.name)
         try:
             with Supervisor(self.plan.token, self._process_ended) as supervisor:
@@ -147,6 +154,7 @@ class Runner:
         total_ns = self.plan.load.duration_ns
         latest_ns = t0_ns + total_ns + self.plan.load.deadlines.total_ns + int(_SLACK_S * 1e9)
         lost: set[str] = set()
+        breaking = self._breaking_point()
         while True:
             state = load.poll()
             self._note_lost(state, lost)
@@ -156,6 +164,9 @@ class Runner:
             )
             if state.finished or time.monotonic_ns() > latest_ns:
                 break
+            if breaking is not None and breaking.sees(time.monotonic_ns(), state):
+                self._broke(breaking, load, elapsed_ns)
+                breaking = None
             if not supervisor.is_guarded:
                 raise EnvironmentFailure("The guardian process is gone, and with it the processes of the run.")
             time.sleep(_POLL_S)
@@ -164,6 +175,17 @@ class Runner:
         self.record.clock.load_end_ns = time.monotonic_ns()
         self.folder.event("load.finished")
         injector.join(_SLACK_S)
+
+    def _breaking_point(self) -> BreakingPoint | None:
+        shares = [part.stop_when_bad for part in open_parts(self.plan.load.load) if part.stop_when_bad is not None]
+        return BreakingPoint(min(shares)) if shares else None
+
+    def _broke(self, breaking: BreakingPoint, load: LoadEngine, elapsed_ns: int) -> None:
+        """The target broke under a load that was made to find out when: nothing more is sent, and that is a result."""
+        due_ns = self.plan.schedule(self.folder.trace).due_ns
+        offered = int(((due_ns > elapsed_ns - _SECOND_NS) & (due_ns <= elapsed_ns)).sum())
+        self.folder.event("load.broke", rate_per_s=offered, bad_share=breaking.bad_share, at_s=elapsed_ns / 1e9)
+        load.end_early()
 
     def _switch(self, fault: PlannedFault, topology: Topology, supervisor: Supervisor) -> Switch:
         engine = topology.engine

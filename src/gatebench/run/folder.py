@@ -104,6 +104,11 @@ class RunFolder:
         return self.path / "series.parquet"
 
     @property
+    def trace(self) -> Path:
+        """The rows of the trace that was replayed; there is none for other loads."""
+        return self.path / "trace.npz"
+
+    @property
     def report(self) -> Path:
         """The HTML report."""
         return self.path / "report.html"

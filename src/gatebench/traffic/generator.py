@@ -19,6 +19,8 @@ class Generator:
         known = kinds()
         self._composers = [known[route.kind](route, index) for index, route in enumerate(traffic.routes)]
         self._tenants = [route.tenants for route in traffic.routes]
+        weights = [route.shares_of_tenants() for route in traffic.routes]
+        self._tenant_ends = [shares(each) if each else None for each in weights]
         self._ends = shares([route.weight for route in traffic.routes])
         self._draws = Draws(seed, max(composer.needs_bytes for composer in self._composers))
 
@@ -32,5 +34,6 @@ class Generator:
         if route == DRAWN:
             route = bisect_right(self._ends, draw.unit(0)) if len(self._ends) > 1 else 0
         if tenant == DRAWN:
-            tenant = int(draw.unit(1) * self._tenants[route])
+            ends = self._tenant_ends[route]
+            tenant = bisect_right(ends, draw.unit(1)) if ends else int(draw.unit(1) * self._tenants[route])
         return self._composers[route].request(draw, tenant, size)

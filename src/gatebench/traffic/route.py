@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
 
 
 class Route(BaseModel):
-    """One kind of request in the mix; `weight` is its share relative to the other routes."""
+    """One kind of request in the mix; `weight` is its share relative to the other routes.
+
+    Tenants have equal shares, or `tenant_weights` (one each), or those of a Zipf law: the k-th tenant's share is
+    proportional to 1 / k ** `tenant_skew`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -16,10 +20,28 @@ class Route(BaseModel):
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9_.-]+$")
     weight: float = Field(default=1.0, gt=0)
     tenants: int = Field(default=1, ge=1, le=10_000)
+    tenant_weights: tuple[PositiveFloat, ...] = ()
+    tenant_skew: float = Field(default=0.0, ge=0, le=10)
     model: str = "gatebench-small"
     prompt_words: int = Field(default=40, ge=1, le=100_000)
     max_tokens: int = Field(default=24, ge=1, le=100_000)
     stream: bool = False
+
+    @model_validator(mode="after")
+    def _tenants_add_up(self) -> Route:
+        if self.tenant_weights and len(self.tenant_weights) != self.tenants:
+            raise ValueError(
+                f"{self.tenants} tenants have {len(self.tenant_weights)} weights; give one weight for each tenant"
+            )
+        if self.tenant_weights and self.tenant_skew:
+            raise ValueError("tenant_weights and tenant_skew exclude each other; leave one of them out")
+        return self
+
+    def shares_of_tenants(self) -> tuple[float, ...]:
+        """Return the weight of each tenant; empty when all have the same."""
+        if self.tenant_skew:
+            return tuple(1 / (rank + 1) ** self.tenant_skew for rank in range(self.tenants))
+        return self.tenant_weights
 
 
 class Traffic(BaseModel):

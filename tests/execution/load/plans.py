@@ -42,5 +42,6 @@ def load_plan(
             ),
         }
     )
-    load = load.model_copy(update={"scheduled": len(load.due_times_ns(made.seed))})
-    return made.model_copy(update={"load": load, **plan})
+    planned = made.model_copy(update={"load": load, **plan})
+    scheduled = len(planned.schedule().due_ns)
+    return planned.model_copy(update={"load": load.model_copy(update={"scheduled": scheduled})})

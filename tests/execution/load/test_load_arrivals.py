@@ -26,7 +26,7 @@ def make_arrivals(worker: int = 0, **plan: Any) -> Arrivals:
 def test_the_shares_are_the_schedule_without_a_hole_or_a_double(workers: int) -> None:
     """Together the workers send every arrival once, each at its own due time, across blocks of the division."""
     plan = load_plan(rate="5000/s", duration_s=2, arrivals="poisson", workers=workers)
-    due_ns = plan.load.due_times_ns(plan.seed).tolist()
+    due_ns = plan.schedule().due_ns.tolist()
     assert len(due_ns) > 2 * 4096
     found: dict[int, int] = {}
     for worker in range(workers):

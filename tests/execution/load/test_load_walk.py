@@ -102,7 +102,7 @@ def test_4000_arrivals_leave_4000_rows(tmp_path: Path, workers: int) -> None:
     assert sorted(ids) == list(range(4000))
     assert client.sent == 4000
     assert sum((one.verdicts() for one in walked), Counter()) == {("ok", ""): 4000}
-    due_ns = plan.load.due_times_ns(plan.seed).tolist()
+    due_ns = plan.schedule().due_ns.tolist()
     for one in walked:
         pairs = zip(one.column("arrival_id"), one.column("due_ns"), strict=True)
         assert all(due == one.t0_ns + due_ns[arrival] for arrival, due in pairs)
@@ -203,7 +203,7 @@ def test_stop_leaves_a_row_for_what_was_due_and_none_for_what_was_not(tmp_path: 
     verdicts = walked.verdicts()
     assert verdicts["in_flight", "stopped"] == (client.sent + 1) // 2
     assert verdicts["ok", ""] == client.sent // 2
-    due_ns = load_plan(rate="200/s", duration_s=60).load.due_times_ns(7) + walked.t0_ns
+    due_ns = load_plan(rate="200/s", duration_s=60).schedule().due_ns + walked.t0_ns
     assert sorted(walked.column("arrival_id")) == [i for i, due in enumerate(due_ns.tolist()) if due <= stopped_ns]
     ends = [row["done_ns"] for row in walked.rows().to_pylist() if OUTCOMES[row["outcome"]] == "in_flight"]
     assert all(end >= stopped_ns + walking.STOP_DRAIN_NS for end in ends)

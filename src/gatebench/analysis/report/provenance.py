@@ -46,9 +46,7 @@ def when(record: RunRecord) -> str:
 def load(record: RunRecord) -> str:
     """Return the load in words."""
     plan = record.plan.load
-    shape = {"flat": "", "ramp": "ramp ", "steps": "steps "}[plan.load.curve]
-    arrivals = {"even": "evenly spaced", "poisson": "Poisson arrivals"}[plan.load.arrivals]
-    return f"{shape}{' → '.join(plan.load.rates)}, {arrivals}, {duration(plan.duration_ns / 1e9)}"
+    return f"{plan.load.sentence()}, {duration(plan.duration_ns / 1e9)}"
 
 
 def target(record: RunRecord) -> str:

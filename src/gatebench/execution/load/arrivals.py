@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import repeat
+from pathlib import Path
 from typing import Final
 
 from gatebench.execution.load.flight import Flight
 from gatebench.execution.load.wire import Wire
 from gatebench.plan import Plan
 from gatebench.sample import TARGET
-from gatebench.schedule import phase_of, share
+from gatebench.schedule import DRAWN, phase_of, share
 from gatebench.stamp import KINDS
 from gatebench.traffic import Generator
 
@@ -17,18 +19,39 @@ LOAD: Final = KINDS.index("load")
 WARMUP: Final = KINDS.index("warmup")
 _BLOCK: Final = 4096
 
+Said = tuple[int, int, int]
+"""Route, tenant and size of an arrival; negative is drawn."""
 
-class Arrivals:
-    """The arrivals of `worker` of `plan.load.workers`; `count` of them. `wires` are by lane."""
+NOTHING_SAID: Final[Said] = (DRAWN, DRAWN, DRAWN)
 
-    def __init__(self, plan: Plan, worker: int, wires: Mapping[int, Wire]) -> None:
-        due_ns = plan.load.due_times_ns(plan.seed)
-        self._ids = share(due_ns, worker, plan.load.workers)
-        self._due_ns = due_ns[self._ids]
-        self._phase_ends_ns = [phase.end_ns for phase in plan.phases]
+
+class Composing:
+    """Makes the flight of an arrival; `wires` are by lane."""
+
+    def __init__(self, plan: Plan, wires: Mapping[int, Wire]) -> None:
+        self.phase_ends_ns = [phase.end_ns for phase in plan.phases]
         self._kinds = [WARMUP if phase.role == "warmup" else LOAD for phase in plan.phases]
+        self._last_phase = len(plan.phases) - 1
         self._generator = Generator(plan.traffic, plan.seed)
         self._wires = wires
+
+    def flight(self, arrival_id: int, phase: int, due_ns: int, said: Said = NOTHING_SAID) -> Flight:
+        """Return the flight of an arrival that is due at `due_ns` of the monotonic clock, for whom `said` says."""
+        place = min(phase, self._last_phase)
+        kind = self._kinds[place]
+        route, tenant, size = said
+        request = self._generator.request(arrival_id, route=route, tenant=tenant, size=size)
+        wire = self._wires[TARGET].request(request, arrival_id, 0, kind)
+        return Flight(arrival_id, kind, place, due_ns=due_ns, request=request, wire=wire)
+
+
+class Arrivals:
+    """The arrivals of `worker` of `plan.load.workers`; `count` of them. `trace` is the run folder's copy of a trace."""
+
+    def __init__(self, plan: Plan, worker: int, wires: Mapping[int, Wire], trace: Path | None = None) -> None:
+        self._schedule = plan.schedule(trace)
+        self._ids = share(self._schedule.due_ns, worker, plan.load.workers)
+        self._composing = Composing(plan, wires)
         self.count = len(self._ids)
 
     def flights(self, t0_ns: int) -> Iterator[Flight]:
@@ -36,14 +59,18 @@ class Arrivals:
 
         A flight is made when it is asked for, so a long schedule costs no memory.
         """
-        last_phase = len(self._kinds) - 1
+        schedule, composing = self._schedule, self._composing
         for start in range(0, self.count, _BLOCK):
-            due_ns = self._due_ns[start : start + _BLOCK]
-            phases = phase_of(due_ns, self._phase_ends_ns)
             ids = self._ids[start : start + _BLOCK]
-            for arrival_id, due, phase in zip(ids.tolist(), due_ns.tolist(), phases.tolist(), strict=True):
-                place = min(phase, last_phase)
-                kind = self._kinds[place]
-                request = self._generator.request(arrival_id)
-                wire = self._wires[TARGET].request(request, arrival_id, 0, kind)
-                yield Flight(arrival_id, kind, place, due_ns=t0_ns + due, request=request, wire=wire)
+            due_ns = schedule.due_ns[ids]
+            phases = phase_of(due_ns, composing.phase_ends_ns)
+            said: Iterable[Said] = repeat(NOTHING_SAID)
+            if schedule.said:
+                said = zip(
+                    *(column[ids].tolist() for column in (schedule.route, schedule.tenant, schedule.size)), strict=True
+                )
+            rows = zip(
+                ids.tolist(), phases.tolist(), (due_ns + t0_ns).tolist(), said, strict=False
+            )  # repeat has no end
+            for arrival_id, phase, at_ns, whom in rows:
+                yield composing.flight(arrival_id, phase, at_ns, whom)

@@ -17,7 +17,7 @@ class WorkerConfig(BaseModel):
 
     `endpoints` are where the requests of each lane go (by its name; at least "target"), `worker` is the position of this
     process in the schedule's division (`gatebench.schedule.share`), `stream_path` its samples, `facts_path` what it says of
-    itself at the end.
+    itself at the end, `trace_path` the rows of a trace that is replayed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,6 +28,7 @@ class WorkerConfig(BaseModel):
     worker: int = Field(default=0, ge=0)
     stream_path: Path | None = None
     facts_path: Path | None = None
+    trace_path: Path | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

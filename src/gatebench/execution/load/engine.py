@@ -96,13 +96,17 @@ class LoadEngine:
             lost=lost,
         )
 
+    def end_early(self) -> None:
+        """Have nothing more sent, and let `poll` say when every row is written."""
+        for process in self._workers:
+            process.tell(stop=True)
+
     def stop(self) -> None:
         """Have nothing more sent and every row written; returns when all load processes are gone, after 4 s at the latest.
 
         Harmless before `start`, when all is over, and a second time.
         """
-        for process in self._workers:
-            process.tell(stop=True)
+        self.end_early()
         self.wait_finished(_STOP_S)
 
     def wait_finished(self, within_s: float) -> LoadState:
@@ -135,6 +139,7 @@ class LoadEngine:
             worker=worker,
             stream_path=parts / f"samples-{worker}.arrow" if own else None,
             facts_path=parts / f"load-{worker}.json" if own else None,
+            trace_path=self._folder.trace.resolve() if self._folder.trace.exists() else None,
         ).write(config_path)
         argv = [sys.executable, "-m", "gatebench.execution.load.worker", str(config_path.resolve())]
         process = LoadProcess(self._start_process(name, argv, log=log, pipes=True), log)

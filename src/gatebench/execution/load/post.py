@@ -24,6 +24,7 @@ from gatebench.execution.load.meter import Meter
 from gatebench.execution.load.recorder import Recorder
 from gatebench.execution.load.turns import Turns
 from gatebench.execution.load.usage import Usage
+from gatebench.execution.load.users import UserArrivals, UsersWalk
 from gatebench.execution.load.walk import Walk
 from gatebench.execution.load.wire import Wire
 from gatebench.run.folder import write_atomically
@@ -61,12 +62,20 @@ class Post:
             LANES.index(lane): Wire(config.endpoints[lane].host_header(), plan.token, plan.request_id, headers)
             for lane in lanes
         }
-        self._arrivals = Arrivals(plan, config.worker, wires)
         words = plan.vocabularies()
         facts = {"worker": config.worker, "workers": plan.load.workers, "pid": os.getpid()}
         stream = StreamWriter(SAMPLE, config.stream_path, words, facts)
         self._recorder = Recorder(stream, words["provider"], words["tenant"])
-        self._walk = Walk(plan.load, self._arrivals, self._clients, self._recorder, self._meter, turns=turns)
+        around = (self._clients, self._recorder, self._meter)
+        users = plan.load.users
+        self._arrivals: Arrivals | UserArrivals
+        self._walk: Walk
+        if users is not None:
+            self._arrivals = UserArrivals(plan, users, config.worker, wires)
+            self._walk = UsersWalk(plan.load, self._arrivals, *around, turns=turns)
+        else:
+            self._arrivals = Arrivals(plan, config.worker, wires, config.trace_path)
+            self._walk = Walk(plan.load, self._arrivals, *around, turns=turns)
 
     def begin(self, t0_ns: int) -> None:
         """Zero of the schedule is at `t0_ns` of the monotonic clock."""

@@ -35,7 +35,7 @@ class Walk:
     def __init__(
         self,
         load: LoadPlan,
-        arrivals: Arrivals,
+        arrivals: Arrivals | None,
         clients: Mapping[int, Client],
         recorder: Recorder,
         meter: Meter,
@@ -56,7 +56,7 @@ class Walk:
 
     def run(self, t0_ns: int) -> None:
         """Send every arrival, wait for the answers, and leave a row for each; raises what was a defect of the generator."""
-        self._send_all(self._arrivals.flights(t0_ns))
+        self._offer(t0_ns)
         self._drain()
         self._give_up_open()
         self._alarm.close()
@@ -68,6 +68,11 @@ class Walk:
         if self.stopped_ns is None:
             self.stopped_ns = time.monotonic_ns()
             self._alarm.ring()
+
+    def _offer(self, t0_ns: int) -> None:
+        """Send everything that becomes due."""
+        if self._arrivals is not None:
+            self._send_all(self._arrivals.flights(t0_ns))
 
     def _send_all(self, flights: Iterator[Flight]) -> None:
         """Make the next request, sleep until it is due, hand it over: making it costs the one before it nothing.
@@ -94,9 +99,12 @@ class Walk:
         elif self._crew.full():
             self._give_up(flight, POOL)
         else:
-            self._meter.sent += 1
-            self._open[flight.arrival_id] = flight
-            self._crew.launch(flight)
+            self._launch(flight)
+
+    def _launch(self, flight: Flight) -> None:
+        self._meter.sent += 1
+        self._open[flight.arrival_id] = flight
+        self._crew.launch(flight)
 
     def _carry(self, flight: Flight) -> None:
         self._clients[flight.lane].exchange(flight.answer, flight.wire, stream=flight.request.stream)
@@ -104,8 +112,13 @@ class Walk:
             return  # it was given up meanwhile and has its row
         self._recorder.record(flight)
         self._meter.count(flight)
-        if self._draining and not self._open:
+        if not self._draining:
+            self._ended(flight)
+        elif not self._open:
             self._alarm.ring()
+
+    def _ended(self, flight: Flight) -> None:
+        """An answer came while there is still something to send; an open load takes no notice."""
 
     def _give_up(self, flight: Flight, cause: int) -> None:
         flight.answer.outcome = UNSENT
