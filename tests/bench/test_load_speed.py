@@ -15,8 +15,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from gatebench.schedule import Trace, read_trace
 from gatebench.traffic import Generator, Route, Traffic
 from tests.execution.load.plans import load_plan
 from tests.execution.load.running import Running, running
@@ -248,6 +250,40 @@ def test_dispatch_delay(port: int, tmp_path: Path, say: Say, rate: str) -> None:
             p50_ms, p99_ms = delays_ms(load)
             cpu = load.facts(0)["cpu_share"]
             say(f"dispatch delay at {rate}: p50 {p50_ms:.3f} ms, p99 {p99_ms:.3f} ms, generator's core {cpu:.0%}")
+        best_ms = min(best_ms, p99_ms)
+        if best_ms <= LATEST_P99_MS:
+            break
+    assert best_ms <= LATEST_P99_MS
+
+
+def test_a_trace_of_60_000_arrivals(port: int, tmp_path: Path, say: Say) -> None:
+    """Every arrival of a recorded minute leaves within a millisecond of its time (p99), and the books balance.
+
+    Gaps are exponential, as recorded traffic's are; a machine whose cores are taken by others may try three times.
+    """
+    random = np.random.default_rng(60_000)
+    at_s = np.cumsum(random.exponential(1 / 2000, 60_000))
+    path = tmp_path / "trace.csv"
+    path.write_text("timestamp\n" + "\n".join(f"{at:.9f}" for at in at_s))
+    rows, problems = read_trace(path, (), ())
+    assert rows is not None, problems
+    rows.write(tmp_path / "trace.npz")
+    plan = load_plan(rate="1/s", duration_s=31)
+    load = plan.load.model_copy(update={"load": Trace(file=str(path)), "scheduled": 60_000})
+    plan = plan.model_copy(update={"load": load})
+    best_ms = math.inf
+    for attempt in range(TRIES):
+        with running(plan, tmp_path / str(attempt), port, trace=tmp_path / "trace.npz") as replayed:
+            replayed.begin()
+            state = replayed.finish()
+            sent = replayed.rows()
+            p50_ms, p99_ms = delays_ms(replayed)
+            due = sorted(row["due_ns"] for row in sent)
+        assert state.ok == len(sent) == len({row["arrival_id"] for row in sent}) == 60_000
+        assert [at - due[0] for at in due] == rows.due_ns.tolist()
+        say(
+            f"trace of 60 000 arrivals in {at_s[-1]:.1f} s: sent within p50 {p50_ms:.3f} ms, p99 {p99_ms:.3f} ms of their time"
+        )
         best_ms = min(best_ms, p99_ms)
         if best_ms <= LATEST_P99_MS:
             break

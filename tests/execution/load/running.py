@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,10 +72,15 @@ class Running:
 
 
 @contextmanager
-def running(plan: Plan, root: Path, port: int, **headers: str) -> Iterator[Running]:
-    """Start the load processes towards 127.0.0.1:`port` and yield them when they are ready; nothing is left running."""
+def running(plan: Plan, root: Path, port: int, trace: Path | None = None, **headers: str) -> Iterator[Running]:
+    """Start the load processes towards 127.0.0.1:`port` and yield them when they are ready; nothing is left running.
+
+    `trace` is what the run folder keeps of a trace.
+    """
     processes = PlainStart()
     folder = RunFolder.create(root, plan)
+    if trace is not None:
+        shutil.copy(trace, folder.trace)
     engine = LoadEngine(plan, folder, processes, headers)
     try:
         engine.start({"target": Endpoint(host="127.0.0.1", port=port)})
