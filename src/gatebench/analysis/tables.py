@@ -74,7 +74,7 @@ class RunTables:
     def load(self) -> pd.DataFrame:
         """The rows of the headline metrics."""
         rows = self.samples
-        ours = rows["cause"].isin(("generator", "stopped"))
+        ours = rows["cause"].isin(("generator", "stopped", "task"))
         return rows[(rows["kind"] == "load") & ~ours]
 
     @property
@@ -89,6 +89,12 @@ class RunTables:
         answers = self.samples[self.samples["complete"]]
         asked = 0 if self.attempts is None else int((self.attempts["kind"] != "canary").sum())
         return bool(len(answers)) and asked == 0 and bool(answers["provider"].isna().all())
+
+    @property
+    def routes(self) -> tuple[str, ...]:
+        """The routes by name: the plan's, or those that were learnt while a locustfile ran."""
+        planned = self.plan.traffic.route_names()
+        return planned or tuple(str(name) for name in self.samples["route"].dropna().unique())
 
     @property
     def has_stamps(self) -> bool:

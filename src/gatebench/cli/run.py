@@ -25,7 +25,10 @@ _ORDER = (130, 2, 5, 3, 1, 4, 0)
 
 def run(
     scenarios: Annotated[
-        list[str], typer.Argument(metavar="SCENARIO", help="What to run; `bench ls scenarios` lists them.")
+        list[str],
+        typer.Argument(
+            metavar="SCENARIO", help="What to run; `bench ls scenarios` lists them. Or your own locustfile, as FILE.py."
+        ),
     ],
     target: Annotated[
         list[str] | None,
@@ -38,6 +41,9 @@ def run(
         str, typer.Option(help="Toxiproxy: auto, embedded, toxiproxy (a real server), or its URL.")
     ] = "auto",
     workers: Annotated[int, typer.Option(help="Load processes that share one schedule.")] = 1,
+    users: Annotated[int | None, typer.Option("--users", "-u", help="Users of a locustfile (FILE.py).")] = None,
+    spawn_rate: Annotated[str | None, typer.Option(help="Users of a locustfile that start each second.")] = None,
+    run_time: Annotated[str | None, typer.Option(help="How long a locustfile runs, as in 30s.")] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -66,6 +72,8 @@ def run(
     bench run smoke failover-outage --target reference,nginx --engine toxiproxy
 
     bench run smoke --target http://127.0.0.1:8080 --header authorization=env:GATEWAY_KEY
+
+    bench run my_locustfile.py --target http://127.0.0.1:8080 --users 20 --run-time 30s
     """
     from gatebench.content import Content
 
@@ -78,7 +86,16 @@ def run(
         settings or [],
         header or [],
         allow_remote or [],
-        {"seed": seed, "rate": rate, "time_scale": time_scale, "engine": engine, "workers": workers},
+        {
+            "seed": seed,
+            "rate": rate,
+            "time_scale": time_scale,
+            "engine": engine,
+            "workers": workers,
+            "users": users,
+            "spawn_rate": spawn_rate,
+            "run_time": run_time,
+        },
         problems,
     )
     if problems:

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from gatebench.plan import Plan
 from gatebench.run.folder import RunFolder
 from gatebench.run.stream import StreamTail
+from gatebench.run.words import words_beside
 from gatebench.sample import ATTEMPT, FIXED_VOCABULARIES, NO_ARRIVAL, SAMPLE, Table, Vocabularies
 from gatebench.stamp import KINDS, format_request_id
 
@@ -109,7 +110,10 @@ def assembled(folder: RunFolder) -> Assembly | None:
 
 
 def _streams(parts: Path, pattern: str) -> list[StreamTail]:
-    return [StreamTail(path) for path in sorted(parts.glob(pattern))]
+    tails = [StreamTail(path) for path in sorted(parts.glob(pattern))]
+    for tail in tails:
+        tail.vocabularies |= words_beside(tail.path)
+    return tails
 
 
 def _missing(plan: Plan, there: set[str]) -> tuple[str, ...]:

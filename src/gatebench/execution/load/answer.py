@@ -21,6 +21,7 @@ UNREACHABLE: Final = CAUSE["unreachable"]
 POOL: Final = CAUSE["pool"]
 GENERATOR: Final = CAUSE["generator"]
 STOPPED: Final = CAUSE["stopped"]
+TASK: Final = CAUSE["task"]
 
 _TIMEOUTS: Final = frozenset((CONNECT_TIMEOUT, READ_TIMEOUT, TOTAL_TIMEOUT))
 

@@ -41,7 +41,8 @@ class Composing:
         kind = self._kinds[place]
         route, tenant, size = said
         request = self._generator.request(arrival_id, route=route, tenant=tenant, size=size)
-        wire = self._wires[TARGET].request(request, arrival_id, 0, kind)
+        # A task has no request yet: it makes its own.
+        wire = self._wires[TARGET].request(request, arrival_id, 0, kind) if request.method else b""
         return Flight(arrival_id, kind, place, due_ns=due_ns, request=request, wire=wire)
 
 
