@@ -49,16 +49,31 @@ class ProviderPlan(_Frozen):
     latency: LatencyModel
 
 
+class TlsPlan(_Frozen):
+    """How the client speaks TLS: whom it trusts (`ca` is a PEM file, None: the system's), and the name it asks for and verifies."""
+
+    server_name: str
+    ca: str | None = None
+    verify: bool = True
+
+
 class TargetPlan(_Frozen):
-    """What is measured: a target folder with a profile, or a URL that somebody else keeps running."""
+    """What is measured: a target folder with a profile, or a URL (or a Unix socket) that somebody else keeps running."""
 
     name: str
     profile: str = "default"
     url: str | None = None
+    unix: str | None = None
+    tls: TlsPlan | None = None
     folder: str | None = None
     definition: TargetDefinition | None = None
     settings: dict[str, Setting] = Field(default_factory=dict)
     ignored_settings: dict[str, Setting] = Field(default_factory=dict)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether we start it, so that its upstreams are our providers."""
+        return self.url is None and self.unix is None
 
 
 class EnginePlan(_Frozen):
@@ -75,14 +90,6 @@ class DeadlinesPlan(_Frozen):
     connect_ns: int
     read_ns: int
     total_ns: int
-
-
-class TlsPlan(_Frozen):
-    """How the client speaks TLS: whom it trusts (`ca` is a PEM file, None: the system's), and the name it asks for and verifies."""
-
-    server_name: str
-    ca: str | None = None
-    verify: bool = True
 
 
 class Endpoint(_Frozen):
@@ -134,7 +141,10 @@ class LoadPlan(_Frozen):
 
 
 class Plan(_Frozen):
-    """One run, resolved: the only thing that the execution wing needs to be told."""
+    """One run, resolved: the only thing that the execution wing needs to be told.
+
+    `headers` and `keys` say where their values are found, never what they are.
+    """
 
     token: str = Field(pattern=r"^[0-9a-f]{8}$")
     scenario: str
@@ -154,6 +164,8 @@ class Plan(_Frozen):
     request_id: Literal["header", "user", "none"]
     evidence: Evidence
     not_applicable: str | None = None
+    headers: dict[str, str] = Field(default_factory=dict)
+    keys: str | None = None
     allow_remote: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 

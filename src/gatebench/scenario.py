@@ -92,7 +92,11 @@ class Deadlines(BaseModel):
 
 
 class Scenario(BaseModel):
-    """One question to a gateway. Its name is its file's name, its title the first line of the file's docstring."""
+    """One question to a gateway. Its name is its file's name, its title the first line of the file's docstring.
+
+    `headers` are sent with every request; a value may be `env:VARIABLE` or `@FILE`, and a key has to be. `keys` names where
+    the tenants' keys are (`@FILE`: one a line, `env:VARIABLE`: between commas); each goes out as a bearer token.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -112,6 +116,8 @@ class Scenario(BaseModel):
     deadlines: Deadlines = Deadlines()
     pool: int | None = Field(default=None, ge=1)
     dispatch_limit_ms: float | None = Field(default=None, gt=0)
+    headers: dict[str, str] = Field(default_factory=dict)
+    keys: str | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Scenario:

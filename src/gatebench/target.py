@@ -69,6 +69,16 @@ class Version(BaseModel):
         return pattern
 
 
+class Tls(BaseModel):
+    """The gateway itself serves TLS: `ca` is a PEM file of the target's folder, or rendered into its directory."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    ca: str | None = None
+    server_name: str = "localhost"
+    verify: bool = True
+
+
 class Timing(BaseModel):
     """Which settings say how long the target's mechanism needs, so that phases can be long enough (`measurement.md` 24)."""
 
@@ -109,6 +119,7 @@ class TargetDefinition(BaseModel):
     profiles: dict[str, Profile] = Field(default_factory=dict)
     listen: str = Field(default="auto", pattern=r"^(auto|127\.0\.0\.1:\d{1,5})$")
     metrics: str | None = None
+    tls: Tls | None = None
     render: tuple[Render, ...] = ()
     process: tuple[Process, ...] = ()
     entry: str | None = None

@@ -172,7 +172,7 @@ def test_a_bound_the_window_cannot_show_is_a_warning(tmp_path: Path) -> None:
     [
         ("http://10.1.2.3:80", "add --allow-remote 10.1.2.3"),
         ("http://user:secret@127.0.0.1:80", "holds a password"),
-        ("https://127.0.0.1:443", "TLS is not offered yet"),
+        ("https://127.0.0.1:443", "nobody answers there"),
         ("http://127.0.0.1:99999", "this is no URL"),
         ("http://no-such-host.invalid:80", "is not known"),
     ],

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
-from pathlib import Path
 
 from gatebench.errors import Problem
 from gatebench.execution.load.wire import header_problems
+from gatebench.execution.secrets import value_of
 
 
 def commas(values: Iterable[str]) -> list[str]:
@@ -34,21 +33,6 @@ def headers(values: Iterable[str], problems: list[Problem]) -> dict[str, str]:
     """Return request headers. `NAME=env:VARIABLE` and `NAME=@FILE` keep a key off the command line."""
     found: dict[str, str] = {}
     for name, value in pairs("--header", values, problems).items():
-        text = value
-        if value.startswith("env:"):
-            text = os.environ.get(value[4:], "")
-            if not text:
-                cure = "Export it, or correct its name."
-                problems.append(Problem(f"--header {name}", f"the environment variable {value[4:]} is not set.", cure))
-        elif value.startswith("@"):
-            try:
-                text = Path(value[1:]).read_text().strip()
-            except UnicodeDecodeError:
-                problems.append(Problem(f"--header {name}", f"{value[1:]} is no text.", "Name a text file."))
-            except OSError as error:
-                problems.append(
-                    Problem(f"--header {name}", f"{value[1:]} cannot be read: {error.strerror}.", "Correct the path.")
-                )
-        found[name.lower()] = text
+        found[name.lower()] = value_of(f"--header {name}", value, problems)
     problems += header_problems(found)
     return found

@@ -32,7 +32,9 @@ def run(
     ],
     target: Annotated[
         list[str] | None,
-        typer.Option("--target", "-t", help="NAME, NAME:PROFILE or http://127.0.0.1:PORT; repeat it or use commas."),
+        typer.Option(
+            "--target", "-t", help="NAME, NAME:PROFILE, http(s)://HOST:PORT or unix:PATH; repeat it or use commas."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Fixes arrivals, prompts and service times.")] = DEFAULT_SEED,
     rate: Annotated[str | None, typer.Option(help="Move the load's peak, as in 200/s; its shape stays.")] = None,
@@ -57,6 +59,13 @@ def run(
             help="Send a header; VALUE may be env:VARIABLE or @FILE, which keeps keys off this line.",
         ),
     ] = None,
+    tls_ca: Annotated[
+        str | None, typer.Option(metavar="FILE", help="CA certificate (PEM) of an https:// target.")
+    ] = None,
+    tls_server_name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name to ask for and to verify, when it is not the URL's host.")
+    ] = None,
+    tls_no_verify: Annotated[bool, typer.Option("--tls-no-verify", help="Do not verify the certificate.")] = False,
     allow_remote: Annotated[
         list[str] | None, typer.Option(metavar="HOST", help="Allow load and faults to leave this machine for HOST.")
     ] = None,
@@ -95,6 +104,9 @@ def run(
             "users": users,
             "spawn_rate": spawn_rate,
             "run_time": run_time,
+            "tls_ca": tls_ca,
+            "tls_server_name": tls_server_name,
+            "tls_verify": not tls_no_verify,
         },
         problems,
     )

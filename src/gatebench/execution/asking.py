@@ -9,15 +9,17 @@ import socket
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from gatebench import guard
+from gatebench import guard, tls
 from gatebench.content import Content
 from gatebench.errors import ConfigurationError, Problem
 from gatebench.execution.topology.ports import is_free
 from gatebench.execution.toxiproxy.program import find_real_server
-from gatebench.plan import EnginePlan, TargetPlan
+from gatebench.plan import EnginePlan, TargetPlan, TlsPlan
 from gatebench.target import Setting
 
+_LONGEST_UNIX = 107
 _SCENARIO_KEYS = ("fault", "objective.response_ms")
 
 
@@ -37,6 +39,9 @@ class RunRequest:
     users: int | None = None
     spawn_rate: str | None = None
     run_time: str | None = None
+    tls_ca: str | None = None
+    tls_server_name: str | None = None
+    tls_verify: bool = True
 
     def target_settings(self) -> dict[str, str]:
         """Return the --set values that are the target's; the others are the scenario's (`fault`, `objective.response_ms`)."""
@@ -81,8 +86,15 @@ def resolve_target(
     request: RunRequest, content: Content, scenario_settings: Mapping[str, Setting], problems: Problems
 ) -> TargetPlan | None:
     """Return the target: a URL, or a folder with its profile and its settings filled in."""
-    if re.match(r"https?://", request.target):
+    if re.match(r"https?://|unix:", request.target):
         return _url_target(request, problems)
+    for option, given in (
+        ("--tls-ca", request.tls_ca is not None),
+        ("--tls-server-name", request.tls_server_name is not None),
+        ("--tls-no-verify", not request.tls_verify),
+    ):
+        if given:
+            problems.say(option, "applies to an https:// target only.", "A target folder says it in its [tls] table.")
     name, _, profile_name = request.target.partition(":")
     try:
         loaded = content.target(name)
@@ -130,12 +142,66 @@ def resolve_target(
 def _url_target(request: RunRequest, problems: Problems) -> TargetPlan | None:
     for key, value in request.target_settings().items():
         problems.say(f"--set {key}={value}", "a running gateway's settings are not ours to change.", "Remove it.")
+    if request.target.startswith("unix:"):
+        return _unix_target(request.target.removeprefix("unix:"), problems)
     url = _allowed_url(request.target, "--target", request, problems)
-    return TargetPlan(name=url, url=url) if url else None
+    if url is None:
+        return None
+    if not url.startswith("https:"):
+        return TargetPlan(name=url, url=url)
+    trust = _trust(url, request, problems)
+    return TargetPlan(name=url, url=url, tls=trust) if trust else None
+
+
+def _unix_target(path: str, problems: Problems) -> TargetPlan | None:
+    """Return a target behind a Unix socket; clients reach it without a link, for Toxiproxy carries TCP only."""
+    where = f"--target unix:{path}"
+    place = Path(path)
+    if len(os.fsencode(str(place.resolve()))) > _LONGEST_UNIX:
+        problems.say(
+            where, f"the path is longer than {_LONGEST_UNIX} bytes.", "Use a shorter one; the system has no longer."
+        )
+    elif not place.exists():
+        problems.say(where, "there is no such socket.", "Start the gateway, or correct the path.")
+    elif not place.is_socket():
+        problems.say(where, "this is no socket.", "Name the socket that the gateway listens on.")
+    else:
+        return TargetPlan(name=f"unix:{path}", unix=str(place.resolve()))
+    return None
+
+
+def _trust(url: str, request: RunRequest, problems: Problems) -> TlsPlan | None:
+    """Return how to speak TLS with `url`, after one handshake that shows that it works."""
+    parts = urllib.parse.urlsplit(url)
+    host, port = str(parts.hostname), parts.port or 443
+    trust = TlsPlan(
+        server_name=request.tls_server_name or host,
+        ca=str(Path(request.tls_ca).resolve()) if request.tls_ca else None,
+        verify=request.tls_verify,
+    )
+    try:
+        tls.context(trust)
+    except OSError as error:
+        why = "there is no such file" if isinstance(error, FileNotFoundError) else "it holds no certificate in PEM form"
+        problems.say(f"--tls-ca {request.tls_ca}", f"{why}.", "Name the CA's certificate, in PEM form.")
+        return None
+    try:
+        why_not = tls.refusal(host, port, trust.server_name, trust)
+    except OSError as error:
+        problems.say(f"--target {url}", f"nobody answers there: {error.strerror or error}.", "Start the gateway first.")
+        return None
+    if why_not is not None:
+        cure = (
+            f"Trust its CA with --tls-ca FILE, name it as its certificate does with --tls-server-name (now {trust.server_name}), "
+            "or turn verification off with --tls-no-verify."
+        )
+        problems.say(f"--target {url}", f"{why_not}.", cure)
+        return None
+    return trust
 
 
 def _allowed_url(url: str, option: str, request: RunRequest, problems: Problems) -> str | None:
-    """Return `http://host:port`, or say what else the URL holds: nothing beyond that may be in it, least of all a key."""
+    """Return `scheme://host:port`, or say what else the URL holds: nothing beyond that may be in it, least of all a key."""
     parts = urllib.parse.urlsplit(url)
     if parts.username or parts.password:
         problems.say(
@@ -145,14 +211,14 @@ def _allowed_url(url: str, option: str, request: RunRequest, problems: Problems)
         )
         return None
     shown = f"{option} {parts.scheme}://{parts.netloc}"
-    if parts.scheme == "https":
-        problems.say(shown, "TLS is not offered yet.", "Name an http:// address.")
+    if parts.scheme == "https" and option != "--target":
+        problems.say(shown, "the API of an engine is spoken to without TLS.", "Name an http:// address.")
         return None
     if parts.path not in {"", "/"} or parts.query or parts.fragment:
         problems.say(shown, "only a host and a port are taken, no path and no query.", "Write http://127.0.0.1:PORT.")
         return None
     try:
-        port = 80 if parts.port is None else parts.port
+        port = (443 if parts.scheme == "https" else 80) if parts.port is None else parts.port
         if port == 0 or not parts.hostname:
             raise ValueError("no host or no port that can be reached")
         guard.resolve(parts.hostname, port, request.allow_remote)
@@ -167,7 +233,7 @@ def _allowed_url(url: str, option: str, request: RunRequest, problems: Problems)
     except (socket.gaierror, UnicodeError):
         problems.say(shown, f"the host {parts.hostname} is not known.", "Correct its name.")
     else:
-        return f"http://{parts.netloc}"
+        return f"{parts.scheme}://{parts.netloc}"
     return None
 
 

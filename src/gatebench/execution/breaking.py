@@ -128,12 +128,18 @@ def refuse_unreachable(
     faults: tuple[PlannedFault, ...], target: TargetPlan, request: RunRequest, problems: Problems
 ) -> None:
     """Refuse faults on providers that a target at a URL does not use."""
-    if target.url is None:
+    if target.is_ours:
         return
     for fault in faults:
-        if fault.on != FRONT:
+        if target.unix is not None:
             problems.say(
                 request.scenario,
-                f"{fault.name} on {fault.on} cannot reach {target.url}: its upstreams are not ours.",
+                f"{fault.name} on {fault.on} cannot reach a Unix socket: Toxiproxy carries TCP only.",
+                "Have the gateway listen on a port of 127.0.0.1.",
+            )
+        elif fault.on != FRONT:
+            problems.say(
+                request.scenario,
+                f"{fault.name} on {fault.on} cannot reach {target.name}: its upstreams are not ours.",
                 "Run a scenario without provider faults (smoke), or describe your gateway as a target folder (targets/README.md).",
             )

@@ -12,8 +12,10 @@ from gatebench.content import Content, LoadedScenario
 from gatebench.errors import ConfigurationError, Problem
 from gatebench.execution.asking import Problems, RunRequest, resolve_engine, resolve_target
 from gatebench.execution.breaking import planned_faults, refuse_overlaps, refuse_unreachable
+from gatebench.execution.load.wire import header_problems
 from gatebench.execution.loading import overridden_load, planned_load
 from gatebench.execution.locustfile_plan import is_locustfile, plan_locustfile
+from gatebench.execution.secrets import header_values, key_values
 from gatebench.execution.topology.rendering import rehearse
 from gatebench.execution.toxiproxy import toxics  # noqa: F401 - registers the kinds
 from gatebench.execution.user_code import with_tasks
@@ -66,6 +68,9 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
             where=where,
             problems=problems,
         )
+        header_values(scenario.headers, where, problems)
+        key_values(scenario.keys, scenario.traffic.tenant_names(), where, problems)
+        problems.extend(header_problems(scenario.headers))
         if target:
             _entry(scenario, target, problems)
             refuse_unreachable(faults, target, request, problems)
@@ -92,6 +97,8 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
         request_id=_carrier(scenario, target),
         evidence=_evidence(target),
         not_applicable=f"{target.name} does not declare {', '.join(missing)}" if missing else None,
+        headers=scenario.headers,
+        keys=scenario.keys,
         allow_remote=request.allow_remote,
         warnings=tuple(_warnings(scenario, phases, load, target)),
     )
@@ -243,12 +250,16 @@ def _carrier(scenario: Scenario, target: TargetPlan) -> str:
 
 
 def _evidence(target: TargetPlan) -> Evidence:
-    return "no-ledger" if target.url else "full"
+    return "full" if target.is_ours else "no-ledger"
 
 
 def _warnings(
     scenario: Scenario, phases: tuple[PlannedPhase, ...], load: LoadPlan, target: TargetPlan
 ) -> Iterator[str]:
+    if target.tls is not None and not target.tls.verify:
+        yield f"Certificates of {target.name} are not verified: anybody could answer in its place."
+    if target.unix is not None:
+        yield f"{target.name} is reached without a link, because Toxiproxy carries TCP only; the other targets' times hold one."
     if target.ignored_settings:
         names = ", ".join(f"{key} = {value}" for key, value in target.ignored_settings.items())
         yield f"{target.name} has no such setting and ignores: {names}."

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from gatebench.errors import EnvironmentFailure, GatebenchError, Interrupted
+from gatebench.errors import ConfigurationError, EnvironmentFailure, GatebenchError, Interrupted, Problem
 from gatebench.execution.breaking_point import BreakingPoint
 from gatebench.execution.chaos.canary import Address, Canary, payload_path
 from gatebench.execution.chaos.injector import Injector, Switch
@@ -19,11 +19,13 @@ from gatebench.execution.load.engine import LoadEngine, LoadState
 from gatebench.execution.loading import trace_rows
 from gatebench.execution.provenance import provenance
 from gatebench.execution.scrape import Scraper, assemble_series
+from gatebench.execution.secrets import Secrets, header_values, key_values
 from gatebench.execution.topology.supervisor import ChildProcess, Supervisor
 from gatebench.execution.topology.topology import Topology
-from gatebench.plan import Endpoint, Plan, PlannedFault
+from gatebench.plan import Plan, PlannedFault
 from gatebench.run.assemble import assemble
 from gatebench.run.folder import RunFolder, Status
+from gatebench.scenario import FRONT
 from gatebench.schedule.load import open_parts
 
 _WORKERS_READY_S = 30.0
@@ -105,13 +107,12 @@ class Runner:
         """Start, prove, load, break, heal, stop."""
         self.watcher.step("starting providers, links, gateway and load workers")
         topology = Topology(self.plan, self.folder, supervisor)
-        load = LoadEngine(self.plan, self.folder, supervisor, self.headers)
+        load = LoadEngine(self.plan, self.folder, supervisor, self._secrets())
         scraper = Scraper(self.folder.parts / "series.jsonl", lambda: self._pids(topology, load))
         injector: Injector | None = None
         try:
             topology.start()
-            front = topology.links["front"]
-            load.start({"target": Endpoint(host=front.host, port=front.port)})
+            load.start({"target": topology.entrance()})
             topology.wait_ready()
             load.wait_ready(_WORKERS_READY_S)
             self._note_topology(topology, load)
@@ -187,6 +188,15 @@ class Runner:
         self.folder.event("load.broke", rate_per_s=offered, bad_share=breaking.bad_share, at_s=elapsed_ns / 1e9)
         load.end_early()
 
+    def _secrets(self) -> Secrets:
+        """Read what the plan only names; what the command line gives wins."""
+        problems: list[Problem] = []
+        headers = header_values(self.plan.headers, self.plan.scenario, problems)
+        keys = key_values(self.plan.keys, self.plan.traffic.tenant_names(), self.plan.scenario, problems)
+        if problems:
+            raise ConfigurationError(problems)
+        return Secrets({**headers, **self.headers}, keys)
+
     def _switch(self, fault: PlannedFault, topology: Topology, supervisor: Supervisor) -> Switch:
         engine = topology.engine
         assert engine is not None  # noqa: S101 - the topology is up
@@ -195,6 +205,7 @@ class Runner:
         path = "/v1/models"
         if fault.definition.proof.expect == "rate":
             path, headers = payload_path(), (("x-gatebench-token", topology.admin_token),)
+        secure = topology.trust if fault.on == FRONT else None
         lever: Lever
         mechanism = fault.definition.mechanism
         if fault.definition.layer == "provider":
@@ -205,7 +216,9 @@ class Runner:
             lever = ToxicLever(fault, engine)
         if fault.definition.layer == "link" and self.plan.engine.kind != "embedded":
             lever = WatchedLever(lever, fault, f"{engine.url}/proxies/{topology.proxy_name(fault.on)}", supervisor)
-        return Switch(fault, lever, Canary(fault, Address(place.host, place.port, path, headers), self.plan.token))
+        return Switch(
+            fault, lever, Canary(fault, Address(place.host, place.port, path, headers, secure), self.plan.token)
+        )
 
     def _pids(self, topology: Topology, load: LoadEngine) -> dict[str, int]:
         return {name: child.pid for name, child in topology.processes.items()} | load.pids()

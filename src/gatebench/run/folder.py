@@ -57,7 +57,7 @@ class RunFolder:
     def create(cls, root: Path, plan: Plan) -> RunFolder:
         """Make a fresh folder below `root`, named by time, scenario and target."""
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        target = "url" if plan.target.url else plan.target.name
+        target = plan.target.name if plan.target.is_ours else "unix" if plan.target.unix else "url"
         if plan.target.profile != "default":
             target += f"-{plan.target.profile}"
         stem = f"{stamp}-{plan.scenario}-{target}"

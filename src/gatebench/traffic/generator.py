@@ -22,6 +22,7 @@ class Generator:
         weights = [route.shares_of_tenants() for route in traffic.routes]
         self._tenant_ends = [shares(each) if each else None for each in weights]
         self._ends = shares([route.weight for route in traffic.routes])
+        self._paces = [route.read_bytes_per_s() for route in traffic.routes]
         self._draws = Draws(seed, max(composer.needs_bytes for composer in self._composers))
 
     def request(self, arrival_id: int, *, route: int = DRAWN, tenant: int = DRAWN, size: int = DRAWN) -> Request:
@@ -36,4 +37,6 @@ class Generator:
         if tenant == DRAWN:
             ends = self._tenant_ends[route]
             tenant = bisect_right(ends, draw.unit(1)) if ends else int(draw.unit(1) * self._tenants[route])
-        return self._composers[route].request(draw, tenant, size)
+        request = self._composers[route].request(draw, tenant, size)
+        pace = self._paces[route]
+        return request._replace(read_bytes_per_s=pace) if pace else request

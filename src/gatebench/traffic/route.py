@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, model_validator
+
+from gatebench.units import size_bytes
+
+
+def _rate_of_bytes(text: str) -> str:
+    if size_bytes(text.removesuffix("/s")) <= 0 or not text.endswith("/s"):
+        raise ValueError(f'"{text}" is no rate of bytes; write for instance 64KB/s')
+    return text
 
 
 class Route(BaseModel):
@@ -26,6 +34,7 @@ class Route(BaseModel):
     prompt_words: int = Field(default=40, ge=1, le=100_000)
     max_tokens: int = Field(default=24, ge=1, le=100_000)
     stream: bool = False
+    read_rate: Annotated[str, AfterValidator(_rate_of_bytes)] | None = None
 
     @model_validator(mode="after")
     def _tenants_add_up(self) -> Route:
@@ -36,6 +45,10 @@ class Route(BaseModel):
         if self.tenant_weights and self.tenant_skew:
             raise ValueError("tenant_weights and tenant_skew exclude each other; leave one of them out")
         return self
+
+    def read_bytes_per_s(self) -> int:
+        """Return how fast the client reads answers at most; 0 is as fast as they come."""
+        return size_bytes(self.read_rate.removesuffix("/s")) if self.read_rate else 0
 
     def shares_of_tenants(self) -> tuple[float, ...]:
         """Return the weight of each tenant; empty when all have the same."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gatebench.execution.load.engine import LoadEngine, LoadState
+from gatebench.execution.secrets import Secrets
 from gatebench.plan import Endpoint, Plan
 from gatebench.run.folder import RunFolder
 from gatebench.run.stream import StreamTail
@@ -81,7 +82,7 @@ def running(plan: Plan, root: Path, port: int, trace: Path | None = None, **head
     folder = RunFolder.create(root, plan)
     if trace is not None:
         shutil.copy(trace, folder.trace)
-    engine = LoadEngine(plan, folder, processes, headers)
+    engine = LoadEngine(plan, folder, processes, Secrets(headers))
     try:
         engine.start({"target": Endpoint(host="127.0.0.1", port=port)})
         engine.wait_ready(PATIENCE_S)

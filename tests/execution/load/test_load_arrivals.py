@@ -8,6 +8,7 @@ import pytest
 
 from gatebench.execution.load.arrivals import LOAD, WARMUP, Arrivals
 from gatebench.execution.load.wire import Wire
+from gatebench.execution.secrets import Secrets
 from gatebench.sample import TARGET
 from gatebench.stamp import find_request_id
 from tests.execution.load.plans import load_plan
@@ -19,7 +20,7 @@ T0_NS = 77 * S
 def make_arrivals(worker: int = 0, **plan: Any) -> Arrivals:
     """Return the arrivals of one worker of a plan."""
     made = load_plan(**plan)
-    return Arrivals(made, worker, {TARGET: Wire("test", made.token, made.request_id, {})})
+    return Arrivals(made, worker, {TARGET: Wire("test", made.token, made.request_id, Secrets())})
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 7])
@@ -30,7 +31,7 @@ def test_the_shares_are_the_schedule_without_a_hole_or_a_double(workers: int) ->
     assert len(due_ns) > 2 * 4096
     found: dict[int, int] = {}
     for worker in range(workers):
-        arrivals = Arrivals(plan, worker, {TARGET: Wire("test", plan.token, "header", {})})
+        arrivals = Arrivals(plan, worker, {TARGET: Wire("test", plan.token, "header", Secrets())})
         flights = list(arrivals.flights(T0_NS))
         assert len(flights) == arrivals.count
         assert all(flight.arrival_id % workers == worker for flight in flights)

@@ -99,7 +99,7 @@ def test_a_reused_connection_that_breaks_is_an_error_and_not_a_second_request(be
 class ResendingClient(Client):
     """What this client must never be: one that tries again, as geventhttpclient's does."""
 
-    def exchange(self, answer: Answer, wire: bytes, *, stream: bool) -> None:
+    def exchange(self, answer: Answer, wire: bytes, *, stream: bool, read_bytes_per_s: int = 0) -> None:
         super().exchange(answer, wire, stream=stream)
         if answer.reused and CAUSES[answer.cause] in ("eof", "reset"):
             answer.__init__()  # type: ignore[misc]  # a fresh start, as if nothing had happened

@@ -15,6 +15,7 @@ import pytest
 from gatebench.errors import ConfigurationError, EnvironmentFailure
 from gatebench.execution.load.config import WorkerConfig
 from gatebench.execution.load.engine import LoadEngine, LoadState, LostProcess
+from gatebench.execution.secrets import Secrets
 from gatebench.plan import Endpoint
 from gatebench.run.folder import RunFolder
 from tests.execution.load.plans import load_plan
@@ -92,7 +93,7 @@ def processes() -> Iterator[FakeProcesses]:
 def make_engine(processes: FakeProcesses, root: Path, workers: int, **headers: str) -> LoadEngine:
     """Return an engine that was started towards 127.0.0.1:8080."""
     plan = load_plan(workers=workers)
-    engine = LoadEngine(plan, RunFolder.create(root, plan), processes, headers)
+    engine = LoadEngine(plan, RunFolder.create(root, plan), processes, Secrets(headers))
     engine.start({"target": Endpoint(host="127.0.0.1", port=8080)})
     return engine
 
@@ -125,7 +126,7 @@ def test_one_worker_is_one_process(processes: FakeProcesses, tmp_path: Path) -> 
     assert config.stream_path is not None
     assert (config.stream_path.parent.name, config.stream_path.name) == ("parts", "samples-0.arrow")
     assert SECRET not in Path(argv[3]).read_text()
-    assert child.heard() == {"headers": {"authorization": SECRET}}
+    assert child.heard() == {"headers": {"authorization": SECRET}, "keys": []}
     child.says(ready=True, pid=1)
     engine.wait_ready(30)
     assert engine.pids() == {"load-0": 1000}
@@ -150,9 +151,9 @@ def test_three_workers_have_a_master(processes: FakeProcesses, tmp_path: Path) -
         child.says(ready=True, pid=1)
     engine.wait_ready(30)
     for child in workers:
-        assert child.heard() == {"headers": {}}
+        assert child.heard() == {"headers": {}, "keys": []}
         assert child.heard() == {"master_port": 4711}
-    assert master.heard() == {"headers": {}}
+    assert master.heard() == {"headers": {}, "keys": []}
     engine.begin(7)
     assert master.heard() == {"t0_ns": 7}
     for number, child in enumerate(workers):
@@ -211,7 +212,7 @@ def test_a_child_that_takes_too_long(processes: FakeProcesses, tmp_path: Path) -
 def test_stop_is_harmless_at_any_time(processes: FakeProcesses, tmp_path: Path) -> None:
     """Before the start, twice, and when the child is gone with its pipe."""
     plan = load_plan()
-    engine = LoadEngine(plan, RunFolder.create(tmp_path, plan), processes, {})
+    engine = LoadEngine(plan, RunFolder.create(tmp_path, plan), processes, Secrets({}))
     engine.stop()
     assert engine.poll() == LoadState()
     engine.start({"target": Endpoint(host="127.0.0.1", port=8080)})
@@ -235,6 +236,6 @@ def test_headers_that_cannot_be_sent_are_refused_at_once(processes: FakeProcesse
     """Every bad header is named before anything starts."""
     plan = load_plan()
     with pytest.raises(ConfigurationError) as refusal:
-        LoadEngine(plan, RunFolder.create(tmp_path, plan), processes, {"a b": "1", "x": "1\n2"})
+        LoadEngine(plan, RunFolder.create(tmp_path, plan), processes, Secrets({"a b": "1", "x": "1\n2"}))
     assert len(refusal.value.problems) == 2
     assert not processes.children

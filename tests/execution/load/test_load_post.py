@@ -17,6 +17,7 @@ from gatebench.execution.load.channel import Channel
 from gatebench.execution.load.config import WorkerConfig
 from gatebench.execution.load.post import Post
 from gatebench.execution.load.recorder import Recorder
+from gatebench.execution.secrets import Secrets
 from gatebench.plan import Endpoint
 from gatebench.run.stream import StreamTail
 from tests.execution.load import behaviours
@@ -54,7 +55,7 @@ def make_post(channel: Channel, server: ScriptedServer, root: Path, **plan: Any)
         stream_path=root / "samples-0.arrow",
         facts_path=root / "load-0.json",
     )
-    return Post(config, {}, channel)
+    return Post(config, Secrets(), channel)
 
 
 def now_ns() -> int:

@@ -15,6 +15,7 @@ from gatebench.execution.load.recorder import Recorder
 from gatebench.execution.load.turns import Turns
 from gatebench.execution.load.users import UserArrivals, UsersWalk
 from gatebench.execution.load.wire import Wire
+from gatebench.execution.secrets import Secrets
 from gatebench.plan import Plan
 from gatebench.run.stream import StreamTail, StreamWriter
 from gatebench.sample import SAMPLE, TARGET
@@ -32,7 +33,7 @@ class Waiting:
         self.most = self.busy = 0
         self._takes_ns = round(takes_ms * MS)
 
-    def exchange(self, answer: Answer, wire: bytes, *, stream: bool) -> None:
+    def exchange(self, answer: Answer, wire: bytes, *, stream: bool, read_bytes_per_s: int = 0) -> None:
         self.busy += 1
         self.most = max(self.most, self.busy)
         answer.sent_ns = time.monotonic_ns()
@@ -53,7 +54,7 @@ def walked(plan: Plan, users: Users, tmp_path: Path, client: Any, worker: int = 
     path = tmp_path / f"samples-{worker}.arrow"
     words = plan.vocabularies()
     recorder = Recorder(StreamWriter(SAMPLE, path, words), words["provider"], words["tenant"])
-    arrivals = UserArrivals(plan, users, worker, {TARGET: Wire("test", plan.token, "header", {})})
+    arrivals = UserArrivals(plan, users, worker, {TARGET: Wire("test", plan.token, "header", Secrets())})
     walk = UsersWalk(plan.load, arrivals, {TARGET: client}, recorder, Meter(worker), turns=client.turns)
     walk.run(time.monotonic_ns() + 20 * MS)
     recorder.close()

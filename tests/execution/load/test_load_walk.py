@@ -20,6 +20,7 @@ from gatebench.execution.load.recorder import Recorder
 from gatebench.execution.load.turns import Turns
 from gatebench.execution.load.walk import Walk
 from gatebench.execution.load.wire import Wire
+from gatebench.execution.secrets import Secrets
 from gatebench.plan import Plan
 from gatebench.run.stream import StreamTail, StreamWriter
 from gatebench.sample import CAUSES, NEVER, OUTCOMES, SAMPLE, TARGET
@@ -48,7 +49,7 @@ class FakeClient:
         self._serve = serve
         self._gate = gate
 
-    def exchange(self, answer: Answer, wire: bytes, *, stream: bool) -> None:
+    def exchange(self, answer: Answer, wire: bytes, *, stream: bool, read_bytes_per_s: int = 0) -> None:
         self.sent += 1
         answer.sent_ns = time.monotonic_ns()
         self._serve(answer)
@@ -66,7 +67,7 @@ class Walked:
         self.path = path / f"samples-{worker}.arrow"
         words = plan.vocabularies()
         self.recorder = Recorder(StreamWriter(SAMPLE, self.path, words), words["provider"], words["tenant"])
-        arrivals = Arrivals(plan, worker, {TARGET: Wire("test", plan.token, "header", {})})
+        arrivals = Arrivals(plan, worker, {TARGET: Wire("test", plan.token, "header", Secrets())})
         given: Any = client
         self.walk = Walk(plan.load, arrivals, {TARGET: given}, self.recorder, self.meter, turns=given.turns)
 

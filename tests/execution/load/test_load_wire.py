@@ -8,6 +8,7 @@ import pytest
 
 from gatebench import __version__
 from gatebench.execution.load.wire import Carrier, Wire, header_problems
+from gatebench.execution.secrets import Secrets
 from gatebench.stamp import RequestId, find_request_id
 from gatebench.traffic import Request
 
@@ -28,7 +29,7 @@ def split(wire: bytes) -> tuple[bytes, dict[bytes, bytes], bytes]:
 
 def make_wire(carrier: Carrier = "header", headers: dict[str, str] | None = None) -> Wire:
     """Return a wire of one authority and run."""
-    return Wire("127.0.0.1:8080", "0123abcd", carrier, headers or {})
+    return Wire("127.0.0.1:8080", "0123abcd", carrier, Secrets(headers or {}))
 
 
 def test_a_chat_request() -> None:

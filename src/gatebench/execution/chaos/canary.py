@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from gatebench import tls
 from gatebench.faults import Expectation, FaultDefinition
-from gatebench.plan import PlannedFault
+from gatebench.plan import PlannedFault, TlsPlan
 from gatebench.stamp import KINDS, format_request_id
 
 Met = str  # answer, eof, reset, refused, hang, or the status of an answer that is not 2xx ("status 503")
@@ -45,6 +46,7 @@ class Address:
     port: int
     path: str
     headers: tuple[tuple[str, str], ...] = ()
+    tls: TlsPlan | None = None
 
 
 def timeout_s(definition: FaultDefinition, parameters: Mapping[str, int | float | str]) -> float:
@@ -161,7 +163,10 @@ class Canary:
         self._pooled = []
 
     def _connection(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection(self._address.host, self._address.port, timeout=self._timeout_s)
+        address = self._address
+        if address.tls is not None:
+            return _Secured(address.host, address.port, address.tls, self._timeout_s)
+        return http.client.HTTPConnection(address.host, address.port, timeout=self._timeout_s)
 
     def _ask(self, connections: Sequence[http.client.HTTPConnection], *, pooled: int, keep: bool) -> list[Probe]:
         """Ask over `connections`, of which the first `pooled` are from before."""
@@ -198,6 +203,20 @@ class Canary:
         if not keep:
             connection.close()
         return Probe(pooled, met, took, received)
+
+
+class _Secured(http.client.HTTPSConnection):
+    """TLS through a link: the connection goes to the link, the name and the certificate are the target's."""
+
+    def __init__(self, host: str, port: int, trust: TlsPlan, timeout_s: float) -> None:
+        self._trust_context = tls.context(trust)
+        super().__init__(host, port, timeout=timeout_s, context=self._trust_context)
+        self._server_name = trust.server_name
+
+    def connect(self) -> None:
+        """Connect to the link and shake hands with what is behind it."""
+        http.client.HTTPConnection.connect(self)
+        self.sock = self._trust_context.wrap_socket(self.sock, server_hostname=self._server_name)
 
 
 def payload_path() -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import ssl
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -18,13 +19,28 @@ from typing import Final
 from gevent import getcurrent
 from gevent.monkey import get_original
 
-from gatebench import guard
-from gatebench.execution.load.answer import CONNECT_TIMEOUT, NO_CAUSE, NOT_ALLOWED, REFUSED, RESET, UNREACHABLE, Answer
+from gatebench import guard, tls
+from gatebench.execution.load.answer import (
+    CONNECT_TIMEOUT,
+    NO_CAUSE,
+    NOT_ALLOWED,
+    REFUSED,
+    RESET,
+    TLS,
+    UNREACHABLE,
+    Answer,
+)
 from gatebench.execution.load.connection import Connection
+from gatebench.execution.load.decoding import DecodingReply
+from gatebench.execution.load.reply import Reply
+from gatebench.execution.load.transport import Plain, Secured, Transport
 from gatebench.execution.load.turns import Turns
 from gatebench.plan import DeadlinesPlan, Endpoint
 
+_READ: Final = 1
 _WRITE: Final = 2
+_ASK_AGAIN_NS: Final = 1_000_000
+_SLOW_BUFFER: Final = 4096
 _SYN_SENT: Final = 2  # Linux, include/net/tcp_states.h
 
 _socket = get_original("socket", "socket")  # Locust puts gevent's in its place, which waits in its own way
@@ -39,23 +55,43 @@ class Client:
     """
 
     def __init__(
-        self, endpoint: Endpoint, deadlines: DeadlinesPlan, allowed: Iterable[str] = (), turns: Turns | None = None
+        self,
+        endpoint: Endpoint,
+        deadlines: DeadlinesPlan,
+        allowed: Iterable[str] = (),
+        turns: Turns | None = None,
+        *,
+        decodes: bool = False,
     ) -> None:
         self.turns = turns or Turns()
         self.opened = 0  # connections
         self.lost_idle = 0  # connections that the peer closed, or spoke on unasked, while they carried no request
         self.written = 0  # requests whose writing began: at most one for each exchange, by construction
+        self.tls_errors: Counter[str] = Counter()  # why handshakes failed, in OpenSSL's words
         self.local_errors: Counter[str] = Counter()  # failures to connect that are this machine's, by errno name
         self._port = endpoint.port
         self._deadlines = deadlines
+        self._unix = endpoint.unix
+        self._tls = endpoint.tls
+        self._context = tls.context(endpoint.tls) if endpoint.tls is not None else None
+        self._reply: type[Reply] = DecodingReply if decodes else Reply
         self._allowed = set(allowed)
         self._refusal = NO_CAUSE
         self._address: tuple[socket.AddressFamily, str] | None = None
         self._idle: dict[Connection, None] = {}
-        self._resolve(endpoint.host)
+        if self._unix is not None:
+            self._address = (socket.AF_UNIX, self._unix)
+        else:
+            self._resolve(endpoint.host)
 
-    def exchange(self, answer: Answer, wire: bytes, *, stream: bool) -> None:
-        """Send `wire` and conclude `answer`; returns when the exchange is over, at the total deadline at the latest."""
+    def exchange(self, answer: Answer, wire: bytes, *, stream: bool, read_bytes_per_s: int = 0) -> None:
+        """Send `wire` and conclude `answer`; returns when the exchange is over, at the total deadline at the latest.
+
+        With `read_bytes_per_s` the answer is read no faster than that, over a connection of its own with a small buffer.
+        """
+        if read_bytes_per_s:
+            self._exchange_slowly(answer, wire, read_bytes_per_s, stream=stream)
+            return
         answer.sent_ns = time.monotonic_ns()
         total_end_ns = answer.sent_ns + self._deadlines.total_ns
         connection = self._idle_connection() or self._connect(answer, total_end_ns, stream=stream)
@@ -67,6 +103,17 @@ class Client:
             self._idle[connection] = None
         else:
             connection.close()
+
+    def _exchange_slowly(self, answer: Answer, wire: bytes, bytes_per_s: int, *, stream: bool) -> None:
+        answer.sent_ns = time.monotonic_ns()
+        total_end_ns = answer.sent_ns + self._deadlines.total_ns
+        connection = self._connect(answer, total_end_ns, stream=stream, buffer_bytes=_SLOW_BUFFER)
+        if connection is None:
+            return
+        self.written += 1
+        connection.slow_down(bytes_per_s)
+        connection.exchange(answer, wire, total_end_ns, self._deadlines.read_ns, stream=stream)
+        connection.close()
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -99,20 +146,53 @@ class Client:
         self.lost_idle += 1
         self._idle.pop(connection, None)
 
-    def _connect(self, answer: Answer, total_end_ns: int, *, stream: bool) -> Connection | None:
+    def _connect(self, answer: Answer, total_end_ns: int, *, stream: bool, buffer_bytes: int = 0) -> Connection | None:
         """Open a connection, or conclude `answer` with the cause and return None."""
         until_ns = min(answer.sent_ns + self._deadlines.connect_ns, total_end_ns)
-        opened = self._refusal if self._address is None else self._open(*self._address, until_ns)
+        opened: Transport | int = self._refusal
+        if self._address is not None:
+            connected = self._open(*self._address, until_ns, buffer_bytes)
+            opened = connected if isinstance(connected, int) else self._secured(connected, until_ns)
         if isinstance(opened, int):
             answer.conclude(opened, time.monotonic_ns(), stream=stream)
             return None
         self.opened += 1
-        return Connection(opened, self.opened, self.turns, self._lost)
+        return Connection(opened, self.opened, self.turns, self._lost, self._reply())
 
-    def _open(self, family: socket.AddressFamily, address: str, until_ns: int) -> socket.socket | int:
-        """Return a connected socket, or the cause of failure."""
+    def _secured(self, connected: socket.socket, until_ns: int) -> Transport | int:
+        """Return the socket as a transport, over TLS where the endpoint says so, or the cause of failure."""
+        if self._tls is None or self._context is None:
+            return Plain(connected)
+        transport = Secured(connected, self._context, self._tls.server_name)
+        wake = getcurrent().switch
+        readable = self.turns.watch(connected.fileno(), _READ, lambda: wake(True))
         try:
-            guard.check(address, self._allowed)
+            while True:
+                try:
+                    transport.handshake()
+                    return transport
+                except BlockingIOError:
+                    if not self.turns.until(until_ns):
+                        connected.close()
+                        return CONNECT_TIMEOUT
+                except ssl.SSLError as error:
+                    self.tls_errors[getattr(error, "verify_message", None) or error.reason or str(error)] += 1
+                    connected.close()
+                    return TLS
+                except OSError as error:
+                    connected.close()
+                    return self._failure(error.errno or errno.ECONNRESET)
+        finally:
+            readable.close()
+
+    def _open(
+        self, family: socket.AddressFamily, address: str, until_ns: int, buffer_bytes: int
+    ) -> socket.socket | int:
+        """Return a connected socket, or the cause of failure; `buffer_bytes` above 0 keeps the receive buffer small."""
+        is_unix = family == socket.AF_UNIX
+        try:
+            if not is_unix:
+                guard.check(address, self._allowed)
         except guard.RemoteRefused:
             return NOT_ALLOWED
         try:
@@ -120,8 +200,13 @@ class Client:
         except OSError as error:
             return self._failure(error.errno or errno.EIO)
         try:
-            fresh.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            code = fresh.connect_ex((address, self._port))
+            if buffer_bytes:
+                fresh.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
+            if is_unix:
+                code = self._connect_unix(fresh, address, until_ns)
+            else:
+                fresh.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                code = fresh.connect_ex((address, self._port))
             while code == errno.EINPROGRESS:
                 if not self._is_writable(fresh, until_ns):
                     fresh.close()
@@ -134,6 +219,14 @@ class Client:
         fresh.close()
         return self._failure(code)
 
+    def _connect_unix(self, fresh: socket.socket, path: str, until_ns: int) -> int:
+        """Connect to a Unix socket; a full queue there (EAGAIN) gives no event to wait for, so it is asked again."""
+        while (code := fresh.connect_ex(path)) == errno.EAGAIN:
+            if time.monotonic_ns() >= until_ns:
+                return errno.ETIMEDOUT
+            self.turns.until(min(until_ns, time.monotonic_ns() + _ASK_AGAIN_NS))
+        return code
+
     def _is_writable(self, fresh: socket.socket, until_ns: int) -> bool:
         """Wait until a connect seems decided; False when it was not by `until_ns`."""
         wake = getcurrent().switch
@@ -144,8 +237,10 @@ class Client:
             writable.close()
 
     def _failure(self, code: int) -> int:
-        if code == errno.ECONNREFUSED:
+        if code in {errno.ECONNREFUSED, errno.ENOENT}:
             return REFUSED
+        if code == errno.ETIMEDOUT:
+            return CONNECT_TIMEOUT
         if code == errno.ECONNRESET:
             return RESET
         self.local_errors[errno.errorcode.get(code, str(code))] += 1

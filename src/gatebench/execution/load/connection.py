@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -12,6 +11,7 @@ from gevent.monkey import get_original
 
 from gatebench.execution.load.answer import NO_CAUSE, READ_TIMEOUT, RESET, TOTAL_TIMEOUT, Answer
 from gatebench.execution.load.reply import Reply
+from gatebench.execution.load.transport import Transport
 from gatebench.execution.load.turns import Turns
 from gatebench.sample import NEVER
 
@@ -19,19 +19,21 @@ _READ: Final = 1
 _WRITE: Final = 2
 _POLLIN: Final = 1
 _RECEIVE: Final = 65536
+_NS_PER_S: Final = 1_000_000_000
 
 # Locust replaces these in the modules themselves; the look at an idle connection must not give the turn away.
 _poll = get_original("select", "poll")
 
 
 class Connection:
-    """A connected, non-blocking socket with its parser.
+    """A connected transport with its parser.
 
     Its read watcher runs all its life, which saves two system calls a request and lets an idle connection notice at
     once that its peer closed or spoke unasked; `on_loss` is then called with the connection, already closed.
     """
 
     __slots__ = (
+        "_bytes_per_s",
         "_on_loss",
         "_poll",
         "_reply",
@@ -45,19 +47,20 @@ class Connection:
     )
 
     def __init__(
-        self, connected: socket.socket, ordinal: int, turns: Turns, on_loss: Callable[[Connection], object]
+        self, transport: Transport, ordinal: int, turns: Turns, on_loss: Callable[[Connection], object], reply: Reply
     ) -> None:
         self.ordinal = ordinal
         self.closed = False
-        self._socket = connected
+        self._socket = transport
         self._turns = turns
         self._on_loss = on_loss
-        self._reply = Reply()
+        self._reply = reply
+        self._bytes_per_s = 0
         self._used = 0
         self._waiting: Any = None
         self._poll: Any = _poll()
-        self._poll.register(connected.fileno(), _POLLIN)
-        self._watcher = turns.watch(connected.fileno(), _READ, self._readable)
+        self._poll.register(transport.fileno(), _POLLIN)
+        self._watcher = turns.watch(transport.fileno(), _READ, self._readable)
 
     def is_quiet(self) -> bool:
         """Tell whether nothing came since the last answer: neither a close nor a byte nobody asked for.
@@ -65,7 +68,7 @@ class Connection:
         It looks, as `recv` with MSG_PEEK would, and costs a sixth of the exception that a healthy connection would
         raise there.
         """
-        return not self.closed and not self._poll.poll(0)
+        return not self.closed and not (self._poll.poll(0) and self._socket.spoke())
 
     def reusable(self) -> bool:
         """Tell whether another request may follow the one that just ended."""
@@ -77,6 +80,10 @@ class Connection:
             self.closed = True
             self._watcher.close()
             self._socket.close()
+
+    def slow_down(self, bytes_per_s: int) -> None:
+        """Read no faster than that from now on; 0 is as fast as it comes."""
+        self._bytes_per_s = bytes_per_s
 
     def exchange(self, answer: Answer, wire: bytes, total_end_ns: int, read_ns: int, *, stream: bool) -> None:
         """Send `wire` once, read the answer, and conclude `answer`. Nothing is ever sent a second time.
@@ -95,7 +102,7 @@ class Connection:
             cause = heard if NO_CAUSE in (heard, cause) else cause
         done_ns = answer.done_ns if answer.done_ns != NEVER else time.monotonic_ns()
         self._reply.note(answer)
-        answer.conclude(cause, done_ns, stream=stream)
+        answer.conclude(self._reply.verdict(cause), done_ns, stream=stream)
 
     def _send(self, answer: Answer, wire: bytes, total_end_ns: int, read_ns: int) -> int:
         try:
@@ -131,8 +138,10 @@ class Connection:
 
     def _receive(self, answer: Answer, total_end_ns: int, read_ns: int) -> int:
         reply = self._reply
-        now_ns = time.monotonic_ns()
+        began_ns = now_ns = time.monotonic_ns()
         while True:
+            if self._bytes_per_s and answer.bytes_received:
+                self._rest_until(min(total_end_ns, began_ns + answer.bytes_received * _NS_PER_S // self._bytes_per_s))
             until_ns = min(total_end_ns, now_ns + read_ns)
             try:
                 data = self._next_bytes(until_ns)
@@ -164,15 +173,29 @@ class Connection:
             ready = self._turns.until(until_ns)
             self._waiting = None
             try:
-                return self._socket.recv(_RECEIVE)
+                return self._socket.recv(self._most())
             except BlockingIOError:
                 if not ready:
                     return None
+
+    def _most(self) -> int:
+        """Return how much to read at once: a slow reader takes a twentieth of a second's worth."""
+        return max(1, min(_RECEIVE, self._bytes_per_s // 20)) if self._bytes_per_s else _RECEIVE
+
+    def _rest_until(self, at_ns: int) -> None:
+        """Read nothing until then, and let the peer feel it; the read watcher rests too, or it would spin."""
+        self._watcher.stop()
+        try:
+            self._turns.until(at_ns)
+        finally:
+            self._watcher.start(self._readable)
 
     def _readable(self) -> None:
         waiting = self._waiting
         if waiting is not None:
             waiting.switch(True)
-        elif self._poll.poll(0):  # else the event is an old one, of an answer that was read at its deadline
+        elif (
+            self._poll.poll(0) and self._socket.spoke()
+        ):  # else the event is an old one, of an answer that was read at its deadline
             self.close()
             self._on_loss(self)

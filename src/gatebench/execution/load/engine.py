@@ -19,6 +19,7 @@ from gatebench.execution.load.load_process import LoadProcess
 from gatebench.execution.load.state import LoadState, LostProcess, merged
 from gatebench.execution.load.wire import header_problems
 from gatebench.execution.process import StartProcess
+from gatebench.execution.secrets import Secrets
 from gatebench.plan import Endpoint, Plan
 from gatebench.run.folder import RunFolder
 
@@ -32,18 +33,18 @@ _STOP_S: Final = 4.0
 class LoadEngine:
     """The load of one run. Rows go to `parts/samples-N.arrow`, facts of each worker to `parts/load-N.json`.
 
-    `headers` are added to every request; they go to the children over pipes and are written nowhere. Raises
+    `secrets` are added to the requests; they go to the children over pipes and are written nowhere. Raises
     ConfigurationError when a header cannot be sent.
     """
 
-    def __init__(self, plan: Plan, folder: RunFolder, processes: StartProcess, headers: Mapping[str, str]) -> None:
-        problems = header_problems(headers)
+    def __init__(self, plan: Plan, folder: RunFolder, processes: StartProcess, secrets: Secrets) -> None:
+        problems = header_problems(secrets.headers)
         if problems:
             raise ConfigurationError(problems)
         self._plan = plan
         self._folder = folder
         self._start_process = processes.start
-        self._headers = dict(headers)
+        self._secrets = secrets
         self._workers: list[LoadProcess] = []
         self._master: LoadProcess | None = None
 
@@ -144,5 +145,5 @@ class LoadEngine:
         module = "locustfile" if self._plan.load.locustfile is not None else "worker"
         argv = [sys.executable, "-m", f"gatebench.execution.load.{module}", str(config_path.resolve())]
         process = LoadProcess(self._start_process(name, argv, log=log, pipes=True), log)
-        process.tell(headers=self._headers)
+        process.tell(headers=self._secrets.headers, keys=list(self._secrets.keys))
         return process

@@ -8,7 +8,7 @@ import os
 import platform
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 from typing import Any, Final
@@ -27,6 +27,7 @@ from gatebench.execution.load.usage import Usage
 from gatebench.execution.load.users import UserArrivals, UsersWalk
 from gatebench.execution.load.walk import Walk
 from gatebench.execution.load.wire import Wire
+from gatebench.execution.secrets import Secrets
 from gatebench.run.folder import write_atomically
 from gatebench.run.stream import FLUSH_INTERVAL_S, StreamWriter
 from gatebench.sample import LANES, SAMPLE
@@ -38,7 +39,7 @@ _YOUNG_OBJECTS: Final = 50_000
 class Post:
     """Waits for the schedule's zero, walks, records, and writes facts. `stand` is called once, by the Locust user."""
 
-    def __init__(self, config: WorkerConfig, headers: Mapping[str, str], channel: Channel) -> None:
+    def __init__(self, config: WorkerConfig, secrets: Secrets, channel: Channel) -> None:
         plan = config.plan
         if config.stream_path is None or config.facts_path is None:
             raise ValueError("a master has no post")
@@ -55,11 +56,17 @@ class Post:
         turns = Turns()
         lanes = [lane for lane in LANES if lane in config.endpoints]
         self._clients = {
-            LANES.index(lane): Client(config.endpoints[lane], plan.load.deadlines, plan.allow_remote, turns)
+            LANES.index(lane): Client(
+                config.endpoints[lane],
+                plan.load.deadlines,
+                plan.allow_remote,
+                turns,
+                decodes="accept-encoding" in {name.lower() for name in secrets.headers},
+            )
             for lane in lanes
         }
         wires = {
-            LANES.index(lane): Wire(config.endpoints[lane].host_header(), plan.token, plan.request_id, headers)
+            LANES.index(lane): Wire(config.endpoints[lane].host_header(), plan.token, plan.request_id, secrets)
             for lane in lanes
         }
         words = plan.vocabularies()
@@ -160,6 +167,7 @@ class Post:
                 "requests_handed_over": self._meter.sent,
                 "requests_written": sum(client.written for client in clients),
             },
+            "tls_errors": dict(sum((client.tls_errors for client in clients), Counter())),
             "local_errors": dict(sum((client.local_errors for client in clients), Counter())),
             "python_version": platform.python_version(),
             **{f"{name}_version": version(name) for name in ("gevent", "geventhttpclient", "locust")},

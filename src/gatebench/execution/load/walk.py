@@ -123,7 +123,10 @@ class Walk:
         self._crew.launch(flight)
 
     def _carry(self, flight: Flight) -> None:
-        self._clients[flight.lane].exchange(flight.answer, flight.wire, stream=flight.request.stream)
+        request = flight.request
+        self._clients[flight.lane].exchange(
+            flight.answer, flight.wire, stream=request.stream, read_bytes_per_s=request.read_bytes_per_s
+        )
         if self._open.pop(flight.arrival_id, None) is None:
             return  # it was given up meanwhile and has its row
         self._recorder.record(flight)

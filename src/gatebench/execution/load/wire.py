@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from gatebench import __version__
 from gatebench.errors import Problem
+from gatebench.execution.secrets import Secrets
 from gatebench.stamp import format_request_id
 from gatebench.traffic import Request
 
@@ -48,14 +49,15 @@ _MOST_HEADS: Final = 4096
 class Wire:
     """Writes requests for one authority (`host:port`, the `host` header) in one run (`token`).
 
-    `headers` replace the default ones of the same name, whatever their case.
+    The secrets' headers replace the default ones of the same name, whatever their case; its keys are the tenants'.
     """
 
-    def __init__(self, authority: str, token: str, carrier: Carrier, headers: Mapping[str, str]) -> None:
+    def __init__(self, authority: str, token: str, carrier: Carrier, secrets: Secrets) -> None:
         self._authority = authority
         self._token = token
         self._carrier = carrier
-        self._extra = {name.lower(): value for name, value in headers.items()}
+        self._extra = {name.lower(): value for name, value in secrets.headers.items()}
+        self._keys = secrets.keys
         self._heads: dict[_HeadKey, bytes] = {}
 
     def request(self, request: Request, arrival_id: int, ordinal: int, kind: int) -> bytes:
@@ -80,7 +82,7 @@ class Wire:
             "host": self._authority,
             "user-agent": f"gatebench/{__version__}",
             "accept": "text/event-stream" if stream else "application/json",
-            "authorization": f"Bearer gatebench-tenant-{tenant}",
+            "authorization": f"Bearer {self._keys[tenant] if self._keys else f'gatebench-tenant-{tenant}'}",
             TENANT_HEADER: f"tenant-{tenant}",
         }
         if method == "POST":

@@ -5,7 +5,7 @@ sockets and sleep of its process. Of Locust it uses the runners, their messages 
 web page and exit codes stay unused, because they belong to a closed model and round to two digits (`measurement.md` 2
 and 7).
 
-On stdin: first `{"headers": {...}}`; to a worker `{"master_port": N}`; to the lead (local or master) `{"t0_ns": N}`; to
+On stdin: first `{"headers": {...}, "keys": [...]}`; to a worker `{"master_port": N}`; to the lead (local or master) `{"t0_ns": N}`; to
 anyone `{"stop": true}`. The end of stdin means that the parent is gone and stops like SIGTERM does. On stdout:
 `master_port` (a master), `ready`, `progress` every half second, `finished`.
 """
@@ -31,6 +31,7 @@ from locust.exception import StopUser
 from gatebench.execution.load.channel import Channel
 from gatebench.execution.load.config import WorkerConfig
 from gatebench.execution.load.post import Post
+from gatebench.execution.secrets import Secrets
 
 MASTER_HOST: Final = "127.0.0.1"
 _BEGIN: Final = "gatebench-begin"
@@ -59,13 +60,14 @@ def main(arguments: list[str]) -> int:
     config = WorkerConfig.read(Path(arguments[0]))
     channel = Channel()
     messages = channel.messages()
-    headers = next(messages, {}).get("headers", {})
+    first = next(messages, {})
+    secrets = Secrets(first.get("headers", {}), tuple(first.get("keys", ())))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the parent decides what it means
     _allow_many_connections()
     _quieten_locust()
     if config.role == "master":
         return _master(config, channel, messages)
-    post = Post(config, headers, channel)
+    post = Post(config, secrets, channel)
     master_port = AsyncResult()
     gevent.signal_handler(signal.SIGTERM, post.stop)
     gevent.spawn(_obey, messages, {"t0_ns": post.begin, "master_port": master_port.set}, post.stop)

@@ -10,18 +10,20 @@ import re
 import secrets
 import subprocess
 import sys
+import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gatebench import tls
 from gatebench.errors import EnvironmentFailure
 from gatebench.execution.topology.ports import free_ports
 from gatebench.execution.topology.rendering import Rendering
 from gatebench.execution.topology.supervisor import ChildProcess, Supervisor
 from gatebench.execution.toxiproxy.client import Engine
 from gatebench.execution.toxiproxy.program import command
-from gatebench.plan import Plan, ProviderPlan
+from gatebench.plan import Endpoint, Plan, ProviderPlan, TlsPlan
 from gatebench.run.folder import RunFolder
 from gatebench.scenario import FRONT
 from gatebench.units import duration_s
@@ -90,10 +92,33 @@ class Topology:
         upstream = self.gateway
         if upstream is None and definition is not None and definition.entry is not None:
             upstream = self.links[definition.entry]
-        assert upstream is not None  # noqa: S101 - a target has a URL, processes or an entry; its model checks that
-        self._add_link(engine, FRONT, upstream, ports.pop())
+        if self.plan.target.unix is None:
+            assert upstream is not None  # noqa: S101 - a target has a URL, processes or an entry; its model checks that
+            self._add_link(engine, FRONT, upstream, ports.pop())
         if definition is not None and definition.process:
             self._start_gateway()
+
+    @property
+    def trust(self) -> TlsPlan | None:
+        """How clients speak TLS with the target, None when it speaks plain HTTP."""
+        target = self.plan.target
+        declared = target.definition.tls if target.definition else None
+        if declared is None:
+            return target.tls
+        places = [self.folder.work / "target", Path(target.folder or ".")]
+        ca = next((place / declared.ca for place in places if declared.ca and (place / declared.ca).is_file()), None)
+        return TlsPlan(server_name=declared.server_name, ca=str(ca.resolve()) if ca else None, verify=declared.verify)
+
+    def entrance(self) -> Endpoint:
+        """Return where clients go, and as whom they address the target."""
+        target = self.plan.target
+        if target.unix is not None:
+            return Endpoint(unix=target.unix, authority="localhost")
+        front = self.links[FRONT]
+        authority = urllib.parse.urlsplit(target.url).netloc if target.url else None
+        if authority is None and self.trust is not None:
+            authority = self.trust.server_name
+        return Endpoint(host=front.host, port=front.port, tls=self.trust, authority=authority)
 
     def wait_ready(self) -> None:
         """Wait until providers and gateway take traffic; EnvironmentFailure with the log's last lines otherwise."""
@@ -113,7 +138,7 @@ class Topology:
             what = f"GET {ready.path} on {gateway}" if ready.path else f"connect to {gateway}"
             self.supervisor.wait_until(
                 self.processes[process.name],
-                functools.partial(_answers, gateway, ready.path, ready.status),
+                functools.partial(_answers, gateway, ready.path, ready.status, secure=definition.tls is not None),
                 duration_s(ready.within),
                 what,
             )
@@ -234,13 +259,17 @@ class Topology:
 
 
 def _host_and_port(url: str) -> str:
-    match = re.match(r"http://(\[[^\]]+\]|[^/:]+)(?::(\d+))?", url)
+    match = re.match(r"(https?)://(\[[^\]]+\]|[^/:]+)(?::(\d+))?", url)
     assert match is not None  # noqa: S101 - planning accepted the URL
-    return f"{match[1].strip('[]')}:{match[2] or 80}"
+    return f"{match[2].strip('[]')}:{match[3] or (443 if match[1] == 'https' else 80)}"
 
 
-def _answers(place: Place, path: str | None, status: int) -> bool:
+def _answers(place: Place, path: str | None, status: int, *, secure: bool = False) -> bool:
+    """Tell whether somebody answers as wanted; whether its certificate verifies is for the load to find."""
     connection = http.client.HTTPConnection(place.host, place.port, timeout=1.0)
+    if secure:
+        context = tls.context(TlsPlan(server_name="localhost", verify=False))
+        connection = http.client.HTTPSConnection(place.host, place.port, timeout=1.0, context=context)
     try:
         connection.connect()
         if path is None:

@@ -1,0 +1,72 @@
+"""Keys and headers that a run sends and never keeps: read from the environment or a file when it starts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gatebench.errors import Problem
+
+_KEY_HEADERS = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key", "cookie"})
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What goes to the load processes over their stdin: extra headers, and one key for each tenant."""
+
+    headers: dict[str, str] = field(default_factory=dict)
+    keys: tuple[str, ...] = ()
+
+
+def value_of(where: str, text: str, problems: list[Problem]) -> str:
+    """Return the value behind `env:VARIABLE` or `@FILE`, or the text itself; what cannot be read is a problem."""
+    if text.startswith("env:"):
+        value = os.environ.get(text[4:], "")
+        if not value:
+            problems.append(
+                Problem(where, f"the environment variable {text[4:]} is not set.", "Export it, or correct its name.")
+            )
+        return value
+    if text.startswith("@"):
+        try:
+            return Path(text[1:]).read_text().strip()
+        except UnicodeDecodeError:
+            problems.append(Problem(where, f"{text[1:]} is no text.", "Name a text file."))
+        except OSError as error:
+            problems.append(Problem(where, f"{text[1:]} cannot be read: {error.strerror}.", "Correct the path."))
+        return ""
+    return text
+
+
+def header_values(headers: Mapping[str, str], where: str, problems: list[Problem]) -> dict[str, str]:
+    """Return a scenario's headers with their values; a key that stands there in plain is a problem."""
+    found = {}
+    for name, text in headers.items():
+        if name.lower() in _KEY_HEADERS and not text.startswith(("env:", "@")):
+            what = f'the header "{name}" holds its value in plain.'
+            problems.append(Problem(where, what, f'Write {name}: "env:VARIABLE" or "@FILE"; a run keeps no key.'))
+        found[name.lower()] = value_of(f'{where}: header "{name}"', text, problems)
+    return found
+
+
+def key_values(keys: str | None, tenants: Sequence[str], where: str, problems: list[Problem]) -> tuple[str, ...]:
+    """Return one key for each tenant: the lines of `@FILE`, or the parts of `env:VARIABLE` between commas."""
+    if keys is None:
+        return ()
+    if not keys.startswith(("env:", "@")):
+        problems.append(
+            Problem(f"{where}: keys", "they stand there in plain.", 'Write keys="env:VARIABLE" or "@FILE".')
+        )
+        return ()
+    before = len(problems)
+    text = value_of(f"{where}: keys", keys, problems)
+    if len(problems) > before:
+        return ()
+    parts = tuple(part.strip() for part in (text.split(",") if keys.startswith("env:") else text.splitlines()))
+    parts = tuple(part for part in parts if part)
+    if len(parts) < len(tenants):
+        what = f"{len(parts)} keys for {len(tenants)} tenants."
+        problems.append(Problem(f"{where}: keys", what, "Give one key for each tenant, in their order."))
+    return parts[: len(tenants)]
