@@ -101,7 +101,11 @@ class Endpoint(_Frozen):
 
 
 class LoadPlan(_Frozen):
-    """The load over the whole run. `pool` is the number of requests that may be in flight, over all workers."""
+    """The load over the whole run. `pool` is the number of requests that may be in flight, over all workers.
+
+    The last `remote_workers` of the `workers` run on other machines and join at `listen` (`HOST:PORT`) within
+    `join_within_s`; without them the workers' own master listens on loopback.
+    """
 
     load: Load
     duration_ns: int
@@ -111,6 +115,16 @@ class LoadPlan(_Frozen):
     deadlines: DeadlinesPlan
     late_ns: int
     dispatch_limit_ms: float
+    remote_workers: int = 0
+    listen: str | None = None
+    join_within_s: float = 120.0
+
+    def listens_on(self) -> tuple[str, int]:
+        """Return host and port of the workers' master; port 0 is any free one."""
+        if self.listen is None:
+            return "127.0.0.1", 0
+        host, _, port = self.listen.rpartition(":")
+        return host, int(port)
 
     def due_times_ns(self, seed: int) -> DueTimes:
         """Return the due time of every arrival, nanoseconds from the start of the load."""
