@@ -38,6 +38,14 @@ def run(
         str, typer.Option(help="Toxiproxy: auto, embedded, toxiproxy (a real server), or its URL.")
     ] = "auto",
     workers: Annotated[int, typer.Option(help="Load processes that share one schedule.")] = 1,
+    remote_workers: Annotated[
+        int, typer.Option(help="Load workers on other machines that join in (`bench worker`), besides --workers.")
+    ] = 0,
+    listen: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Where they join; HOST also carries the link to the target for them."),
+    ] = None,
+    join_within: Annotated[str, typer.Option(help="How long remote workers are waited for.")] = "2m",
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -67,6 +75,7 @@ def run(
 
     bench run smoke --target http://127.0.0.1:8080 --header authorization=env:GATEWAY_KEY
     """
+    from gatebench.cli.inviting import invitation
     from gatebench.cli.terminal import print_plan
     from gatebench.content import Content
 
@@ -79,7 +88,16 @@ def run(
         settings or [],
         header or [],
         allow_remote or [],
-        {"seed": seed, "rate": rate, "time_scale": time_scale, "engine": engine, "workers": workers},
+        {
+            "seed": seed,
+            "rate": rate,
+            "time_scale": time_scale,
+            "engine": engine,
+            "workers": workers,
+            "remote_workers": remote_workers,
+            "listen": listen,
+            "join_within": join_within,
+        },
         problems,
     )
     if problems:
@@ -95,9 +113,10 @@ def run(
                 print_plan(plan)
         return
     _writable(out, problems)
+    token = invitation(plans, sent_headers, problems)
     if problems:
         _refuse(problems, as_json=as_json)
-    codes, summaries = _make(plans, out, sent_headers, content.workspace, quiet=quiet, as_json=as_json)
+    codes, summaries = _make(plans, out, sent_headers, content.workspace, token=token, quiet=quiet, as_json=as_json)
     code = next(code for code in _ORDER if code in codes)
     if as_json:
         document = {
@@ -170,7 +189,14 @@ def _writable(out: Path, problems: list[Problem]) -> None:
 
 
 def _make(
-    plans: list[Plan], out: Path, headers: dict[str, str], workspace: Path, *, quiet: bool, as_json: bool
+    plans: list[Plan],
+    out: Path,
+    headers: dict[str, str],
+    workspace: Path,
+    *,
+    token: str | None,
+    quiet: bool,
+    as_json: bool,
 ) -> tuple[set[int], list[Summary]]:
     """Make every run; a target that fails to start does not keep the others from going on."""
     from gatebench.cli import say
@@ -179,7 +205,7 @@ def _make(
     codes: set[int] = set()
     summaries: list[Summary] = []
     for plan in plans:
-        folder, code = _one(plan, out, headers, workspace, quiet=quiet)
+        folder, code = _one(plan, out, headers, workspace, token=token, quiet=quiet)
         codes.add(code)
         if folder is not None:
             try:
@@ -199,7 +225,7 @@ def _make(
 
 
 def _one(
-    plan: Plan, out: Path, headers: dict[str, str], workspace: Path, *, quiet: bool
+    plan: Plan, out: Path, headers: dict[str, str], workspace: Path, *, token: str | None, quiet: bool
 ) -> tuple[RunFolder | None, int]:
     """Make one run; return its folder, if it has one that can be read, and its exit code so far."""
     from gatebench.cli import say
@@ -208,7 +234,7 @@ def _one(
 
     code = 0
     with _signals() as calm, watcher(plan, quiet=quiet) as watching:
-        runner = Runner(plan, out, redacted(sys.argv), headers, workspace, watching, on_teardown=calm)
+        runner = Runner(plan, out, redacted(sys.argv), headers, workspace, watching, token, on_teardown=calm)
         try:
             runner.run()
         except EnvironmentFailure as error:

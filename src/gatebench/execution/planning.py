@@ -12,6 +12,7 @@ from gatebench.content import Content, LoadedScenario
 from gatebench.errors import ConfigurationError, Problem
 from gatebench.execution.asking import Problems, RunRequest, resolve_engine, resolve_target
 from gatebench.execution.breaking import planned_faults, refuse_overlaps, refuse_unreachable
+from gatebench.execution.remote import refuse_workers, workers_plan, workers_warnings
 from gatebench.execution.topology.rendering import rehearse
 from gatebench.execution.toxiproxy import toxics  # noqa: F401 - registers the kinds
 from gatebench.plan import DeadlinesPlan, Evidence, LoadPlan, Plan, PlannedFault, PlannedPhase, ProviderPlan, TargetPlan
@@ -82,7 +83,7 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
         evidence=_evidence(target),
         not_applicable=f"{target.name} does not declare {', '.join(missing)}" if missing else None,
         allow_remote=request.allow_remote,
-        warnings=tuple(_warnings(scenario, phases, load, target)),
+        warnings=(*_warnings(scenario, phases, load, target), *workers_warnings(request)),
     )
 
 
@@ -105,8 +106,7 @@ def _options(request: RunRequest, problems: Problems) -> None:
             "must lie between 0 and 1000.",
             "Write 1 for the scenario's own times.",
         )
-    if not 1 <= request.workers <= 64:
-        problems.say(f"--workers {request.workers}", "must lie between 1 and 64.", "One worker a core is plenty.")
+    refuse_workers(request, problems)
     if not 0 <= request.seed < 2**63:
         problems.say(
             f"--seed {request.seed}", "must be a whole number from 0 below 2^63.", "Leave it out for the default."
@@ -207,7 +207,7 @@ def _load(
         load=scenario.load,
         duration_ns=duration_ns,
         scheduled=scheduled,
-        workers=request.workers,
+        **workers_plan(request),
         pool=pool,
         deadlines=DeadlinesPlan(
             connect_ns=round(duration_s(scenario.deadlines.connect) * _NS),
