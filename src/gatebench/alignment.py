@@ -126,7 +126,7 @@ def align(
         return Alignment(same=True, drift_ns=0, before=before, after=after)
     plain = Alignment(
         offset_ns=before.offset_ns,
-        error_ns=max(before.error_ns, after.error_ns if after else 0),
+        error_ns=_error_ns(before, after),
         drift_ns=after.offset_ns - before.offset_ns if after else None,
         before=before,
         after=after,
@@ -136,6 +136,19 @@ def align(
     return plain.model_copy(
         update={"checked": len(between), "excess_ns": excess_ns, "error_ns": plain.error_ns + excess_ns}
     )
+
+
+def _error_ns(before: Reading, after: Reading | None) -> int:
+    """Return the error that holds for every moment between two readings.
+
+    On a line between two points, that of the worse point; and as the place on the line is looked up by a worker's time
+    that is itself that much uncertain, the line's slope times it.
+    """
+    if after is None or after.at_ns <= before.at_ns:
+        return before.error_ns
+    worse = max(before.error_ns, after.error_ns)
+    change_ns, length_ns = abs(after.offset_ns - before.offset_ns), after.at_ns - before.at_ns
+    return worse + -(-worse * change_ns // length_ns)
 
 
 def _outside_ns(alignment: Alignment, exchange: Exchange) -> int:

@@ -99,7 +99,7 @@ def _books(tables: RunTables, rows: pd.DataFrame) -> Books:
     known = arrivals < len(due_ns)
     pairs = pd.MultiIndex.from_arrays([arrivals, ordinals])
     wanted = due_ns[arrivals[known]] + tables.start_ns
-    off = np.abs(rows["due_ns"].to_numpy()[known] - wanted) > _DUE_SLACK_NS
+    off = np.abs(rows["due_ns"].to_numpy()[known] - wanted) > _due_slack_ns(tables, rows["worker"].to_numpy()[known])
     return Books(
         scheduled=scheduled,
         missing=np.setdiff1d(scheduled, first),
@@ -107,6 +107,19 @@ def _books(tables: RunTables, rows: pd.DataFrame) -> Books:
         strange=np.setdiff1d(arrivals, scheduled),
         shifted=arrivals[known][off] if tables.record.clock.load_start_ns is not None else arrivals[:0],
     )
+
+
+def _due_slack_ns(tables: RunTables, workers: npt.NDArray[np.uint16]) -> npt.NDArray[np.int64]:
+    """Return by how much each row's due time may miss the schedule.
+
+    A worker with a clock of its own walks the schedule on that clock; translated back, its due times move by as much as
+    the clock drifted.
+    """
+    slack = np.full(max([tables.plan.load.workers, *(int(worker) + 1 for worker in workers[-1:])]), _DUE_SLACK_NS)
+    for record in tables.record.workers:
+        if record.worker < len(slack) and not record.clock.same:
+            slack[record.worker] += record.clock.error_ns + abs(record.clock.drift_ns or 0)
+    return slack[np.minimum(workers, len(slack) - 1)]
 
 
 def _scheduled(

@@ -7,7 +7,7 @@ untrustworthy measurement shows nothing, not even a failure.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from gatebench.analysis.checks import judge
 from gatebench.analysis.faults import FaultTimeline
@@ -50,7 +50,13 @@ def summarise(folder: RunFolder) -> Summary:
         exit_code=EXIT_CODES[verdict],
         headline=headline(target, verdict, checks, values),
         reasons=reasons(verdict, validity, checks),
-        warnings=[*plan.warnings, *record.trouble, *target_deaths(tables), *harness_limits(folder, plan)],
+        warnings=[
+            *plan.warnings,
+            *record.trouble,
+            *unlike_workers(record),
+            *target_deaths(tables),
+            *harness_limits(folder, plan),
+        ],
         validity=validity,
         ledger=books,
         phases=[_phase(window) for window in tables.windows],
@@ -83,6 +89,16 @@ def reasons(verdict: Verdict, validity: Sequence[Finding], checks: Sequence[Chec
         named = [f"{check.sentence}: {check.why}." for check in checks if check.verdict == "unknown"]
         return named or [f"No check applies: {'; '.join(sorted({check.why for check in checks}))}."]
     return []
+
+
+def unlike_workers(record: RunRecord) -> Iterator[str]:
+    """Yield a sentence for each worker whose machine differs in something that may show in its figures."""
+    for worker in record.workers:
+        if worker.differs:
+            yield (
+                f"Load worker {worker.worker} ran elsewhere with {', '.join(worker.differs)}: its rows and the others' are "
+                "not quite comparable."
+            )
 
 
 def target_deaths(tables: RunTables) -> list[str]:

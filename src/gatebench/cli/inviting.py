@@ -36,7 +36,8 @@ def invitation(plans: Sequence[Plan], headers: Iterable[str], problems: list[Pro
     load = inviting[0].load
     line = join_line(load.listen or "", None if given else token, headers, stay=len(inviting) > 1)
     console = say.err()
-    console.print(f"On {load.remote_workers} other machine(s), within {load.join_within_s:g} s, type:")
+    machines = "another machine" if load.remote_workers == 1 else f"{load.remote_workers} other machines"
+    console.print(f"On {machines}, within {load.join_within_s:g} s, type:")
     console.print(f"  {line}", markup=False, soft_wrap=True)
     return token
 

@@ -78,5 +78,5 @@ def workers_warnings(request: RunRequest) -> Iterator[str]:
     if request.remote_workers and not guard.is_loopback(host):
         yield (
             f"During the run the workers' port and the link to the target listen on {host}: whoever reaches that address can send "
-            "requests to the target, and see the load's messages, which are not encrypted. Use a network of your own, or a tunnel."
+            "requests to the target, and see the load's messages, which are not encrypted. Use a network of your own, or a VPN."
         )

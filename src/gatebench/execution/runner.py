@@ -128,7 +128,7 @@ class Runner:
         """Wait for the load workers, those on other machines too, and note who they are and what their clocks say."""
         far = self.plan.load.remote_workers
         if far:
-            self.watcher.step(f"waiting for {far} remote worker(s) at {self.plan.load.listen}")
+            self.watcher.step(f"waiting for remote workers at {self.plan.load.listen}: {far} to come")
         load.wait_ready(_WORKERS_READY_S)
         self.record.workers = load.records()
         for worker in self.record.workers:

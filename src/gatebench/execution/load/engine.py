@@ -127,6 +127,7 @@ class LoadEngine:
         for process in self._workers:
             process.tell(stop=True)
         if self._master is not None and self._far():
+            self._master.stopping = True
             self._master.tell(stop_remote=True)
         self.wait_finished(_FAR_STOP_S if self._far() else _STOP_S)
 

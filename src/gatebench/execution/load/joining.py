@@ -2,7 +2,7 @@
 
 Both prove that they know the token without sending it: each answers the other's random number with a keyed hash of both
 (RFC 2104). Whoever only listens learns no token, and an answer fits no other exchange. What follows is neither signed
-nor secret, so that somebody who can change packets on the way is not kept out: that is what a tunnel is for.
+nor secret, so that somebody who can change packets on the way is not kept out: that is what a VPN is for.
 """
 
 from __future__ import annotations

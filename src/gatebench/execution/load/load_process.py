@@ -104,6 +104,7 @@ class MasterProcess(LoadProcess):
         self.far = {worker: FarWorker(worker, self) for worker in remote}
         self.records: dict[int, WorkerRecord] = {}
         self.joined: set[int] = set()
+        self.stopping = False
         self.refusals: list[str] = []
         super().__init__(child, log)
 
@@ -127,6 +128,7 @@ class FarWorker:
 
     def __init__(self, worker: int, master: MasterProcess) -> None:
         self.name = f"load-{worker}"
+        self._worker = worker
         self.progress: dict[str, Any] = {}
         self.rate_per_s: float | None = None
         self._master = master
@@ -145,11 +147,14 @@ class FarWorker:
             self._finished = True
 
     def is_over(self) -> bool:
-        """Tell whether it has finished, or nobody can tell us any more."""
-        return self._finished or self._why is not None or self._master.is_over()
+        """Tell whether it has finished, or nobody can tell us any more, or it need not begin any more."""
+        return self._finished or self._why is not None or self._master.is_over() or self._never_began()
 
     def lost(self) -> LostProcess | None:
         """Return how it was lost."""
-        if self._finished or not self.is_over():
+        if self._finished or self._never_began() or not self.is_over():
             return None
         return LostProcess(self.name, 0, None, self._why or "its master is gone")
+
+    def _never_began(self) -> bool:
+        return self._master.stopping and self._worker not in self._master.records
