@@ -73,7 +73,8 @@ class Door(locust.runners.MasterRunner):  # type: ignore[misc]  # the type check
     def admit(self, member: Member) -> None:
         """Make it a worker of Locust's."""
         self.admitted[member.client_id] = member
-        self.clients[member.client_id] = locust.runners.WorkerNode(member.client_id)
+        patience = locust.runners.HEARTBEAT_LIVENESS  # Locust's default was fixed before we turned its search off
+        self.clients[member.client_id] = locust.runners.WorkerNode(member.client_id, heartbeat_liveness=patience)
 
     def forget(self, member: Member) -> None:
         """Hear it no more."""
