@@ -13,11 +13,13 @@ from gatebench.execution.load.joining import (
     differences,
     new_nonce,
     new_token,
+    obstacle,
     proof,
     proven,
     refusal,
 )
 from gatebench.execution.load.machine import machine
+from gatebench.plan import Endpoint, TlsPlan
 
 
 def test_a_proof_is_for_one_side_of_one_exchange() -> None:
@@ -54,6 +56,27 @@ def test_refusals_name_the_cure(theirs: dict[str, Any], headers: tuple[str, ...]
     """Another gatebench and other headers are refused with what to do; another Python is not."""
     ours = machine()
     why = refusal(ours, {**ours, **theirs}, headers)
+    assert why is None if said is None else why is not None and said in why
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "allowed", "said"),
+    [
+        (Endpoint(host="127.0.0.1", port=80), (), None),
+        (Endpoint(host="192.0.2.7", port=80), (), "Add --allow-remote 192.0.2.7 to bench worker."),
+        (Endpoint(host="192.0.2.7", port=80), ("192.0.2.7",), None),
+        (Endpoint(unix="/run/gateway"), (), "a Unix socket, which no other machine reaches"),
+        (Endpoint(host="no such host", port=80), (), "cannot find"),
+        (
+            Endpoint(host="127.0.0.1", port=80, tls=TlsPlan(server_name="x", ca="/nowhere/ca.pem")),
+            (),
+            "certificates in /nowhere/ca.pem, which this machine does not have",
+        ),
+    ],
+)
+def test_obstacles_are_found_before_the_load(endpoint: Endpoint, allowed: tuple[str, ...], said: str | None) -> None:
+    """Where this machine may not or cannot send, it says so with the cure instead of failing each request."""
+    why = obstacle(endpoint, allowed)
     assert why is None if said is None else why is not None and said in why
 
 

@@ -23,7 +23,6 @@ import gevent.event
 import locust.runners
 from locust.env import Environment
 
-from gatebench import guard
 from gatebench.errors import EnvironmentFailure, GatebenchError, Interrupted
 from gatebench.execution.load import joining
 from gatebench.execution.load.config import WorkerConfig
@@ -88,16 +87,9 @@ def join(asked: Joining, say: Say) -> None:
 
 def _check_endpoints(config: WorkerConfig, guest: Guest) -> None:
     """Refuse a plan that sends where nobody here allowed it to; the guard at the sockets would refuse each request."""
-    for endpoint in config.endpoints.values():
-        try:
-            guard.resolve(endpoint.host, endpoint.port, config.plan.allow_remote)
-        except guard.RemoteRefused:
-            cure = f"Add --allow-remote {endpoint.host} to bench worker."
-            why = f"The run sends to {endpoint.host}, which this worker was not allowed. {cure}"
-        except OSError as error:
-            why = f"The run sends to {endpoint.host}, which this worker cannot find: {error.strerror}."
-        else:
-            continue
+    found = (joining.obstacle(endpoint, config.plan.allow_remote) for endpoint in config.endpoints.values())
+    why = next((obstacle for obstacle in found if obstacle is not None), None)
+    if why is not None:
         guest.send_message(joining.OVER, {"size": 0, "facts": {}, "why": why})
         gevent.sleep(_AGAIN_S)
         raise Refused(why)

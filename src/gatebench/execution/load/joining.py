@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, Literal
+
+from gatebench import guard
+from gatebench.plan import Endpoint
 
 # The messages, in Locust's own envelopes. From the worker: JOIN, HELLO, SEATED, MANNED, PONG, ROWS, PROGRESS, OVER.
 JOIN: Final = "gatebench-join"
@@ -99,6 +103,23 @@ def refusal(ours: Mapping[str, Any], theirs: Mapping[str, Any], headers: Sequenc
         return f"The run sends {_named(lacking)}, which the worker was not given. Add {options} to bench worker."
     if surplus:
         return f"The worker was given {_named(surplus)}, which the run does not send. Leave it out of bench worker."
+    return None
+
+
+def obstacle(endpoint: Endpoint, allowed: Iterable[str]) -> str | None:
+    """Return why this machine cannot, or may not, send to an endpoint of the run, with the cure; None when it can."""
+    if endpoint.unix is not None:
+        return "The run sends to a Unix socket, which no other machine reaches. Use --workers alone."
+    try:
+        guard.resolve(endpoint.host, endpoint.port, allowed)
+    except guard.RemoteRefused:
+        cure = f"Add --allow-remote {endpoint.host} to bench worker."
+        return f"The run sends to {endpoint.host}, which this worker was not allowed. {cure}"
+    except OSError as error:
+        return f"The run sends to {endpoint.host}, which this worker cannot find: {error.strerror}. Use its address."
+    ca = endpoint.tls.ca if endpoint.tls else None
+    if ca is not None and not Path(ca).is_file():
+        return f"The run trusts the certificates in {ca}, which this machine does not have. Copy the file to the same place."
     return None
 
 
