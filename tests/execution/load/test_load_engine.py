@@ -314,3 +314,12 @@ def test_workers_that_do_not_come_are_named(processes: FakeProcesses, tmp_path: 
     master.ends()
     engine.stop()  # who never came is not waited for
     assert time.monotonic() - began_s < 30
+
+
+def test_a_worker_elsewhere_that_leaves_before_the_load_ends_the_run(processes: FakeProcesses, tmp_path: Path) -> None:
+    """Its user stood already, and then it was gone: nobody waits for the load of a worker that will not come back."""
+    engine, master = far_engine(processes, tmp_path)
+    master.says(master_port=4711)
+    master.says(remote={"worker": 1, "lost": "it was stopped on its own machine"})
+    with pytest.raises(EnvironmentFailure, match="load-1 was lost before the load began: it was stopped on its own"):
+        engine.wait_ready(30)

@@ -95,6 +95,9 @@ class LoadEngine:
                 if process.is_over():
                     ended = f"{process.child.name} ended with exit code {process.child.poll()} before it was ready."
                     raise EnvironmentFailure(ended, process.log_tail())
+            for gone in (worker.lost() for worker in self._far()):
+                if gone is not None:
+                    raise EnvironmentFailure(f"{gone.name} was lost before the load began: {gone.why}.")
             if time.monotonic() > deadline_s:
                 self._complain_of_absence()
                 late = (waited_for or self._processes())[0]
