@@ -139,6 +139,9 @@ def test_one_worker_is_one_process(processes: FakeProcesses, tmp_path: Path) -> 
     child.ends()
     assert engine.wait_finished(30) == LoadState(finished=True, sent=10, done=10, ok=10, p50_ms=1.0)
     assert engine.pids() == {}
+    (alone,) = engine.records()
+    assert (alone.worker, alone.place, alone.clock.same, alone.differs) == (0, "local", True, [])
+    assert alone.python
 
 
 def test_three_workers_have_a_master(processes: FakeProcesses, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from gatebench.errors import ConfigurationError, EnvironmentFailure
 from gatebench.execution.load.config import Role, WorkerConfig
 from gatebench.execution.load.joining import new_token
 from gatebench.execution.load.load_process import FarWorker, LoadProcess, MasterProcess
-from gatebench.execution.load.machine import machine
+from gatebench.execution.load.machine import machine, told
 from gatebench.execution.load.state import LoadState, LostProcess, merged
 from gatebench.execution.load.wire import header_problems
 from gatebench.execution.process import Child, StartProcess
@@ -155,8 +155,7 @@ class LoadEngine:
         """Return what is known of each worker that began: its place, its versions, its clock."""
         if self._master is not None:
             return [record for _, record in sorted(self._master.records.items())]
-        facts = {name: value for name, value in machine().items() if name in WorkerRecord.model_fields}
-        return [WorkerRecord(worker=0, place="local", clock=ONE_CLOCK, **facts)] if self._workers else []
+        return [WorkerRecord(worker=0, place="local", clock=ONE_CLOCK, **told(machine()))] if self._workers else []
 
     def _processes(self) -> list[LoadProcess]:
         return [*([self._master] if self._master else []), *self._workers]

@@ -6,6 +6,7 @@ import hashlib
 import os
 import platform
 import secrets
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,7 @@ from typing import Any, Final
 from gatebench import __version__
 
 _DIGITS: Final = 12
+_TOLD: Final = ("host", "gatebench", "locust", "gevent", "python", "system", "architecture", "cores")
 _ALONE: Final = secrets.token_hex(16)  # a machine that does not name its boot shares its clock with nobody
 
 
@@ -34,6 +36,11 @@ def machine() -> dict[str, Any]:
         "host": _digest(boot),
         "clock": _digest(f"{boot} {_time_namespace()}"),
     }
+
+
+def told(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what run.json keeps of a machine's facts, or of what somebody says that they are."""
+    return {name: facts.get(name) for name in _TOLD}
 
 
 def _boot() -> str:

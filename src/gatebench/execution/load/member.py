@@ -12,10 +12,10 @@ import numpy as np
 
 from gatebench.alignment import Alignment, Exchange, Reading, align
 from gatebench.execution.load.joining import Silence, differences
+from gatebench.execution.load.machine import told
 from gatebench.run.folder import WorkerRecord, write_atomically
 
 _MOMENTS: Final = ("t0_ns", "stopped_ns")
-_TOLD: Final = ("host", "gatebench", "locust", "gevent", "python", "system", "architecture", "cores")
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Member:
             place="remote" if self.remote else "local",
             differs=list(differences(ours, self.facts)),
             clock=self.alignment(),
-            **{name: self.facts.get(name) for name in _TOLD},
+            **told(self.facts),
         )
 
 
@@ -75,9 +75,9 @@ class Inbox:
 
     def finish(self, facts: Mapping[str, Any], clock: Alignment) -> dict[str, Any]:
         """Write the worker's facts, its moments on the run's clock, and return them."""
-        told = dict(facts)
+        found = dict(facts)
         for name in _MOMENTS:
-            if isinstance(told.get(name), int):
-                told[name] = int(clock.to_run(np.array([told[name]], dtype=np.int64))[0])
-        write_atomically(self._facts, json.dumps(told, indent=1))
-        return told
+            if isinstance(found.get(name), int):
+                found[name] = int(clock.to_run(np.array([found[name]], dtype=np.int64))[0])
+        write_atomically(self._facts, json.dumps(found, indent=1))
+        return found
