@@ -111,6 +111,9 @@ class Endpoint(_Frozen):
 class LoadPlan(_Frozen):
     """The load over the whole run. `pool` is the number of requests that may be in flight, over all workers.
 
+    The last `remote_workers` of the `workers` run on other machines and join at `listen` (`HOST:PORT`) within
+    `join_within_s`; without them the workers' own master listens on loopback.
+
     `scheduled`, by phase too, is 0 for a closed load: what becomes due there depends on the target.
     """
 
@@ -123,6 +126,16 @@ class LoadPlan(_Frozen):
     deadlines: DeadlinesPlan
     late_ns: int
     dispatch_limit_ms: float
+    remote_workers: int = 0
+    listen: str | None = None
+    join_within_s: float = 120.0
+
+    def listens_on(self) -> tuple[str, int]:
+        """Return host and port of the workers' master; port 0 is any free one."""
+        if self.listen is None:
+            return "127.0.0.1", 0
+        host, _, port = self.listen.rpartition(":")
+        return host, int(port)
 
     @property
     def users(self) -> Users | None:

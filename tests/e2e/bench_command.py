@@ -35,10 +35,11 @@ scenario = Scenario(
 
 @dataclass
 class Bench:
-    """A workspace in which `bench` is called."""
+    """A workspace in which `bench` is called; `before` are words in front of it, such as those that choose a namespace."""
 
     folder: Path
     env: dict[str, str] = field(default_factory=dict)
+    before: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("scenarios", "targets", "chaos"):
@@ -70,7 +71,7 @@ class Bench:
         environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "200", **self.env}
         environment.pop("TOXIPROXY_URL", None) if "TOXIPROXY_URL" not in self.env else None
         return subprocess.Popen(
-            [str(BENCH), *arguments],
+            [*self.before, str(BENCH), *arguments],
             cwd=self.folder,
             env=environment,
             stdout=subprocess.PIPE,

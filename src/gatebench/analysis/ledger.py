@@ -108,7 +108,8 @@ def _books(tables: RunTables, rows: pd.DataFrame) -> Books:
     known = arrivals < len(due_ns)
     pairs = pd.MultiIndex.from_arrays([arrivals, ordinals])
     wanted = due_ns[arrivals[known]] + tables.start_ns
-    off = (np.abs(rows["due_ns"].to_numpy()[known] - wanted) > _DUE_SLACK_NS) & (ordinals[known] == 0)
+    slack_ns = _due_slack_ns(tables, rows["worker"].to_numpy()[known])
+    off = (np.abs(rows["due_ns"].to_numpy()[known] - wanted) > slack_ns) & (ordinals[known] == 0)
     return Books(
         scheduled=scheduled,
         missing=np.union1d(np.setdiff1d(scheduled, first), _gaps(arrivals, ordinals)),
@@ -145,6 +146,19 @@ def _closed_books(users: int, rows: pd.DataFrame) -> Books:
         strange=nothing,
         shifted=nothing,
     )
+
+
+def _due_slack_ns(tables: RunTables, workers: npt.NDArray[np.uint16]) -> npt.NDArray[np.int64]:
+    """Return by how much each row's due time may miss the schedule.
+
+    A worker with a clock of its own walks the schedule on that clock; translated back, its due times move by as much as
+    the clock drifted.
+    """
+    slack = np.full(max([tables.plan.load.workers, *(int(worker) + 1 for worker in workers[-1:])]), _DUE_SLACK_NS)
+    for record in tables.record.workers:
+        if record.worker < len(slack) and not record.clock.same:
+            slack[record.worker] += record.clock.error_ns + abs(record.clock.drift_ns or 0)
+    return slack[np.minimum(workers, len(slack) - 1)]
 
 
 def _scheduled(

@@ -7,7 +7,7 @@ untrustworthy measurement shows nothing, not even a failure.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -56,6 +56,7 @@ def summarise(folder: RunFolder) -> Summary:
             *closed_load(tables),
             *plan.warnings,
             *record.trouble,
+            *unlike_workers(record),
             *target_deaths(tables),
             *harness_limits(folder, plan),
         ],
@@ -105,6 +106,16 @@ def closed_load(tables: RunTables) -> list[str]:
         f"A {load.load.sentence()}{depth}: whoever waits for an answer sends nothing meanwhile, so these times are not those of "
         "independent callers."
     ]
+
+
+def unlike_workers(record: RunRecord) -> Iterator[str]:
+    """Yield a sentence for each worker whose machine differs in something that may show in its figures."""
+    for worker in record.workers:
+        if worker.differs:
+            yield (
+                f"Load worker {worker.worker} ran elsewhere with {', '.join(worker.differs)}: its rows and the others' are "
+                "not quite comparable."
+            )
 
 
 def target_deaths(tables: RunTables) -> list[str]:

@@ -13,6 +13,7 @@ from gatebench.analysis.columns import numbers
 from gatebench.analysis.faults import FIDELITY_LEAST, FIDELITY_MOST, FaultTimeline
 from gatebench.analysis.tables import RunTables
 from gatebench.analysis.wording import count
+from gatebench.run.folder import WorkerRecord
 from gatebench.run.summary import Finding, Ledger
 from gatebench.stats import percentile
 
@@ -31,6 +32,7 @@ def findings(tables: RunTables, ledger: Ledger) -> list[Finding]:
     return [
         _finished(tables),
         *_workers(tables),
+        *_clocks(tables),
         *_instruments(tables),
         _streams(tables),
         _books(ledger),
@@ -68,9 +70,10 @@ def _finished(tables: RunTables) -> Finding:
 def _workers(tables: RunTables) -> Iterator[Finding]:
     lost = [event for event in tables.events if event.get("event") == "load.worker_lost"]
     for event in lost:
+        how = event.get("why") or f"exit code {event.get('exit_code')}"
         yield _invalid(
             "workers",
-            f"Load worker {event.get('worker')} was lost (exit code {event.get('exit_code')}), and its share of the load with "
+            f"Load worker {event.get('worker')} was lost ({how}), and its share of the load with "
             "it. Look into logs/ for its last words and run again.",
         )
     for number, facts in sorted(tables.workers.items()):
@@ -88,6 +91,43 @@ def _workers(tables: RunTables) -> Iterator[Finding]:
         )
     elif not lost:
         yield _ok("workers", f"{count(tables.plan.load.workers, 'load worker')} began, and none was lost.")
+
+
+def _clocks(tables: RunTables) -> Iterator[Finding]:
+    """Ask whether the times of workers on other machines may stand beside ours (`measurement.md` 29)."""
+    limit_ms = tables.plan.load.dispatch_limit_ms
+    strange = [record for record in tables.record.workers if not record.clock.same]
+    worst_ms = max((record.clock.error_ns / 1e6 for record in strange), default=0.0)
+    for record in strange:
+        error_ms = record.clock.error_ns / 1e6
+        if record.clock.before is None or (record.clock.after is None and tables.record.status == "finished"):
+            when = "before" if record.clock.before is None else "after"
+            yield _invalid(
+                "clocks",
+                f"The clock of load worker {record.worker} could not be read {when} the load, so that nobody knows how it went. "
+                "Run it again.",
+            )
+        elif error_ms > limit_ms:
+            yield _invalid(
+                "clocks",
+                f"The clock of load worker {record.worker} is known to {error_ms:.2f} ms only; at most {limit_ms:g} ms are allowed. "
+                "Use a quicker or quieter network between the machines.",
+                error_ms,
+                limit_ms,
+                "ms",
+            )
+        else:
+            continue
+        return
+    if strange:
+        said = f"{count(len(strange), 'load worker')} with a clock of {_its(strange)} own, aligned to {worst_ms:.3f} ms or better."
+        yield _ok("clocks", said, worst_ms, limit_ms, "ms")
+    elif tables.record.workers:
+        yield _ok("clocks", "Every load worker read the run's own clock.", 0.0, limit_ms, "ms")
+
+
+def _its(records: list[WorkerRecord]) -> str:
+    return "its" if len(records) == 1 else "their"
 
 
 def _instruments(tables: RunTables) -> Iterator[Finding]:

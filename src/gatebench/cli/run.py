@@ -46,6 +46,14 @@ def run(
     users: Annotated[int | None, typer.Option("--users", "-u", help="Users of a locustfile (FILE.py).")] = None,
     spawn_rate: Annotated[str | None, typer.Option(help="Users of a locustfile that start each second.")] = None,
     run_time: Annotated[str | None, typer.Option(help="How long a locustfile runs, as in 30s.")] = None,
+    remote_workers: Annotated[
+        int, typer.Option(help="Load workers on other machines that join in (`bench worker`), besides --workers.")
+    ] = 0,
+    listen: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Where they join; HOST also carries the link to the target for them."),
+    ] = None,
+    join_within: Annotated[str, typer.Option(help="How long remote workers are waited for.")] = "2m",
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -84,6 +92,7 @@ def run(
 
     bench run my_locustfile.py --target http://127.0.0.1:8080 --users 20 --run-time 30s
     """
+    from gatebench.cli.inviting import invitation
     from gatebench.content import Content
 
     problems: list[Problem] = []
@@ -107,6 +116,9 @@ def run(
             "tls_ca": tls_ca,
             "tls_server_name": tls_server_name,
             "tls_verify": not tls_no_verify,
+            "remote_workers": remote_workers,
+            "listen": listen,
+            "join_within": join_within,
         },
         problems,
     )
@@ -116,9 +128,10 @@ def run(
         _show(plans, as_json=as_json)
         return
     _writable(out, problems)
+    token = invitation(plans, {name for plan in plans for name in plan.headers} | set(sent_headers), problems)
     if problems:
         _refuse(problems, as_json=as_json)
-    codes, summaries = _make(plans, out, sent_headers, content.workspace, quiet=quiet, as_json=as_json)
+    codes, summaries = _make(plans, out, sent_headers, content.workspace, token=token, quiet=quiet, as_json=as_json)
     code = next(code for code in _ORDER if code in codes)
     if as_json:
         document = {
@@ -208,7 +221,14 @@ def _writable(out: Path, problems: list[Problem]) -> None:
 
 
 def _make(
-    plans: list[Plan], out: Path, headers: dict[str, str], workspace: Path, *, quiet: bool, as_json: bool
+    plans: list[Plan],
+    out: Path,
+    headers: dict[str, str],
+    workspace: Path,
+    *,
+    token: str | None,
+    quiet: bool,
+    as_json: bool,
 ) -> tuple[set[int], list[Summary]]:
     """Make every run; a target that fails to start does not keep the others from going on."""
     from gatebench.cli import say
@@ -217,7 +237,7 @@ def _make(
     codes: set[int] = set()
     summaries: list[Summary] = []
     for plan in plans:
-        folder, code = _one(plan, out, headers, workspace, quiet=quiet)
+        folder, code = _one(plan, out, headers, workspace, token=token, quiet=quiet)
         codes.add(code)
         if folder is not None:
             try:
@@ -237,7 +257,7 @@ def _make(
 
 
 def _one(
-    plan: Plan, out: Path, headers: dict[str, str], workspace: Path, *, quiet: bool
+    plan: Plan, out: Path, headers: dict[str, str], workspace: Path, *, token: str | None, quiet: bool
 ) -> tuple[RunFolder | None, int]:
     """Make one run; return its folder, if it has one that can be read, and its exit code so far."""
     from gatebench.cli import say
@@ -246,7 +266,7 @@ def _one(
 
     code = 0
     with _signals() as calm, watcher(plan, quiet=quiet) as watching:
-        runner = Runner(plan, out, redacted(sys.argv), headers, workspace, watching, on_teardown=calm)
+        runner = Runner(plan, out, redacted(sys.argv), headers, workspace, watching, token, on_teardown=calm)
         try:
             runner.run()
         except EnvironmentFailure as error:

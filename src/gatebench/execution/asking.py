@@ -34,6 +34,9 @@ class RunRequest:
     rate: str | None = None
     engine: str = "auto"
     workers: int = 1
+    remote_workers: int = 0
+    listen: str | None = None
+    join_within: str = "2m"
     settings: Mapping[str, str] = field(default_factory=dict)
     allow_remote: tuple[str, ...] = ()
     users: int | None = None

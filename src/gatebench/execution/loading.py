@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from gatebench.errors import EnvironmentFailure
 from gatebench.execution.asking import Problems, RunRequest
+from gatebench.execution.remote import workers_plan
 from gatebench.plan import DeadlinesPlan, LoadPlan, Plan
 from gatebench.scenario import Scenario
 from gatebench.schedule import AnyLoad, Load, Mixed, Schedule, Trace, Users, read_trace, replayed, schedule_of
@@ -76,7 +77,7 @@ def planned_load(
         duration_ns=duration_ns,
         scheduled=len(schedule.due_ns),
         scheduled_by_phase=tuple(np.diff(np.searchsorted(schedule.due_ns, [0, *phase_ends_ns])).tolist()),
-        workers=request.workers,
+        **workers_plan(request),
         pool=_pool(scenario, load, schedule, where, problems),
         deadlines=DeadlinesPlan(
             connect_ns=round(duration_s(scenario.deadlines.connect) * _NS),

@@ -15,6 +15,7 @@ from gatebench.execution.breaking import planned_faults, refuse_overlaps, refuse
 from gatebench.execution.load.wire import header_problems
 from gatebench.execution.loading import overridden_load, planned_load
 from gatebench.execution.locustfile_plan import is_locustfile, plan_locustfile
+from gatebench.execution.remote import refuse_unportable, refuse_workers, workers_warnings
 from gatebench.execution.secrets import header_values, key_values
 from gatebench.execution.topology.rendering import rehearse
 from gatebench.execution.toxiproxy import toxics  # noqa: F401 - registers the kinds
@@ -74,6 +75,7 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
         if target:
             _entry(scenario, target, problems)
             refuse_unreachable(faults, target, request, problems)
+            refuse_unportable(request, scenario, target, problems)
             _long_enough(phases, target, request, problems)
     if problems or not (loaded and scenario and target and engine and load):
         raise ConfigurationError(problems)
@@ -100,7 +102,7 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
         headers=scenario.headers,
         keys=scenario.keys,
         allow_remote=request.allow_remote,
-        warnings=tuple(_warnings(scenario, phases, load, target)),
+        warnings=(*_warnings(scenario, phases, load, target), *workers_warnings(request)),
     )
 
 
@@ -131,8 +133,7 @@ def _options(request: RunRequest, problems: Problems) -> None:
             "must lie between 0 and 1000.",
             "Write 1 for the scenario's own times.",
         )
-    if not 1 <= request.workers <= 64:
-        problems.say(f"--workers {request.workers}", "must lie between 1 and 64.", "One worker a core is plenty.")
+    refuse_workers(request, problems)
     if not 0 <= request.seed < 2**63:
         problems.say(
             f"--seed {request.seed}", "must be a whole number from 0 below 2^63.", "Leave it out for the default."

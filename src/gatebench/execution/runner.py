@@ -65,6 +65,7 @@ class Runner:
     headers: Mapping[str, str] = field(default_factory=dict)
     workspace: Path = field(default_factory=Path.cwd)
     watcher: Watcher = field(default_factory=Nobody)
+    join_token: str | None = None  # what workers on other machines show; written nowhere
     on_teardown: Callable[[], None] = lambda: None  # called first when taking down begins, which nothing may cut short
 
     def run(self) -> RunFolder:
@@ -107,14 +108,14 @@ class Runner:
         """Start, prove, load, break, heal, stop."""
         self.watcher.step("starting providers, links, gateway and load workers")
         topology = Topology(self.plan, self.folder, supervisor)
-        load = LoadEngine(self.plan, self.folder, supervisor, self._secrets())
+        load = LoadEngine(self.plan, self.folder, supervisor, self._secrets(), self.join_token)
         scraper = Scraper(self.folder.parts / "series.jsonl", lambda: self._pids(topology, load))
         injector: Injector | None = None
         try:
             topology.start()
             load.start({"target": topology.entrance()})
             topology.wait_ready()
-            load.wait_ready(_WORKERS_READY_S)
+            self._await_workers(load)
             self._note_topology(topology, load)
             scraper.start()
             injector = Injector(
@@ -127,15 +128,30 @@ class Runner:
             with contextlib.ExitStack() as ending:  # each is done, whatever becomes of the others; the last one first
                 ending.callback(self._stop_topology, topology)
                 ending.callback(scraper.stop)
-                ending.callback(load.stop)
+                ending.callback(self._stop_load, load)
                 if injector is not None:
                     ending.callback(self._stop_faults, injector)
+
+    def _await_workers(self, load: LoadEngine) -> None:
+        """Wait for the load workers, those on other machines too, and note who they are and what their clocks say."""
+        far = self.plan.load.remote_workers
+        if far:
+            self.watcher.step(f"waiting for remote workers at {self.plan.load.listen}: {far} to come")
+        load.wait_ready(_WORKERS_READY_S)
+        self.record.workers = load.records()
+        for worker in self.record.workers:
+            self.folder.event("load.worker_joined", worker=worker.worker, place=worker.place, host=worker.host)
 
     def _stop_topology(self, topology: Topology) -> None:
         try:
             topology.stop()
         except EnvironmentFailure as error:
             self._trouble(f"taking down did not go as it should: {error.what}")
+
+    def _stop_load(self, load: LoadEngine) -> None:
+        """Have the workers end; what their clocks said in the end is only known now."""
+        load.stop()
+        self.record.workers = load.records() or self.record.workers
 
     def _stop_faults(self, injector: Injector) -> None:
         try:
@@ -236,7 +252,7 @@ class Runner:
         for worker in state.lost:
             if worker.name not in lost:
                 lost.add(worker.name)
-                self.folder.event("load.worker_lost", worker=worker.name, exit_code=worker.exit_code)
+                self.folder.event("load.worker_lost", worker=worker.name, exit_code=worker.exit_code, why=worker.why)
 
     def _process_ended(self, child: ChildProcess) -> None:
         self.folder.event("process.ended", process=child.name, pid=child.pid, exit_code=child.exit_code)

@@ -1,8 +1,8 @@
 """Joins the streams that the processes of a run left in `parts/` into the tables that everybody reads.
 
 Numbers become words (every coded column is decoded by the vocabulary in its own stream), rows get the request id and
-the process they came from, and stand in order of time. A stream that was torn by a crash gives what it holds and is
-named. Nothing here needs pandas.
+the process they came from, and stand in order of time: that of the run's clock, into which the times of each worker are
+translated. A stream that was torn by a crash gives what it holds and is named. Nothing here needs pandas.
 """
 
 from __future__ import annotations
@@ -20,16 +20,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from gatebench.alignment import Alignment
 from gatebench.plan import Plan
 from gatebench.run.folder import RunFolder
 from gatebench.run.stream import StreamTail
 from gatebench.run.words import words_beside
-from gatebench.sample import ATTEMPT, FIXED_VOCABULARIES, NO_ARRIVAL, SAMPLE, Table, Vocabularies
+from gatebench.sample import ATTEMPT, FIXED_VOCABULARIES, NEVER, NO_ARRIVAL, SAMPLE, Table, Vocabularies
 from gatebench.stamp import KINDS, format_request_id
 
 SAMPLES_SCHEMA: Final = "gatebench.samples/1"
 ATTEMPTS_SCHEMA: Final = "gatebench.attempts/1"
 _KEY: Final = b"gatebench"
+_MOMENTS: Final = ("due_ns", "sent_ns", "first_byte_ns", "first_token_ns", "done_ns")
 
 
 @dataclass(frozen=True)
@@ -70,14 +72,16 @@ def assemble(folder: RunFolder) -> Assembly:
     Without any stream in `parts/` (somebody cleared it) the tables that are there stay, and what was found back then is
     returned. Without any ledger no attempts.parquet is written: no attempts recorded is not the same as none made.
     """
-    plan = folder.load().plan
+    record = folder.load()
+    plan = record.plan
+    clocks = {worker.worker: worker.clock for worker in record.workers}
     samples = _streams(folder.parts, "samples-*.arrow")
     attempts = _streams(folder.parts, "attempts-*.arrow")
     if not samples and not attempts:
         before = assembled(folder)
         if before is not None:
             return before
-    sample_table = _joined(SAMPLE, samples, plan, _sample_origin, ("due_ns", "arrival_id", "ordinal"))
+    sample_table = _joined(SAMPLE, samples, plan, _sample_origin, ("due_ns", "arrival_id", "ordinal"), clocks=clocks)
     attempt_table = _joined(ATTEMPT, attempts, plan, _attempt_origin, ("arrived_ns", "attempt", "arrival_id"))
     found = Assembly(
         samples=sample_table.num_rows,
@@ -137,14 +141,25 @@ def _attempt_origin(tail: StreamTail | None, rows: int) -> tuple[str, pa.Array]:
     return "provider", _words(np.zeros(rows, dtype=np.uint8), [name])
 
 
-def _joined(table: Table, tails: Sequence[StreamTail], plan: Plan, origin: _Origin, order: Iterable[str]) -> pa.Table:
-    """Return all rows of the readable streams, decoded, with request id and origin, in the given order."""
+def _joined(
+    table: Table,
+    tails: Sequence[StreamTail],
+    plan: Plan,
+    origin: _Origin,
+    order: Iterable[str],
+    *,
+    clocks: Mapping[int, Alignment] | None = None,
+) -> pa.Table:
+    """Return all rows of the readable streams, decoded, on the run's clock, with request id and origin, in the given order."""
     words: Vocabularies = {**FIXED_VOCABULARIES, **plan.vocabularies()}
     nothing = {column.name: np.empty(0, "<" + column.type) for column in table.columns}
     read = [_decoded(table, nothing, words, plan, origin(None, 0))]
     for tail in tails:
         if tail.table is not None:
             codes = {column.name: _plain(tail.table.column(column.name), column.type) for column in table.columns}
+            clock = (clocks or {}).get(int(tail.facts.get("worker", 0)))
+            if clock is not None and not clock.same:
+                codes |= {name: _on_run_clock(codes[name], clock) for name in _MOMENTS}
             read.append(_decoded(table, codes, tail.vocabularies, plan, origin(tail, tail.table.num_rows)))
     joined = pa.concat_tables(read).unify_dictionaries()
     return joined.sort_by([(name, "ascending") for name in order])
@@ -162,6 +177,11 @@ def _decoded(
         values = codes[column.name]
         columns[column.name] = _words(values, words[column.vocabulary]) if column.vocabulary else _numbers(values)
     return pa.table(columns)
+
+
+def _on_run_clock(times: npt.NDArray[Any], clock: Alignment) -> npt.NDArray[Any]:
+    """Return a column of moments on the run's clock; what never happened stays that way."""
+    return np.where(times == NEVER, times, clock.to_run(times))
 
 
 def _plain(column: pa.ChunkedArray, type_name: str) -> npt.NDArray[Any]:

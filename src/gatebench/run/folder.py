@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gatebench.alignment import Alignment
 from gatebench.plan import Plan
 
 RUN_SCHEMA = "gatebench.run/1"
@@ -30,6 +31,28 @@ class Clock(BaseModel):
     load_end_ns: int | None = None
 
 
+class WorkerRecord(BaseModel):
+    """A load worker: where it ran (`host` is a digest of the machine's boot), with which versions, and its clock.
+
+    `differs` says in words what differs from the machine that made the run.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    worker: int
+    place: Literal["local", "remote"]
+    host: str | None = None
+    gatebench: str | None = None
+    locust: str | None = None
+    gevent: str | None = None
+    python: str | None = None
+    system: str | None = None
+    architecture: str | None = None
+    cores: int | None = None
+    differs: list[str] = Field(default_factory=list)
+    clock: Alignment
+
+
 class RunRecord(BaseModel):
     """What run.json holds: the plan, the provenance, and what became of it."""
 
@@ -44,6 +67,7 @@ class RunRecord(BaseModel):
     provenance: dict[str, Any] = Field(default_factory=dict)
     clock: Clock
     topology: dict[str, Any] = Field(default_factory=dict)
+    workers: list[WorkerRecord] = Field(default_factory=list)
     trouble: list[str] = Field(default_factory=list)
 
 

@@ -12,12 +12,13 @@ from typing import IO, Any
 
 import pytest
 
+from gatebench.alignment import Alignment
 from gatebench.errors import ConfigurationError, EnvironmentFailure
 from gatebench.execution.load.config import WorkerConfig
 from gatebench.execution.load.engine import LoadEngine, LoadState, LostProcess
 from gatebench.execution.secrets import Secrets
 from gatebench.plan import Endpoint
-from gatebench.run.folder import RunFolder
+from gatebench.run.folder import RunFolder, WorkerRecord
 from tests.execution.load.plans import load_plan
 
 SECRET = "Bearer hush-hush"
@@ -139,6 +140,9 @@ def test_one_worker_is_one_process(processes: FakeProcesses, tmp_path: Path) -> 
     child.ends()
     assert engine.wait_finished(30) == LoadState(finished=True, sent=10, done=10, ok=10, p50_ms=1.0)
     assert engine.pids() == {}
+    (alone,) = engine.records()
+    assert (alone.worker, alone.place, alone.clock.same, alone.differs) == (0, "local", True, [])
+    assert alone.python
 
 
 def test_three_workers_have_a_master(processes: FakeProcesses, tmp_path: Path) -> None:
@@ -150,10 +154,12 @@ def test_three_workers_have_a_master(processes: FakeProcesses, tmp_path: Path) -
     for child in (master, *workers):
         child.says(ready=True, pid=1)
     engine.wait_ready(30)
+    first = master.heard()
+    assert first == {"headers": {}, "keys": [], "join_token": first["join_token"]}
+    assert len(first["join_token"]) == 32
     for child in workers:
-        assert child.heard() == {"headers": {}, "keys": []}
+        assert child.heard() == first
         assert child.heard() == {"master_port": 4711}
-    assert master.heard() == {"headers": {}, "keys": []}
     engine.begin(7)
     assert master.heard() == {"t0_ns": 7}
     for number, child in enumerate(workers):
@@ -239,3 +245,85 @@ def test_headers_that_cannot_be_sent_are_refused_at_once(processes: FakeProcesse
         LoadEngine(plan, RunFolder.create(tmp_path, plan), processes, Secrets({"a b": "1", "x": "1\n2"}))
     assert len(refusal.value.problems) == 2
     assert not processes.children
+
+
+def far_engine(processes: FakeProcesses, root: Path, *, within_s: float = 60.0) -> tuple[LoadEngine, FakeChild]:
+    """Return a started engine with one worker here and one elsewhere, and its master."""
+    plan = load_plan(workers=2)
+    far = {"remote_workers": 1, "listen": "127.0.0.1:5557", "join_within_s": within_s}
+    plan = plan.model_copy(update={"load": plan.load.model_copy(update=far)})
+    engine = LoadEngine(plan, RunFolder.create(root, plan), processes, Secrets(), join_token="t" * 16)
+    engine.start({"target": Endpoint(host="127.0.0.1", port=8080)})
+    return engine, processes.children["load-master"]
+
+
+def record(worker: int) -> dict[str, Any]:
+    """Return what a master says of a worker that is ready."""
+    return WorkerRecord(worker=worker, place="remote", clock=Alignment(same=True)).model_dump(mode="json")
+
+
+def test_a_worker_elsewhere_is_heard_of_through_the_master(processes: FakeProcesses, tmp_path: Path) -> None:
+    """Its progress counts, its end ends the load, its record is kept, and no process id of another machine is ours."""
+    engine, master = far_engine(processes, tmp_path)
+    here = processes.children["load-0"]
+    assert list(processes.children) == ["load-master", "load-0"]
+    assert master.heard()["join_token"] == "t" * 16
+    master.says(master_port=4711)
+    master.says(joined=1)
+    for worker in (0, 1):
+        master.says(record=record(worker))
+    for child in (master, here):
+        child.says(ready=True, pid=1)
+    engine.wait_ready(30)
+    master.says(remote={"worker": 1, "progress": progress(1, 10)})
+    here.says(progress=progress(0, 5))
+    wait_for(engine, sent=15, finished=False)
+    assert [found.worker for found in engine.records()] == [0, 1]
+    assert set(engine.pids()) == {"load-master", "load-0"}
+    here.says(finished={})
+    here.ends()
+    wait_for(engine, finished=False, lost=())
+    master.says(remote={"worker": 1, "finished": {}})
+    wait_for(engine, finished=True, lost=())
+
+
+def test_a_worker_elsewhere_that_falls_silent_is_lost(processes: FakeProcesses, tmp_path: Path) -> None:
+    """Its master says why; when the master goes too, that is the reason of whoever had not ended."""
+    engine, master = far_engine(processes, tmp_path)
+    master.says(remote={"worker": 1, "lost": "nothing was heard from it"})
+    state = wait_for(engine, lost=(LostProcess("load-1", 0, None, "nothing was heard from it"),))
+    assert not state.finished
+    other, master = far_engine(FakeProcesses(), tmp_path)
+    master.ends(-9)
+    wait_for(other, lost=(LostProcess("load-master", 1000, -9), LostProcess("load-1", 0, None, "its master is gone")))
+    for child in (master, *other._workers):
+        getattr(child, "close", lambda: None)()
+
+
+def test_workers_that_do_not_come_are_named(processes: FakeProcesses, tmp_path: Path) -> None:
+    """Patience has an end, which says where they were waited for and why others were sent away."""
+    engine, master = far_engine(processes, tmp_path, within_s=0.1)
+    master.says(master_port=4711)
+    master.says(refused="The worker does not know the token of this run.")
+    deadline_s = time.monotonic() + 30
+    while not engine._master or not engine._master.refusals:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.005)
+    with pytest.raises(EnvironmentFailure) as raised:
+        engine.wait_ready(0.1)
+    assert "1 of 1 remote workers did not join at 127.0.0.1:5557 within 0.1 s" in raised.value.what
+    assert raised.value.log_tail == ("The worker does not know the token of this run.",)
+    processes.children["load-0"].ends()
+    began_s = time.monotonic()
+    master.ends()
+    engine.stop()  # who never came is not waited for
+    assert time.monotonic() - began_s < 30
+
+
+def test_a_worker_elsewhere_that_leaves_before_the_load_ends_the_run(processes: FakeProcesses, tmp_path: Path) -> None:
+    """Its user stood already, and then it was gone: nobody waits for the load of a worker that will not come back."""
+    engine, master = far_engine(processes, tmp_path)
+    master.says(master_port=4711)
+    master.says(remote={"worker": 1, "lost": "it was stopped on its own machine"})
+    with pytest.raises(EnvironmentFailure, match="load-1 was lost before the load began: it was stopped on its own"):
+        engine.wait_ready(30)

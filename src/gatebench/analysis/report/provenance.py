@@ -67,6 +67,26 @@ def engine(record: RunRecord) -> str:
     return f"{kind} {version}" if version else kind
 
 
+def workers(record: RunRecord) -> list[dict[str, str]]:
+    """Return the load workers: where each ran, with what, and how well its clock is known."""
+    return [
+        {
+            "worker": str(worker.worker),
+            "place": f"{worker.place}, host {worker.host or 'not known'}",
+            "versions": f"gatebench {worker.gatebench}, Python {worker.python}, Locust {worker.locust}",
+            "clock": "the run's own" if worker.clock.same else f"offset {_ms(worker.clock.offset_ns)}",
+            "wrong by at most": _ms(worker.clock.error_ns),
+            "drift": "none" if worker.clock.same else _ms(worker.clock.drift_ns),
+            "quickest round trip": _ms(worker.clock.before.round_trip_ns if worker.clock.before else None),
+        }
+        for worker in record.workers
+    ]
+
+
+def _ms(time_ns: int | None) -> str:
+    return "not known" if time_ns is None else f"{time_ns / 1e6:.3f} ms"
+
+
 def events(tables: RunTables) -> list[dict[str, str]]:
     """Return every event of the run, its moment counted from the start of the load, its facts as one text."""
     return [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import gevent
@@ -12,6 +12,8 @@ from gevent.os import make_nonblocking, nb_read, nb_write
 
 _BLOCK: Final = 65536
 _PATIENCE_S: Final = 2.0
+
+Orders = Mapping[str, Callable[[Any], object]]
 
 
 class Channel:
@@ -52,6 +54,17 @@ class Channel:
             return bytes(nb_read(self._read_fd, _BLOCK))
         except OSError:
             return b""
+
+
+def obey(messages: Iterator[dict[str, Any]], orders: Orders, stop: Callable[[], object]) -> None:
+    """Do what the parent says; the end of its words means stop."""
+    for message in messages:
+        if message.get("stop"):
+            break
+        for name, order in orders.items():
+            if name in message:
+                order(message[name])
+    stop()
 
 
 def _line(message: dict[str, Any]) -> bytes:

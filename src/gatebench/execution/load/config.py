@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Literal, Self
 
@@ -17,7 +18,8 @@ class WorkerConfig(BaseModel):
 
     `endpoints` are where the requests of each lane go (by its name; at least "target"), `worker` is the position of this
     process in the schedule's division (`gatebench.schedule.share`), `stream_path` its samples, `facts_path` what it says of
-    itself at the end, `trace_path` the rows of a trace that is replayed.
+    itself at the end, `trace_path` the rows of a trace that is replayed. `parts_path` is where a master puts what workers
+    on other machines send.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,6 +31,7 @@ class WorkerConfig(BaseModel):
     stream_path: Path | None = None
     facts_path: Path | None = None
     trace_path: Path | None = None
+    parts_path: Path | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -40,6 +43,23 @@ class WorkerConfig(BaseModel):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    def for_guest(self, worker: int) -> str:
+        """Return what a worker on another machine is told: everything but paths, which are its own affair."""
+        paths = {"stream_path": None, "facts_path": None, "parts_path": None}
+        return self.model_copy(update={"role": "worker", "worker": worker, **paths}).model_dump_json()
+
+    @classmethod
+    def of_guest(cls, text: str, folder: Path, allow_remote: tuple[str, ...]) -> Self:
+        """Read what `for_guest` wrote. Where load may go is not the master's to say: `allow_remote` is this machine's."""
+        told = json.loads(text)
+        worker = told["worker"]
+        told["plan"]["allow_remote"] = allow_remote
+        told |= {
+            "stream_path": str(folder / f"samples-{worker}.arrow"),
+            "facts_path": str(folder / f"load-{worker}.json"),
+        }
+        return cls.model_validate_json(json.dumps(told))
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -11,13 +11,12 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import gevent
 from gevent.event import AsyncResult, Event
 
 from gatebench.execution.load.arrivals import Arrivals
-from gatebench.execution.load.channel import Channel
 from gatebench.execution.load.client import Client
 from gatebench.execution.load.config import WorkerConfig
 from gatebench.execution.load.meter import Meter
@@ -36,10 +35,17 @@ PROGRESS_INTERVAL_S: Final = 0.5
 _YOUNG_OBJECTS: Final = 50_000
 
 
+class Parent(Protocol):
+    """Whoever is told how it goes: the process that started this one, or a master on another machine."""
+
+    def say(self, message: dict[str, Any]) -> bool:
+        """Say one thing; False when nobody hears it."""
+
+
 class Post:
     """Waits for the schedule's zero, walks, records, and writes facts. `stand` is called once, by the Locust user."""
 
-    def __init__(self, config: WorkerConfig, secrets: Secrets, channel: Channel) -> None:
+    def __init__(self, config: WorkerConfig, secrets: Secrets, channel: Parent) -> None:
         plan = config.plan
         if config.stream_path is None or config.facts_path is None:
             raise ValueError("a master has no post")

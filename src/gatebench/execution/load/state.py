@@ -9,11 +9,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class LostProcess:
-    """A load process that went away before its work was done; a negative exit code is the signal that ended it."""
+    """A load process that went away before its work was done; a negative exit code is the signal that ended it.
+
+    One on another machine has no exit code that we would know, but a reason in words.
+    """
 
     name: str
     pid: int
-    exit_code: int
+    exit_code: int | None
+    why: str | None = None
 
 
 @dataclass(frozen=True)

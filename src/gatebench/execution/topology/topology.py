@@ -94,7 +94,7 @@ class Topology:
             upstream = self.links[definition.entry]
         if self.plan.target.unix is None:
             assert upstream is not None  # noqa: S101 - a target has a URL, processes or an entry; its model checks that
-            self._add_link(engine, FRONT, upstream, ports.pop())
+            self._add_link(engine, FRONT, upstream, ports.pop(), self.plan.load.listens_on()[0])
         if definition is not None and definition.process:
             self._start_gateway()
 
@@ -200,7 +200,7 @@ class Topology:
         self.engine = Engine(url, prefix=self._prefix, allow_remote=self.plan.allow_remote)
         return self.engine
 
-    def _add_link(self, engine: Engine, name: str, upstream: Place, port: int) -> None:
+    def _add_link(self, engine: Engine, name: str, upstream: Place, port: int, host: str = HOST) -> None:
         if self.plan.engine.kind == "url":
             # Somebody else's server outlives us: should we die, the guardian takes our proxies away from it.
             heal = [
@@ -208,7 +208,7 @@ class Topology:
                 for link in [*self.links, name]
             ]
             self.supervisor.arm("farewell", _FAREWELL_S, heal)
-        self.links[name] = Place.parse(engine.add_link(name, f"{HOST}:{port}", str(upstream)))
+        self.links[name] = Place.parse(engine.add_link(name, f"{host}:{port}", str(upstream)))
 
     def _start_gateway(self) -> None:
         target = self.plan.target
