@@ -12,6 +12,7 @@ from gatebench.content import Content, LoadedScenario
 from gatebench.errors import ConfigurationError, Problem
 from gatebench.execution.asking import Problems, RunRequest, resolve_engine, resolve_target
 from gatebench.execution.breaking import planned_faults, refuse_overlaps, refuse_unreachable
+from gatebench.execution.controls import refuse_controls
 from gatebench.execution.topology.rendering import rehearse
 from gatebench.execution.toxiproxy import toxics  # noqa: F401 - registers the kinds
 from gatebench.plan import DeadlinesPlan, Evidence, LoadPlan, Plan, PlannedFault, PlannedPhase, ProviderPlan, TargetPlan
@@ -58,6 +59,7 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
         if target:
             _entry(scenario, target, problems)
             refuse_unreachable(faults, target, request, problems)
+            refuse_controls(scenario, target, where, problems)
             _long_enough(phases, target, request, problems)
     if problems or not (loaded and scenario and target and engine and load):
         raise ConfigurationError(problems)
@@ -75,6 +77,7 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
         faults=faults,
         traffic=scenario.traffic,
         load=load,
+        lanes=scenario.lanes,
         objective=scenario.objective,
         checks=scenario.checks,
         providers=tuple(ProviderPlan(name=name, latency=latency) for name, latency in scenario.providers.items()),

@@ -104,7 +104,7 @@ class Runner:
         try:
             topology.start()
             front = topology.links["front"]
-            load.start({"target": Endpoint(host=front.host, port=front.port)})
+            load.start({"target": Endpoint(host=front.host, port=front.port), **topology.controls()})
             topology.wait_ready()
             load.wait_ready(_WORKERS_READY_S)
             self._note_topology(topology, load)

@@ -7,8 +7,8 @@ from typing import Final
 
 from gatebench.execution.load.flight import Flight
 from gatebench.execution.load.wire import Wire
+from gatebench.lanes import block_of, lanes_of
 from gatebench.plan import Plan
-from gatebench.sample import TARGET
 from gatebench.schedule import phase_of, share
 from gatebench.stamp import KINDS
 from gatebench.traffic import Generator
@@ -29,6 +29,8 @@ class Arrivals:
         self._kinds = [WARMUP if phase.role == "warmup" else LOAD for phase in plan.phases]
         self._generator = Generator(plan.traffic, plan.seed)
         self._wires = wires
+        self._lanes = len(plan.lanes)
+        self._seed = plan.seed
         self.count = len(self._ids)
 
     def flights(self, t0_ns: int) -> Iterator[Flight]:
@@ -41,9 +43,11 @@ class Arrivals:
             due_ns = self._due_ns[start : start + _BLOCK]
             phases = phase_of(due_ns, self._phase_ends_ns)
             ids = self._ids[start : start + _BLOCK]
-            for arrival_id, due, phase in zip(ids.tolist(), due_ns.tolist(), phases.tolist(), strict=True):
+            lanes = lanes_of(ids, self._lanes, self._seed)
+            columns = (column.tolist() for column in (ids, due_ns, phases, lanes))
+            for arrival_id, due, phase, lane in zip(*columns, strict=True):
                 place = min(phase, last_phase)
                 kind = self._kinds[place]
-                request = self._generator.request(arrival_id)
-                wire = self._wires[TARGET].request(request, arrival_id, 0, kind)
-                yield Flight(arrival_id, kind, place, due_ns=t0_ns + due, request=request, wire=wire)
+                request = self._generator.request(block_of(arrival_id, self._lanes))
+                wire = self._wires[lane].request(request, arrival_id, 0, kind)
+                yield Flight(arrival_id, kind, place, due_ns=t0_ns + due, request=request, wire=wire, lane=lane)

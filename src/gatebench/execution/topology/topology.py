@@ -21,9 +21,9 @@ from gatebench.execution.topology.rendering import Rendering
 from gatebench.execution.topology.supervisor import ChildProcess, Supervisor
 from gatebench.execution.toxiproxy.client import Engine
 from gatebench.execution.toxiproxy.program import command
-from gatebench.plan import Plan, ProviderPlan
+from gatebench.plan import Endpoint, Plan, ProviderPlan
 from gatebench.run.folder import RunFolder
-from gatebench.scenario import FRONT
+from gatebench.scenario import FRONT, ONE_LANE, front_link
 from gatebench.units import duration_s
 
 HOST = "127.0.0.1"
@@ -74,7 +74,8 @@ class Topology:
         """Start providers, engine, links and gateway; returns when links stand and the gateway's process runs."""
         definition = self.plan.target.definition
         names = [provider.name for provider in self.plan.providers]
-        ports = free_ports(len(names) * 2 + 3)
+        controls = [lane for lane in self.plan.lanes if lane not in ONE_LANE]
+        ports = free_ports(len(names) * 2 + 3 + len(controls))
         if definition is not None:
             for provider in self.plan.providers:
                 self._start_provider(provider, ports.pop())
@@ -92,6 +93,8 @@ class Topology:
             upstream = self.links[definition.entry]
         assert upstream is not None  # noqa: S101 - a target has a URL, processes or an entry; its model checks that
         self._add_link(engine, FRONT, upstream, ports.pop())
+        for lane in controls:
+            self._add_link(engine, front_link(lane), self.links[self.plan.control_provider()], ports.pop())
         if definition is not None and definition.process:
             self._start_gateway()
 
@@ -117,6 +120,11 @@ class Topology:
                 duration_s(ready.within),
                 what,
             )
+
+    def controls(self) -> dict[str, Endpoint]:
+        """Return where the control lanes go: each its own link in front of a provider's, as many as a gateway's path has."""
+        places = {lane: self.links[front_link(lane)] for lane in self.plan.lanes if lane not in ONE_LANE}
+        return {lane: Endpoint(host=place.host, port=place.port) for lane, place in places.items()}
 
     def stop(self) -> None:
         """Stop gateway first, so that its last requests end in the ledgers, then providers and engine."""
