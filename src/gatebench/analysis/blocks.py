@@ -24,10 +24,10 @@ def by_block(samples: pd.DataFrame, attempts: pd.DataFrame | None, lanes: int) -
     """Return a row a block, with a column `(what, lane)` for each of `whole` and `ttft` and each lane of the run.
 
     `whole` is done - sent - the stamped service time, `ttft` first token - sent - the provider's own time to first token;
-    milliseconds, NaN where the request was not answered completely, belongs to the warm-up, or says nothing of its
-    provider.
+    milliseconds, NaN where the request was not answered completely or says nothing of its provider. Warm-up is among
+    them: which blocks count is told by their rows of the lane target, a block may straddle the edge.
     """
-    rows = samples[(samples["kind"] == "load") & samples["complete"] & (samples["ordinal"] == 0)]
+    rows = samples[samples["kind"].isin(("load", "warmup")) & samples["complete"] & (samples["ordinal"] == 0)]
     whole = np.where(rows["service_ns"] == NEVER, np.nan, rows["service_ms"] - rows["service_ns"] / NS_PER_MS)
     frame = pd.DataFrame(
         {

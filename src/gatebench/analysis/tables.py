@@ -36,9 +36,10 @@ _LEDGER_LEVELS: Final = ("full", "unreset")
 class RunTables:
     """One run, read.
 
-    `samples` holds every row of the clients, `at_target` those that were sent to the target (the control lanes of an
-    overhead run go past it), `load` the rows of the headline metrics: at the target, kind load, and sent, or unsent because the target held every slot. Rows that our own side did not send, or that were cut off because the run was
-    stopped, are no answer of the target. Both are in order of due time and carry, beside the columns of
+    `samples` holds every row of the clients, `at_target` those of the lane target (the control lanes of an overhead run
+    go past the gateway), `load` the rows of the headline metrics: lane target, kind load, and sent, or unsent because
+    the target held every slot. Rows that our own side did not send, or that were cut off because the run was stopped,
+    are no answer of the target. All are in order of due time and carry, beside the columns of
     `gatebench.sample.SAMPLE`:
 
     - `due_s`, `done_s`: seconds from the start of the load - `response_ms` = done - due; the total deadline for a row
@@ -79,7 +80,7 @@ class RunTables:
         if self.attempts is None:
             return None
         control = np.append((self.samples["lane"] != LANES[TARGET]).to_numpy(), False)  # -1, no sample, is the last
-        return self.attempts[~control[self.attempts["sample"].to_numpy()]]
+        return cast(pd.DataFrame, self.attempts[~control[self.attempts["sample"].to_numpy()]])
 
     @cached_property
     def blocks(self) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from gatebench.cli import say
+from gatebench.cli.overhead import overhead_tables
 
 if TYPE_CHECKING:
     from gatebench.plan import Plan
@@ -51,6 +52,9 @@ def print_summary(summary: Summary, folder: RunFolder) -> None:
         for label, metric in facts:
             if metric is not None:
                 console.print(f"  {label:<20} {escape(amount(metric))}")
+    for table in overhead_tables(summary):
+        console.print()
+        console.print(table)
     console.print()
     for check in summary.checks:
         console.print(_check_line(check))

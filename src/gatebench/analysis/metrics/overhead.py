@@ -71,6 +71,7 @@ def pairs(scope: Scope, what: str, lane: int) -> Pairs:
     if what == TTFT:
         rows = rows[rows["route"].isin([route.name for route in plan.traffic.routes if route.stream])]
     wanted = block_of(rows["arrival_id"].to_numpy(np.int64), len(plan.lanes))
+    wanted = wanted[wanted < plan.load.scheduled // len(plan.lanes)]  # the schedule's end may cut the last block
     blocks = scope.tables.blocks.reindex(wanted)
     first, second = numbers(blocks[what, LANES[lane]]), numbers(blocks[what, LANES[DIRECT]])
     both = np.isfinite(first) & np.isfinite(second)
