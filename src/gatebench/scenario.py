@@ -29,8 +29,8 @@ _TAKEN = (*map(front_link, LANES), "toxiproxy", "guardian", "nobody", "unstamped
 def _dealt(lanes: tuple[str, ...]) -> tuple[str, ...]:
     known = [LANES[: count + 1] for count in range(len(LANES))]
     if lanes not in known:
-        wanted = " or ".join(str(choice).replace("'", '"') for choice in known)
-        raise ValueError(f"lanes = {lanes!r} are no lanes; write {wanted}")
+        wanted = " or ".join(str(choice) for choice in known)
+        raise ValueError(f"{lanes} is no choice of lanes; write {wanted}".replace("'", '"'))
     return lanes
 
 

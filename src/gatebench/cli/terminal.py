@@ -124,6 +124,8 @@ def print_plan(plan: Plan) -> None:
         f"  {load.load.curve} {load.load.arrivals} load {' → '.join(load.load.rates)}, {load.scheduled} requests "
         f"in {load.duration_ns / 1e9:g} s, {load.workers} worker(s), up to {load.pool} in flight, seed {plan.seed}"
     )
+    if len(plan.lanes) > 1:
+        console.print(f"  dealt to the lanes {', '.join(plan.lanes)}; past the gateway lies {plan.control_provider()}")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2), header_style="bold")
     for title in ("from", "to", "phase", "breaks"):
         table.add_column(title)

@@ -48,7 +48,12 @@ def load(record: RunRecord) -> str:
     plan = record.plan.load
     shape = {"flat": "", "ramp": "ramp ", "steps": "steps "}[plan.load.curve]
     arrivals = {"even": "evenly spaced", "poisson": "Poisson arrivals"}[plan.load.arrivals]
-    return f"{shape}{' → '.join(plan.load.rates)}, {arrivals}, {duration(plan.duration_ns / 1e9)}"
+    return f"{shape}{' → '.join(plan.load.rates)}, {arrivals}, {duration(plan.duration_ns / 1e9)}{_lanes(record)}"
+
+
+def _lanes(record: RunRecord) -> str:
+    lanes = record.plan.lanes
+    return f", dealt to the lanes {', '.join(lanes)}" if len(lanes) > 1 else ""
 
 
 def target(record: RunRecord) -> str:
