@@ -6,14 +6,16 @@ cost (links, gateway, client), and the provider's own variation cancels instead 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pandas as pd
 
 from gatebench.lanes import block_of
 from gatebench.sample import LANES, NEVER
 from gatebench.stats import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NS_PER_MS: Final = 1e6
 WHOLE: Final = "whole"
@@ -24,17 +26,25 @@ def by_block(samples: pd.DataFrame, attempts: pd.DataFrame | None, lanes: int) -
     """Return a row a block, with a column `(what, lane)` for each of `whole` and `ttft` and each lane of the run.
 
     `whole` is done - sent - the stamped service time, `ttft` first token - sent - the provider's own time to first token;
-    milliseconds, NaN where the request was not answered completely or says nothing of its provider. Warm-up is among
+    milliseconds, NaN where the request was not answered completely, or by a provider that was asked for it. Warm-up is among
     them: which blocks count is told by their rows of the lane target, a block may straddle the edge.
     """
+    import pandas as pd
+
     rows = samples[samples["kind"].isin(("load", "warmup")) & samples["complete"] & (samples["ordinal"] == 0)]
-    whole = np.where(rows["service_ns"] == NEVER, np.nan, rows["service_ms"] - rows["service_ns"] / NS_PER_MS)
+    lane = rows["lane"].astype(str)
+    asked = rows["attempts"] > 0
+    # An answer for which nobody was asked (a cache) carries the stamp of an older one. Where ids do not pass, none tells.
+    stale = (~asked & asked.groupby(lane).transform("any")).to_numpy()
+    whole = np.where(
+        stale | (rows["service_ns"] == NEVER).to_numpy(), np.nan, rows["service_ms"] - rows["service_ns"] / NS_PER_MS
+    )
     frame = pd.DataFrame(
         {
             "block": block_of(rows["arrival_id"].to_numpy(np.int64), lanes),
-            "lane": rows["lane"].astype(str),
+            "lane": lane,
             WHOLE: whole,
-            TTFT: _first_tokens_ms(rows, attempts),
+            TTFT: np.where(stale, np.nan, _first_tokens_ms(rows, attempts)),
         }
     )
     table = frame.drop_duplicates(["block", "lane"]).pivot(index="block", columns="lane", values=[WHOLE, TTFT])
@@ -44,6 +54,8 @@ def by_block(samples: pd.DataFrame, attempts: pd.DataFrame | None, lanes: int) -
 
 def _first_tokens_ms(rows: pd.DataFrame, attempts: pd.DataFrame | None) -> Floats:
     """Return how long after the provider's first token the client's came, both counted from their own beginnings."""
+    import pandas as pd
+
     if attempts is None:
         return np.full(len(rows), np.nan)
     made = attempts[attempts["first_token_ns"] != NEVER].drop_duplicates(["provider", "attempt"])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gatebench.analysis.blocks import by_block
 from gatebench.analysis.checks import judge_one
 from gatebench.analysis.overhead import distinguishable
 from gatebench.analysis.report.figures import by_phase
@@ -88,6 +89,21 @@ def test_pairs_with_a_bad_side_are_left_out_and_counted(reading: Read) -> None:
     assert 12 >= line.left_out >= lost_at_target
     assert line.pairs == reading(**STEADY, gateway_ms=5.0).summary.overhead[0].pairs - line.left_out
     assert line.value == pytest.approx(5.0, abs=0.2)
+
+
+def test_answers_from_a_cache_are_left_out(reading: Read) -> None:
+    """An answer for which no provider was asked carries an older one's service time; where no id passes, nobody can tell."""
+    run = reading(**STEADY, gateway_ms=5.0)
+    samples, attempts = run.tables.samples.copy(), run.tables.attempts
+    target = samples.index[samples["lane"] == "target"]
+    cached = target[::10]
+    samples.loc[cached, "attempts"] = 0
+    samples.loc[cached, "service_ns"] = 10_000_000_000
+    blocks = by_block(samples, attempts, 3)
+    assert blocks["whole", "target"].isna().sum() == len(cached)
+    assert blocks["whole", "target"].min() > 0
+    samples.loc[target, "attempts"] = 0
+    assert by_block(samples, attempts, 3)["whole", "target"].notna().sum() == len(target)
 
 
 def test_too_few_pairs_are_unknown(reading: Read) -> None:
