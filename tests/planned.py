@@ -78,6 +78,11 @@ class Knobs:
     ghost_stamps: int = 0  # answers whose stamp names an attempt that no ledger holds
     resends: int = 0
     hang: bool = False  # requests hang to the total deadline instead of failing over
+    # the lanes
+    lanes: tuple[str, ...] = ("target",)
+    gateway_ms: float = 0.0  # what the gateway adds to each request
+    path_ms: float = 0.3  # median of what every path costs beyond the provider, a lognormal of sigma 0.5
+    awful_controls: bool = False  # requests past the gateway are asked three times and end as errors after four seconds
     # our own side
     dispatch_ms: float = 0.15
     late_share: float = 0.0  # share of the rows sent 80 ms late
@@ -146,6 +151,7 @@ def make_plan(knobs: Knobs) -> Plan:
             "faults": tuple(_plan_fault(knobs, phase) for phase in phases if phase.role == "fault"),
             "traffic": Traffic(routes=knobs.routes),
             "load": load_plan.model_copy(update={"scheduled": scheduled}),
+            "lanes": knobs.lanes,
             "objective": Objective(response_ms=knobs.objective_ms),
             "checks": knobs.checks,
             "providers": tuple(

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from gatebench.lanes import block_of, lanes_of
 from gatebench.plan import Plan
 from gatebench.sample import CAUSE, COMPLETED, DROPPED, ERROR, NEVER, NO_ARRIVAL, NO_WORD, OK, SAMPLE, TIMEOUT, UNSENT
 from gatebench.traffic import Generator
@@ -82,6 +83,7 @@ class Simulation:
         self.random = np.random.default_rng(knobs.seed)
         self.due_ns = plan.schedule().due_ns + LOAD_START_NS
         self.traffic = Generator(plan.traffic, plan.seed)
+        self.lanes = lanes_of(np.arange(len(self.due_ns)), len(plan.lanes), plan.seed).tolist()
         self.tries: list[Try] = []
         self.answers: list[Answer] = []
         fault = plan.faults[0] if plan.faults else None
@@ -132,33 +134,39 @@ class Simulation:
 
     def _play(self, arrival: int, due_ns: int) -> Answer:
         knobs = self.knobs
-        request = self.traffic.request(arrival)
+        lane = self.lanes[arrival]
+        request = self.traffic.request(block_of(arrival, len(self.plan.lanes)))
         planned = [phase.end_ns for phase in self.plan.phases]
         phase = int(np.searchsorted(planned, due_ns - LOAD_START_NS, side="right"))
         kind = KIND_WARMUP if self.plan.phases[phase].role == "warmup" else KIND_LOAD
         late_ms = 80.0 if self.random.random() < knobs.late_share else 0.0
         sent_ns = due_ns + round((knobs.dispatch_ms * float(self.random.lognormal(0, 0.3)) + late_ms) * MS)
+        past = knobs.direct or lane > 0
         order = (1, 0) if self.random.random() < knobs.split else (0, 1)
         now_ns = sent_ns + round(0.4 * MS)
         made: Try | None = None
         for place, provider in enumerate(order):
-            if provider == 0 and place == 0 and not knobs.direct and not self.breaker.allows(now_ns) and knobs.failover:
+            if provider == 0 and place == 0 and not past and not self.breaker.allows(now_ns) and knobs.failover:
                 continue
             made = self._attempt(provider, arrival, kind, now_ns, request.fingerprint)
-            if provider == 0:
+            if provider == 0 and not lane:
                 heapq.heappush(self.breaker.known, (made.ended_ns, made.end == COMPLETED))
             now_ns = made.ended_ns + round(0.2 * MS)
-            if made.end == COMPLETED or not knobs.failover or knobs.direct:
+            if made.end == COMPLETED or not knobs.failover or past:
                 break
         assert made is not None
         good = made.end == COMPLETED
         done_ns = now_ns + round(0.2 * MS)
+        if len(self.plan.lanes) > 1:
+            beyond_ms = knobs.path_ms * float(self.random.lognormal(0, 0.5)) + (0 if past else knobs.gateway_ms)
+            done_ns += round(beyond_ms * MS)
         if not good and knobs.hang:
             done_ns = sent_ns + TOTAL_DEADLINE_NS
         row = dict.fromkeys((column.name for column in SAMPLE.columns), 0)
         row |= {
             "arrival_id": arrival,
             "kind": kind,
+            "lane": lane,
             "phase": phase,
             "route": request.route,
             "tenant": request.tenant,
@@ -199,6 +207,11 @@ class Simulation:
 
     def _bend(self) -> None:
         knobs = self.knobs
+        for answer in [answer for answer in self.answers if answer.row["lane"] and knobs.awful_controls]:
+            first = next(made for made in self.tries if made.arrival == answer.row["arrival_id"])
+            self.tries += [replace(first), replace(first)]
+            self._spoil(answer, ERROR, "status", 503)
+            answer.row["done_ns"] = answer.row["sent_ns"] + 4 * S
         for answer in self._victims(knobs.duplicates, skip=1):
             twin = self._attempt(1, answer.row["arrival_id"], answer.row["kind"], answer.row["sent_ns"] + MS, 0)
             twin.end, twin.status = COMPLETED, 200

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from gatebench.faults import FaultDefinition
-from gatebench.scenario import CheckUse, LatencyModel, Objective, Role
+from gatebench.scenario import ONE_LANE, CheckUse, Lanes, LatencyModel, Objective, Role
 from gatebench.schedule import AnyLoad, Locustfile, Schedule, Users, schedule_of
 from gatebench.target import Setting, TargetDefinition
 from gatebench.traffic import Traffic
@@ -171,6 +171,7 @@ class Plan(_Frozen):
     faults: tuple[PlannedFault, ...]
     traffic: Traffic
     load: LoadPlan
+    lanes: Lanes = ONE_LANE
     objective: Objective
     checks: tuple[CheckUse, ...]
     providers: tuple[ProviderPlan, ...]
@@ -192,6 +193,12 @@ class Plan(_Frozen):
             tenants=self.traffic.tenant_names(),
             trace=trace,
         )
+
+    def control_provider(self) -> str:
+        """Return the provider that the control lanes reach past the gateway: the first, or where a target without one enters."""
+        definition = self.target.definition
+        entry = definition.entry if definition is not None and not definition.process else None
+        return entry or self.providers[0].name
 
     def vocabularies(self) -> dict[str, tuple[str, ...]]:
         """Return the words that the coded columns of this run's streams point into, besides the fixed ones."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from gatebench.faults import FaultUse, PositiveDuration
+from gatebench.sample import LANES
 from gatebench.schedule import AnyLoad
 from gatebench.schedule.load import open_parts
 from gatebench.traffic import Traffic
@@ -16,7 +17,26 @@ from gatebench.units import duration_s
 Role = Literal["warmup", "baseline", "fault", "recovery", "steady"]
 ROLES: tuple[Role, ...] = ("warmup", "baseline", "fault", "recovery", "steady")
 FRONT = "front"
-_TAKEN = (FRONT, "toxiproxy", "guardian", "nobody", "unstamped")
+
+
+def front_link(lane: str) -> str:
+    """Return the name of the link that clients send a lane's requests to."""
+    return FRONT if lane == LANES[0] else f"{FRONT}-{lane}"
+
+
+_TAKEN = (*map(front_link, LANES), "toxiproxy", "guardian", "nobody", "unstamped")
+
+
+def _dealt(lanes: tuple[str, ...]) -> tuple[str, ...]:
+    known = [LANES[: count + 1] for count in range(len(LANES))]
+    if lanes not in known:
+        wanted = " or ".join(str(choice) for choice in known)
+        raise ValueError(f"{lanes} is no choice of lanes; write {wanted}".replace("'", '"'))
+    return lanes
+
+
+Lanes = Annotated[tuple[str, ...], AfterValidator(_dealt)]
+ONE_LANE = LANES[:1]
 
 
 def _provider_name(name: str) -> str:
@@ -102,6 +122,7 @@ class Scenario(BaseModel):
 
     traffic: Traffic
     load: AnyLoad
+    lanes: Lanes = ONE_LANE
     phases: tuple[Phase, ...] = Field(min_length=1, max_length=250)  # a phase is one byte of a sample
     objective: Objective
     checks: tuple[CheckUse, ...] = Field(min_length=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gatebench.analysis.overhead import distinguishable
 from gatebench.analysis.wording import text
 from gatebench.run.summary import CheckResult, MetricValue, Verdict
 from gatebench.units import human_duration
@@ -58,6 +59,9 @@ def _survival(values: Sequence[MetricValue]) -> str:
         parts.append("nothing lost" if lost == 0 else f"{lost:.0f} requests lost")
     if (recover_s := known("time_to_recover_s")) is not None:
         parts.append("recovered at once" if recover_s == 0 else f"recovered in {human_duration(recover_s)}")
+    if (added_ms := known("overhead_median_ms")) is not None:
+        shows = distinguishable(of_run["overhead_median_ms"], of_run.get("overhead_floor_median_ms"))
+        parts.append("adds nothing beyond the noise" if shows is False else f"adds {human_duration(added_ms / 1000)}")
     if len(parts) < _MOST_NAMED and (p99_ms := known("response_p99_ms")) is not None:
         parts.append(f"p99 {human_duration(p99_ms / 1000)}")
     struck = "time_to_recover_s" in of_run or "failover_time_s" in of_run

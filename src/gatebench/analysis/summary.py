@@ -12,11 +12,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from gatebench.analysis.checks import judge
+from gatebench.analysis.cpu import costs
 from gatebench.analysis.faults import FaultTimeline
 from gatebench.analysis.headline import headline
 from gatebench.analysis.ledger import balance
 from gatebench.analysis.limits import harness_limits
 from gatebench.analysis.metrics import measure
+from gatebench.analysis.overhead import overhead_lines, under_the_floor
 from gatebench.analysis.tables import RunTables, read
 from gatebench.analysis.validity import findings
 from gatebench.analysis.windows import TRANSITION, Window
@@ -37,6 +39,7 @@ def summarise(folder: RunFolder) -> Summary:
     validity = findings(tables, books)
     values = measure(tables)
     checks = judge(tables, values)
+    added = overhead_lines(tables, values)
     verdict = judge_run(validity, checks)
     target = target_name(record)
     summary = Summary(
@@ -59,6 +62,7 @@ def summarise(folder: RunFolder) -> Summary:
             *unlike_workers(record),
             *target_deaths(tables),
             *harness_limits(folder, plan),
+            *under_the_floor(added),
         ],
         validity=validity,
         ledger=books,
@@ -67,6 +71,8 @@ def summarise(folder: RunFolder) -> Summary:
         metrics=values,
         checks=checks,
         served=served(tables),
+        overhead=added,
+        cpu=costs(folder, tables),
     )
     write_atomically(folder.path / "summary.json", summary.model_dump_json(by_alias=True, indent=1))
     return summary

@@ -18,12 +18,13 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow.parquet as pq
 
+from gatebench.analysis.blocks import by_block
 from gatebench.analysis.faults import FaultTimeline, timelines
 from gatebench.analysis.windows import TRANSITION, Outage, Window, edges, label, outages, windows
 from gatebench.plan import Plan
 from gatebench.run.assemble import Assembly, assemble
 from gatebench.run.folder import RunFolder, RunRecord
-from gatebench.sample import NEVER, NO_ARRIVAL
+from gatebench.sample import LANES, NEVER, NO_ARRIVAL, TARGET
 from gatebench.stamp import KINDS
 
 NS_PER_MS: Final = 1e6
@@ -35,9 +36,10 @@ _LEDGER_LEVELS: Final = ("full", "unreset")
 class RunTables:
     """One run, read.
 
-    `samples` holds every row of the clients, `load` the rows of the headline metrics: kind load, and sent, or unsent
-    because the target held every slot. Rows that our own side did not send, or that were cut off because the run was
-    stopped, are no answer of the target. Both are in order of due time and carry, beside the columns of
+    `samples` holds every row of the clients, `at_target` those of the lane target (the control lanes of an overhead run
+    go past the gateway), `load` the rows of the headline metrics: lane target, kind load, and sent, or unsent because
+    the target held every slot. Rows that our own side did not send, or that were cut off because the run was stopped,
+    are no answer of the target. All are in order of due time and carry, beside the columns of
     `gatebench.sample.SAMPLE`:
 
     - `due_s`, `done_s`: seconds from the start of the load - `response_ms` = done - due; the total deadline for a row
@@ -71,9 +73,27 @@ class RunTables:
         return self.record.plan
 
     @cached_property
+    def at_target(self) -> pd.DataFrame:
+        """The rows of the clients that were sent to the target, or should have been."""
+        return self.samples[(self.samples["lane"] == LANES[TARGET]).to_numpy()]
+
+    @cached_property
+    def attempts_for_target(self) -> pd.DataFrame | None:
+        """The arrivals at providers that no control lane made, those that name no request of ours included."""
+        if self.attempts is None:
+            return None
+        control = np.append((self.samples["lane"] != LANES[TARGET]).to_numpy(), False)  # -1, no sample, is the last
+        return cast(pd.DataFrame, self.attempts[~control[self.attempts["sample"].to_numpy()]])
+
+    @cached_property
+    def blocks(self) -> pd.DataFrame:
+        """The requests of every block of the lanes side by side, see `gatebench.analysis.blocks`."""
+        return by_block(self.samples, self.attempts, len(self.plan.lanes))
+
+    @cached_property
     def load(self) -> pd.DataFrame:
         """The rows of the headline metrics."""
-        rows = self.samples
+        rows = self.at_target
         ours = rows["cause"].isin(("generator", "stopped", "task"))
         return rows[(rows["kind"] == "load") & ~ours]
 
@@ -86,8 +106,8 @@ class RunTables:
     @cached_property
     def bypassed(self) -> bool:
         """Whether the target answered, and nothing of it came from our providers: no attempt arrived, no answer is stamped."""
-        answers = self.samples[self.samples["complete"]]
-        asked = 0 if self.attempts is None else int((self.attempts["kind"] != "canary").sum())
+        answers, attempts = self.at_target[self.at_target["complete"]], self.attempts_for_target
+        asked = 0 if attempts is None else int((attempts["kind"] != "canary").sum())
         return bool(len(answers)) and asked == 0 and bool(answers["provider"].isna().all())
 
     @property

@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from gatebench.cli import say
+from gatebench.cli.overhead import overhead_tables
 from gatebench.cli.plot import plot
 
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ def print_summary(summary: Summary, folder: RunFolder) -> None:
         for label, metric in facts:
             if metric is not None:
                 console.print(f"  {label:<20} {escape(amount(metric))}")
+    for table in overhead_tables(summary):
+        console.print()
+        console.print(table)
     console.print()
     for check in summary.checks:
         console.print(_check_line(check))
@@ -129,6 +133,8 @@ def print_plan(plan: Plan, due_ns: Sequence[int]) -> None:
         f"  {escape(load.load.sentence())}, {requests(plan)}in {load.duration_ns / 1e9:g} s, {load.workers} worker(s), "
         f"up to {load.pool} in flight, seed {plan.seed}"
     )
+    if len(plan.lanes) > 1:
+        console.print(f"  dealt to the lanes {', '.join(plan.lanes)}; past the gateway lies {plan.control_provider()}")
     if load.is_open:
         console.print()
         console.print(*plot(due_ns, load.duration_ns, plan.phases), sep="\n")

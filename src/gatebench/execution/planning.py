@@ -12,6 +12,7 @@ from gatebench.content import Content, LoadedScenario
 from gatebench.errors import ConfigurationError, Problem
 from gatebench.execution.asking import Problems, RunRequest, resolve_engine, resolve_target
 from gatebench.execution.breaking import planned_faults, refuse_overlaps, refuse_unreachable
+from gatebench.execution.controls import refuse_controls
 from gatebench.execution.load.wire import header_problems
 from gatebench.execution.loading import overridden_load, planned_load
 from gatebench.execution.locustfile_plan import is_locustfile, plan_locustfile
@@ -76,6 +77,7 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
             _entry(scenario, target, problems)
             refuse_unreachable(faults, target, request, problems)
             refuse_unportable(request, scenario, target, problems)
+            refuse_controls(request, scenario, target, where=where, problems=problems)
             _long_enough(phases, target, request, problems)
     if problems or not (loaded and scenario and target and engine and load):
         raise ConfigurationError(problems)
@@ -93,6 +95,7 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
         faults=faults,
         traffic=scenario.traffic,
         load=load,
+        lanes=scenario.lanes,
         objective=scenario.objective,
         checks=scenario.checks,
         providers=tuple(ProviderPlan(name=name, latency=latency) for name, latency in scenario.providers.items()),

@@ -113,7 +113,7 @@ class Runner:
         injector: Injector | None = None
         try:
             topology.start()
-            load.start({"target": topology.entrance()})
+            load.start({"target": topology.entrance(), **topology.controls()})
             topology.wait_ready()
             self._await_workers(load)
             self._note_topology(topology, load)

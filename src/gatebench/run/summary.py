@@ -142,6 +142,43 @@ class FaultTimes(_Part):
     sentence: str = ""
 
 
+class OverheadLine(_Part):
+    """One estimate of what the gateway adds, over the whole run, and the same estimate for two equal paths past it."""
+
+    metric: str = Field(description="name of the metric; its floor is a metric of its own")
+    title: str
+    unit: str
+    pairs: int = Field(description="pairs behind the number")
+    left_out: int = Field(description="pairs of which one side was not answered completely")
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    floor: float | None = Field(default=None, description="the same estimate between two equal paths: our own noise")
+    floor_low: float | None = None
+    floor_high: float | None = None
+    distinguishable: bool | None = Field(
+        description="whether the interval lies beyond what the floor's interval reaches; null when either is unknown"
+    )
+    why: str = ""
+
+
+class ProcessCost(_Part):
+    """What one process used for each request that passed through it, warm-up left out."""
+
+    process: str
+    role: Literal["target", "provider", "links", "load", "other"]
+    unit: str = "µs/request"
+    counted: str = Field(description="what was counted as a request of this process")
+    status: Literal["known", "unknown"]
+    value: float | None = Field(default=None, description="processor time ÷ requests")
+    low: float | None = None
+    high: float | None = None
+    confidence: float | None = None
+    cpu_s: float = Field(description="processor seconds that were read")
+    requests: int
+    why: str = ""
+
+
 class Summary(_Part):
     """One run, read."""
 
@@ -170,3 +207,7 @@ class Summary(_Part):
     served: dict[str, dict[str, int]] = Field(
         description="phase → provider (or 'nobody') → good, complete answers it made"
     )
+    overhead: list[OverheadLine] = Field(
+        default_factory=list, description="what the gateway adds; empty in a run without control lanes"
+    )
+    cpu: list[ProcessCost] = Field(default_factory=list, description="processor time for each request, by process")

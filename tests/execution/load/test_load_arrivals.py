@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from gatebench.execution.load.arrivals import LOAD, WARMUP, Arrivals
+from gatebench.execution.load.flight import Flight
 from gatebench.execution.load.wire import Wire
 from gatebench.execution.secrets import Secrets
-from gatebench.sample import TARGET
+from gatebench.plan import Plan
+from gatebench.sample import LANES, TARGET
 from gatebench.stamp import find_request_id
 from tests.execution.load.plans import load_plan
 from tests.planned import S
@@ -55,3 +57,38 @@ def test_requests_do_not_depend_on_the_division() -> None:
     alone = {flight.arrival_id: flight.wire for flight in make_arrivals(rate="100/s").flights(0)}
     shared = {flight.arrival_id: flight.wire for flight in make_arrivals(worker=2, workers=3, rate="100/s").flights(0)}
     assert shared == {arrival: alone[arrival] for arrival in shared}
+
+
+def lanes_plan(**plan: Any) -> Plan:
+    """Return a plan with a target and its two controls."""
+    return load_plan(rate="300/s", arrivals="poisson", **plan).model_copy(update={"lanes": LANES})
+
+
+def flights_of(plan: Plan, worker: int) -> list[Flight]:
+    """Return what one worker sends; each lane has an authority of its own."""
+    wires = {lane: Wire(name, plan.token, plan.request_id, Secrets()) for lane, name in enumerate(LANES)}
+    return list(Arrivals(plan, worker, wires).flights(0))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_a_block_asks_every_lane_for_the_same(workers: int) -> None:
+    """The three requests of a block differ in id and lane alone, whichever workers send them; every arrival has one."""
+    plan = lanes_plan(workers=workers)
+    flights = {flight.arrival_id: flight for worker in range(workers) for flight in flights_of(plan, worker)}
+    assert sorted(flights) == list(range(plan.load.scheduled))
+    for first in range(0, plan.load.scheduled - 2, 3):
+        block = [flights[first + member] for member in range(3)]
+        assert sorted(flight.lane for flight in block) == [0, 1, 2]
+        assert len({(flight.request.body, flight.request.fingerprint, flight.request.tenant) for flight in block}) == 1
+        ids = [find_request_id(flight.wire) for flight in block]
+        assert [found.arrival_id for found in ids if found] == [first, first + 1, first + 2]
+        assert all(f"host: {LANES[flight.lane]}\r\n".encode() in flight.wire for flight in block)
+    prompts = {flight.request.fingerprint for flight in flights.values()}
+    assert len(prompts) == -(-plan.load.scheduled // 3)
+
+
+def test_one_lane_sends_what_it_always_sent() -> None:
+    """A plan without controls draws by the arrival itself, all of it for the target."""
+    flights = list(make_arrivals(rate="100/s").flights(0))
+    assert {flight.lane for flight in flights} == {TARGET}
+    assert len({flight.request.fingerprint for flight in flights}) == len(flights)

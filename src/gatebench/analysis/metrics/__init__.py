@@ -48,7 +48,7 @@ def measure(tables: RunTables) -> list[MetricValue]:
     scopes = list(_scopes(tables))
     for entry in metrics().values():
         if isinstance(entry, RowsMetric):
-            found += _of_rows(entry, scopes)
+            found += _of_rows(entry, scopes) if len(tables.plan.lanes) > 1 or not entry.paired else ()
         elif tables.plan.faults:
             found += _of_outages(entry, tables)
     return found

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from gatebench.analysis.closed import littles_law
 from gatebench.analysis.metrics.rates import NO_LENGTH
 from gatebench.analysis.metrics.registry import Measured, Scope, censored, known, metric, unknown
 
@@ -17,8 +14,8 @@ def in_flight_mean(scope: Scope) -> Measured:
         return unknown(NO_LENGTH)
     if length_s <= 0:
         return unknown("this phase did not take place")
-    spent = scope.rows["service_ms"].to_numpy(np.float64)
-    return known(float(np.nansum(spent)) / 1e3 / length_s, len(spent))
+    spent_ms = scope.rows["service_ms"]
+    return known(float(spent_ms.sum()) / 1e3 / length_s, len(spent_ms))
 
 
 @metric(unit="users", better="neither", title="Users by Little's law", judged="exact")
@@ -28,6 +25,8 @@ def littles_law_users(scope: Scope) -> Measured:
     X (R + Z) = N (the interactive response time law: Denning and Buzen, ACM Computing Surveys 10, 1978). Z is the think
     time that the seed drew, not the one that was observed, so that a lost row or a late generator shows.
     """
+    from gatebench.analysis.closed import littles_law  # reads tables, which names alone do not need
+
     if scope.tables.plan.load.users is None:
         return unknown("the load is open: nobody waits for an answer to send the next request")
     if scope.phase is not None or scope.route is not None:

@@ -95,10 +95,14 @@ class Metric:
 
 @dataclass(frozen=True, kw_only=True)
 class RowsMetric(Metric):
-    """A metric of rows; a `quiet` one is left out of phases and routes in which nothing of its kind happened."""
+    """A metric of rows; a `quiet` one is left out of phases and routes in which nothing of its kind happened.
+
+    A `paired` one compares lanes: a run that has but one does not have it.
+    """
 
     function: RowsFunction
     quiet: bool = False
+    paired: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -107,11 +107,12 @@ def attempts_on_faulty_provider(tables: RunTables, outage: Outage) -> Measured:
     """
     if outage.provider is None:
         return unknown("the fault does not sit on one provider")
-    if tables.attempts is None or not tables.has_ledger:
+    attempts = tables.attempts_for_target
+    if attempts is None or not tables.has_ledger:
         return unknown("the providers' ledger is not there in full")
     if not outage.attempts_visible:
         return unknown(INVISIBLE)
-    rows = tables.attempts[(tables.attempts["provider"] == outage.provider) & (tables.attempts["kind"] != "canary")]
+    rows = attempts[(attempts["provider"] == outage.provider) & (attempts["kind"] != "canary")]
     since_ns = rows["arrived_ns"] - tables.start_ns
     count = int(((since_ns >= outage.t0_ns) & (since_ns < outage.t1_ns)).sum())
     return known(float(count), count)

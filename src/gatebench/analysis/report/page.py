@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from gatebench.analysis.report import embedding, figures, provenance, words
+from gatebench.analysis.report import embedding, figures, overhead, provenance, words
 from gatebench.analysis.report.charts import Drawn, charts
 from gatebench.analysis.report.charts.chart import Chart, Data, column
 from gatebench.analysis.report.faults import fault_views
@@ -87,6 +87,7 @@ class Page:
             "summary": summary,
             "tables": reading.tables,
             "figures": figures,
+            "overhead": overhead,
             "provenance": provenance,
             "faults": fault_views(reading),
             "licences": self._text("vendor/LICENSES.txt"),

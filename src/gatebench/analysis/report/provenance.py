@@ -46,7 +46,12 @@ def when(record: RunRecord) -> str:
 def load(record: RunRecord) -> str:
     """Return the load in words."""
     plan = record.plan.load
-    return f"{plan.load.sentence()}, {duration(plan.duration_ns / 1e9)}"
+    return f"{plan.load.sentence()}, {duration(plan.duration_ns / 1e9)}{_lanes(record)}"
+
+
+def _lanes(record: RunRecord) -> str:
+    lanes = record.plan.lanes
+    return f", dealt to the lanes {', '.join(lanes)}" if len(lanes) > 1 else ""
 
 
 def target(record: RunRecord) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 
 from gatebench.execution.load.flight import Flight
 from gatebench.execution.load.wire import Wire
+from gatebench.lanes import block_of, lanes_of
 from gatebench.plan import Plan
 from gatebench.sample import TARGET
 from gatebench.schedule import DRAWN, phase_of, share
@@ -34,16 +35,20 @@ class Composing:
         self._last_phase = len(plan.phases) - 1
         self._generator = Generator(plan.traffic, plan.seed)
         self._wires = wires
+        self._lanes = len(plan.lanes)
 
-    def flight(self, arrival_id: int, phase: int, due_ns: int, said: Said = NOTHING_SAID) -> Flight:
-        """Return the flight of an arrival that is due at `due_ns` of the monotonic clock, for whom `said` says."""
+    def flight(self, arrival_id: int, phase: int, due_ns: int, said: Said = NOTHING_SAID, lane: int = TARGET) -> Flight:
+        """Return the flight of an arrival that is due at `due_ns` of the monotonic clock, for whom `said` says.
+
+        The members of a block of lanes ask for the same.
+        """
         place = min(phase, self._last_phase)
         kind = self._kinds[place]
         route, tenant, size = said
-        request = self._generator.request(arrival_id, route=route, tenant=tenant, size=size)
+        request = self._generator.request(block_of(arrival_id, self._lanes), route=route, tenant=tenant, size=size)
         # A task has no request yet: it makes its own.
-        wire = self._wires[TARGET].request(request, arrival_id, 0, kind) if request.method else b""
-        return Flight(arrival_id, kind, place, due_ns=due_ns, request=request, wire=wire)
+        wire = self._wires[lane].request(request, arrival_id, 0, kind) if request.method else b""
+        return Flight(arrival_id, kind, place, due_ns=due_ns, request=request, wire=wire, lane=lane)
 
 
 class Arrivals:
@@ -53,6 +58,8 @@ class Arrivals:
         self._schedule = plan.schedule(trace)
         self._ids = share(self._schedule.due_ns, worker, plan.load.workers)
         self._composing = Composing(plan, wires)
+        self._lanes = len(plan.lanes)
+        self._seed = plan.seed
         self.count = len(self._ids)
 
     def flights(self, t0_ns: int) -> Iterator[Flight]:
@@ -64,14 +71,12 @@ class Arrivals:
         for start in range(0, self.count, _BLOCK):
             ids = self._ids[start : start + _BLOCK]
             due_ns = schedule.due_ns[ids]
-            phases = phase_of(due_ns, composing.phase_ends_ns)
-            said: Iterable[Said] = repeat(NOTHING_SAID)
+            said: Iterable[Said] = repeat(NOTHING_SAID, len(ids))
             if schedule.said:
-                said = zip(
-                    *(column[ids].tolist() for column in (schedule.route, schedule.tenant, schedule.size)), strict=True
-                )
-            rows = zip(
-                ids.tolist(), phases.tolist(), (due_ns + t0_ns).tolist(), said, strict=False
-            )  # repeat has no end
-            for arrival_id, phase, at_ns, whom in rows:
-                yield composing.flight(arrival_id, phase, at_ns, whom)
+                whom = (schedule.route[ids], schedule.tenant[ids], schedule.size[ids])
+                said = zip(*(column.tolist() for column in whom), strict=True)
+            phases = phase_of(due_ns, composing.phase_ends_ns)
+            lanes = lanes_of(ids, self._lanes, self._seed)
+            columns = (column.tolist() for column in (ids, phases, due_ns + t0_ns))
+            for arrival_id, phase, at_ns, theirs, lane in zip(*columns, said, lanes.tolist(), strict=True):
+                yield composing.flight(arrival_id, phase, at_ns, theirs, lane)

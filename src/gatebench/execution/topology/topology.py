@@ -25,7 +25,7 @@ from gatebench.execution.toxiproxy.client import Engine
 from gatebench.execution.toxiproxy.program import command
 from gatebench.plan import Endpoint, Plan, ProviderPlan, TlsPlan
 from gatebench.run.folder import RunFolder
-from gatebench.scenario import FRONT
+from gatebench.scenario import FRONT, ONE_LANE, front_link
 from gatebench.units import duration_s
 
 HOST = "127.0.0.1"
@@ -76,7 +76,8 @@ class Topology:
         """Start providers, engine, links and gateway; returns when links stand and the gateway's process runs."""
         definition = self.plan.target.definition
         names = [provider.name for provider in self.plan.providers]
-        ports = free_ports(len(names) * 2 + 3)
+        controls = [lane for lane in self.plan.lanes if lane not in ONE_LANE]
+        ports = free_ports(len(names) * 2 + 3 + len(controls))
         if definition is not None:
             for provider in self.plan.providers:
                 self._start_provider(provider, ports.pop())
@@ -95,6 +96,8 @@ class Topology:
         if self.plan.target.unix is None:
             assert upstream is not None  # noqa: S101 - a target has a URL, processes or an entry; its model checks that
             self._add_link(engine, FRONT, upstream, ports.pop(), self.plan.load.listens_on()[0])
+        for lane in controls:
+            self._add_link(engine, front_link(lane), self.links[self.plan.control_provider()], ports.pop())
         if definition is not None and definition.process:
             self._start_gateway()
 
@@ -142,6 +145,11 @@ class Topology:
                 duration_s(ready.within),
                 what,
             )
+
+    def controls(self) -> dict[str, Endpoint]:
+        """Return where the control lanes go: each its own link in front of a provider's, as many as a gateway's path has."""
+        places = {lane: self.links[front_link(lane)] for lane in self.plan.lanes if lane not in ONE_LANE}
+        return {lane: Endpoint(host=place.host, port=place.port) for lane, place in places.items()}
 
     def stop(self) -> None:
         """Stop gateway first, so that its last requests end in the ledgers, then providers and engine."""

@@ -37,8 +37,9 @@ def _closeup(tables: RunTables, fault: FaultTimeline) -> Chart:
     found = states(rows)
     bad = int((found != GOOD).sum())
     data = [Data("closeup-requests", _requests(rows, found, t0_s))]
-    if tables.attempts is not None:
-        data.append(Data("closeup-attempts", _attempts(tables, t0_s, reach_s)))
+    attempts = tables.attempts_for_target
+    if attempts is not None:
+        data.append(Data("closeup-attempts", _attempts(attempts, tables.start_ns, t0_s, reach_s)))
     what = f"{fault.planned.name} on {fault.planned.on}"
     return Chart(
         id=f"closeup-{fault.planned.id}",
@@ -70,10 +71,9 @@ def _requests(rows: pd.DataFrame, found: pd.Series[str], t0_s: float) -> dict[st
     }
 
 
-def _attempts(tables: RunTables, t0_s: float, reach_s: float) -> dict[str, Column]:
-    assert tables.attempts is not None  # noqa: S101 - the caller looked
-    rows = tables.attempts[tables.attempts["kind"] != "canary"]
-    since_s = (rows["arrived_ns"] - tables.start_ns) / 1e9 - t0_s
+def _attempts(attempts: pd.DataFrame, start_ns: int, t0_s: float, reach_s: float) -> dict[str, Column]:
+    rows = attempts[attempts["kind"] != "canary"]
+    since_s = (rows["arrived_ns"] - start_ns) / 1e9 - t0_s
     near = since_s.abs() <= reach_s
     return {
         "since_s": decimals(since_s[near], 4),

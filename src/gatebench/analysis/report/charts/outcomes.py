@@ -24,7 +24,7 @@ def bar_bins(tables: RunTables) -> Bins:
 
 def build(tables: RunTables) -> Chart | NoChart:
     """Return the chart of all headline and warm-up rows, those included that our own side did not send."""
-    rows = tables.samples[tables.samples["kind"].isin(("load", "warmup"))]
+    rows = tables.at_target[tables.at_target["kind"].isin(("load", "warmup"))]
     if rows.empty:
         return NoChart(TITLE, "No request was made.")
     found = states(rows)

@@ -19,7 +19,7 @@ def served(tables: RunTables) -> Chart | NoChart:
     """Return the chart of complete answers by the provider whose stamp they carry."""
     if not tables.has_stamps:
         return NoChart(SERVED, "Answers carry no stamp at this level of evidence, so nobody can say who made them.")
-    rows = tables.samples[tables.samples["kind"].isin(("load", "warmup"))]
+    rows = tables.at_target[tables.at_target["kind"].isin(("load", "warmup"))]
     if rows.empty:
         return NoChart(SERVED, "No request was made.")
     made = rows["provider"].astype(object).where(rows["complete"] & rows["provider"].notna(), NOBODY)
@@ -40,9 +40,10 @@ def served(tables: RunTables) -> Chart | NoChart:
 
 def arrivals(tables: RunTables) -> Chart | NoChart:
     """Return the chart of attempts that arrived at each provider, canaries left out."""
-    if tables.attempts is None:
+    attempts = tables.attempts_for_target
+    if attempts is None:
         return NoChart(ARRIVALS, "No provider left a ledger, so nobody counted the attempts.")
-    rows = tables.attempts[tables.attempts["kind"] != "canary"]
+    rows = attempts[attempts["kind"] != "canary"]
     if rows.empty:
         return NoChart(ARRIVALS, "No attempt arrived at a provider.")
     who = coded(rows["provider"], [provider.name for provider in tables.plan.providers])

@@ -14,7 +14,7 @@ STATES: Final = (GOOD, "late", "rejected", "error", "timeout", "unsent", "in fli
 
 def asked(tables: RunTables) -> pd.DataFrame:
     """Return the requests that were put to the target, the warm-up included, in order of due time."""
-    rows = tables.samples
+    rows = tables.at_target
     return rows[rows["kind"].isin(("load", "warmup")) & ~rows["cause"].isin(("generator", "stopped"))]
 
 

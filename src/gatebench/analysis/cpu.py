@@ -1,0 +1,146 @@
+"""What every process of a run used of the processor for each request that passed through it.
+
+Processor time is read once a second, of a process and its children together, to the tick of the operating system
+(10 ms). So single seconds are coarse, and the figure is the time of all of them ÷ the requests of all of them; its
+interval comes from blocks of seconds. What a process uses while idle is part of it: at a higher rate the same program
+costs less for each request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, cast
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from gatebench.analysis.columns import numbers
+from gatebench.analysis.tables import RunTables
+from gatebench.run.folder import RunFolder
+from gatebench.run.summary import ProcessCost
+from gatebench.sample import NEVER
+from gatebench.stats import SHOWN, Floats, Interval, block_mean_interval
+
+LEAST_SECONDS: Final = 10
+US_PER_S: Final = 1e6
+_LINKS: Final = "toxiproxy"
+_LOAD: Final = "load-"
+
+Role = Literal["target", "provider", "links", "load", "other"]
+
+
+@dataclass(frozen=True)
+class Passing:
+    """What passes through a process: in words, and when (seconds from the start of the load)."""
+
+    role: Role
+    counted: str
+    at_s: Floats
+
+
+def costs(folder: RunFolder, tables: RunTables) -> list[ProcessCost]:
+    """Return the cost of every process whose use was read, the target's first; nothing when nobody read it."""
+    if not folder.series.exists() or tables.samples.empty:
+        return []
+    series = cast(pd.DataFrame, pq.read_table(folder.series).to_pandas())
+    used = series[series["metric"] == "cpu_s"]
+    measured = [window for window in tables.windows if window.role != "warmup"]
+    if used.empty or not measured:
+        return []
+    start_s, end_s = measured[0].start_ns / 1e9, measured[-1].end_ns / 1e9
+    found = []
+    for name, rows in used.groupby("process", sort=True):
+        ordered = rows.sort_values("at_ns")
+        at_s = (numbers(ordered["at_ns"]) - tables.start_ns) / 1e9
+        inside = (at_s >= start_s) & (at_s <= end_s)
+        found.append(_cost(str(name), at_s[inside], numbers(ordered["value"])[inside], _passing(str(name), tables)))
+    order = ("target", "links", "provider", "load", "other")
+    return sorted(found, key=lambda cost: (order.index(cost.role), cost.process))
+
+
+def _passing(name: str, tables: RunTables) -> Passing:
+    """Return what passes through the process of that name."""
+    definition = tables.plan.target.definition
+    asked: Mapping[str, Callable[[], Passing]] = {
+        **{process.name: lambda: _of_target(tables) for process in (definition.process if definition else ())},
+        **{provider.name: lambda: _of_provider(name, tables) for provider in tables.plan.providers},
+        _LINKS: lambda: _of_links(tables),
+    }
+    if name in asked:
+        return asked[name]()
+    if name.startswith(_LOAD):
+        return _of_load(name.removeprefix(_LOAD), tables)
+    return Passing("other", "nobody counts what passes through it", np.empty(0))
+
+
+def _sent_s(rows: pd.DataFrame, tables: RunTables) -> Floats:
+    sent_ns = rows.loc[rows["sent_ns"] != NEVER, "sent_ns"]
+    return (numbers(sent_ns) - tables.start_ns) / 1e9
+
+
+def _arrived_s(tables: RunTables, provider: str | None = None) -> Floats:
+    attempts = tables.attempts
+    if attempts is None:
+        return np.empty(0)
+    if provider is not None:
+        attempts = attempts[attempts["provider"] == provider]
+    return (numbers(attempts["arrived_ns"]) - tables.start_ns) / 1e9
+
+
+def _of_target(tables: RunTables) -> Passing:
+    return Passing("target", "requests sent to the target", _sent_s(tables.at_target, tables))
+
+
+def _of_provider(name: str, tables: RunTables) -> Passing:
+    return Passing("provider", "attempts that arrived", _arrived_s(tables, name))
+
+
+def _of_links(tables: RunTables) -> Passing:
+    """A request passes a front link once, and a provider's link with every attempt."""
+    passages = np.concatenate((_sent_s(tables.samples, tables), _arrived_s(tables)))
+    return Passing("links", "passages of a link", passages)
+
+
+def _of_load(number: str, tables: RunTables) -> Passing:
+    """A worker is asked for what it sent, the master of several for what all of them did."""
+    rows = tables.samples
+    if number.isdigit():
+        rows = rows[rows["worker"] == int(number)]
+    return Passing("load", "requests sent", _sent_s(rows, tables))
+
+
+def _cost(name: str, at_s: Floats, cpu_s: Floats, passing: Passing) -> ProcessCost:
+    """Divide what was used between the first and the last reading by what passed between them."""
+    used_s, requests = np.diff(cpu_s), np.histogram(passing.at_s, at_s)[0] if len(at_s) > 1 else np.empty(0)
+    kept = used_s >= 0  # a child that ended takes its time with it
+    used_s, requests = used_s[kept], requests[kept].astype(np.float64)
+    total = int(requests.sum())
+    cost = ProcessCost(
+        process=name,
+        role=passing.role,
+        counted=passing.counted,
+        status="unknown",
+        cpu_s=round(float(used_s.sum()), 3),
+        requests=total,
+    )
+    if total == 0:
+        cost.why = "nothing that is counted passed through it"
+        return cost
+    cost.status, cost.value = "known", float(used_s.sum()) / total * US_PER_S
+    if len(used_s) < LEAST_SECONDS:
+        cost.why = f"an interval needs {LEAST_SECONDS} readings a second apart; here are {len(used_s)}"
+        return cost
+    ends = ratio_interval(used_s, requests, SHOWN)
+    cost.low, cost.high, cost.confidence = max(0.0, ends.low * US_PER_S), ends.high * US_PER_S, SHOWN
+    return cost
+
+
+def ratio_interval(above: Floats, below: Floats, confidence: float) -> Interval:
+    """Return the interval of Σ above ÷ Σ below over seconds, by linearisation: the residuals above - ratio · below have
+    mean 0, and the ratio errs by theirs ÷ the mean of `below` (Cochran, "Sampling Techniques", 1977, ch. 6).
+    """
+    ratio, mean = float(above.sum() / below.sum()), float(below.mean())
+    ends = block_mean_interval(above - ratio * below, confidence)
+    return Interval(ratio + ends.low / mean, ratio + ends.high / mean)
