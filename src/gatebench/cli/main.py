@@ -9,7 +9,7 @@ import traceback
 
 import typer
 
-from gatebench.cli import check, ls, report, run, worker
+from gatebench.cli import check, doctor, ls, new, report, run, up, worker
 from gatebench.errors import EnvironmentFailure, GatebenchError
 
 _UNHEARD = 141  # as a shell reports SIGPIPE: 128 + 13
@@ -36,6 +36,10 @@ app.command("run")(run.run)
 app.command("report")(report.report)
 app.command("ls")(ls.ls)
 app.command("check")(check.check)
+app.command("new")(new.new)
+app.command("doctor")(doctor.doctor)
+app.command("up")(up.up)
+app.command("down")(up.down)
 app.command("worker")(worker.worker)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from gatebench import guard, tls
 from gatebench.content import Content
 from gatebench.errors import ConfigurationError, Problem
+from gatebench.execution.standing import standing
 from gatebench.execution.topology.ports import is_free
 from gatebench.execution.toxiproxy.program import find_real_server
 from gatebench.plan import EnginePlan, TargetPlan, TlsPlan
@@ -98,6 +99,8 @@ def resolve_target(
     ):
         if given:
             problems.say(option, "applies to an https:// target only.", "A target folder says it in its [tls] table.")
+    if request.target.startswith("up:"):
+        return _standing_target(request, problems)
     name, _, profile_name = request.target.partition(":")
     try:
         loaded = content.target(name)
@@ -140,6 +143,20 @@ def resolve_target(
         settings=settings,
         ignored_settings=ignored,
     )
+
+
+def _standing_target(request: RunRequest, problems: Problems) -> TargetPlan | None:
+    """Return the entrance of a topology that `bench up` left standing, under its name."""
+    there = standing()
+    wanted = request.target.removeprefix("up:")
+    found = [one for one in there if one.name == wanted or (not wanted and len(there) == 1)]
+    if not found:
+        names = ", ".join(one.name for one in there) or "nothing"
+        problems.say(
+            f"--target {request.target}", f"nothing of this name stands; there stands: {names}.", "Try: bench up."
+        )
+        return None
+    return TargetPlan(name=f"up:{found[0].name}", url=f"http://{found[0].links['front']}")
 
 
 def _url_target(request: RunRequest, problems: Problems) -> TargetPlan | None:

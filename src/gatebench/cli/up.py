@@ -1,0 +1,192 @@
+"""`bench up` and `bench down`: leave a topology standing on purpose, and take it away again."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from gatebench.execution.standing import Standing
+    from gatebench.plan import Plan
+
+_PATIENCE_S = 60.0
+
+
+def up(
+    target: Annotated[str | None, typer.Option("--target", "-t", help="NAME or NAME:PROFILE.")] = None,
+    scenario: Annotated[str, typer.Option(help="Whose providers and settings it gets.")] = "smoke",
+    name: Annotated[str | None, typer.Option(help="What to call it; the target's name otherwise.")] = None,
+    engine: Annotated[str, typer.Option(help="Toxiproxy: auto, embedded, toxiproxy, or its URL.")] = "auto",
+    settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting.")] = None,
+    lasting: Annotated[str | None, typer.Option("--for", help="Take it down by itself after that, as in 2h.")] = None,
+    listing: Annotated[bool, typer.Option("--list", help="Only say what stands.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Start providers, links and gateway and leave them standing, until `bench down`, --for, or the end of the session.
+
+    bench up --target reference
+
+    bench run smoke --target up:reference
+    """
+    from gatebench.cli import say
+    from gatebench.errors import ConfigurationError, Problem
+    from gatebench.execution.standing import standing
+    from gatebench.units import duration_s
+
+    there = standing()
+    if listing:
+        _show(there, as_json=as_json)
+        return
+    problems: list[Problem] = []
+    plan = _plan(target, scenario, engine, settings or [], problems)
+    called = name or (plan.target.name if plan else "")
+    if any(one.name == called for one in there):
+        problems.append(Problem(f"bench up {called}", "it stands already.", f"Use it, or `bench down {called}` first."))
+    until = 0.0
+    if lasting is not None:
+        try:
+            until = time.time() + duration_s(lasting)
+        except ValueError as error:
+            problems.append(Problem(f"--for {lasting}", f"{error}.", "Write for instance 2h."))
+    if problems or plan is None:
+        say.problems(problems)
+        raise typer.Exit(ConfigurationError.exit_code)
+    _start(plan, called, until)
+    _show([one for one in standing() if one.name == called], as_json=as_json)
+
+
+def down(
+    name: Annotated[str | None, typer.Argument(help="Which one; needed when several stand.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that stand.")] = False,
+) -> None:
+    """Take down what `bench up` left standing; harmless when nothing does.
+
+    bench down
+    """
+    from gatebench.cli import say
+    from gatebench.errors import Problem
+    from gatebench.execution.standing import standing, take_down
+
+    there = standing()
+    chosen = [one for one in there if everything or one.name == name or (name is None and len(there) == 1)]
+    if not chosen and (name is not None or len(there) > 1):
+        names = ", ".join(one.name for one in there) or "nothing"
+        cure = f"There stands: {names}." + (" Name one, or use --all." if there else "")
+        say.problems([Problem(f"bench down {name or ''}".strip(), "names nothing that stands.", cure)])
+        raise typer.Exit(2)
+    if not chosen:
+        say.out().print("Nothing stands.")
+    left = [one.name for one in chosen if not take_down(one)]
+    for one in chosen:
+        if one.name not in left:
+            say.out().print(f"{one.name} is down; its logs are in {one.folder}", markup=False, soft_wrap=True)
+    if left:
+        say.err().print(f"{', '.join(left)} did not end within 20 s; run `bench down` again", markup=False)
+        raise typer.Exit(5)
+
+
+def _plan(target: str | None, scenario: str, engine: str, settings: list[str], problems: list[Any]) -> Plan | None:
+    from gatebench.analysis.metrics import known_metrics
+    from gatebench.cli.options import pairs
+    from gatebench.content import Content
+    from gatebench.errors import ConfigurationError, Problem
+    from gatebench.execution.asking import RunRequest
+    from gatebench.execution.planning import make_plan
+
+    content = Content()
+    if target is None:
+        cure = f"Add --target NAME; the targets are: {', '.join(content.target_names())}."
+        problems.append(Problem("--target", "is missing.", cure))
+        return None
+    if "://" in target or target.startswith(("unix:", "up:")):
+        problems.append(
+            Problem(f"--target {target}", "stands already, and not because of us.", "Name a target folder.")
+        )
+        return None
+    chosen = pairs("--set", settings, problems)
+    request = RunRequest(scenario=scenario, target=target, seed=1, engine=engine, settings=chosen)
+    try:
+        return make_plan(request, content, known_metrics())
+    except ConfigurationError as error:
+        problems.extend(error.problems)
+        return None
+
+
+def _start(plan: Plan, name: str, until: float) -> None:
+    """Start the keeper and wait until it says how it went; EnvironmentFailure with the last log lines when it went wrong."""
+    from gatebench.cli import say
+    from gatebench.errors import EnvironmentFailure
+    from gatebench.execution.standing import state_folder
+
+    folder = state_folder() / "plans"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path, log = folder / f"{name}.json", folder / f"{name}.log"
+    path.write_text(plan.model_dump_json())
+    command = [sys.executable, "-m", "gatebench.execution.keeper", str(path), name, str(until)]
+    with log.open("wb") as words:
+        keeper = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=words, start_new_session=True
+        )
+    said = _first_line(keeper)
+    path.unlink(missing_ok=True)
+    if said.get("ready"):
+        return
+    if keeper.poll() is None:
+        keeper.terminate()
+    lines = said.get("log") or log.read_text(errors="replace").splitlines()[-12:]
+    failure = EnvironmentFailure(said.get("error") or "The keeper of the topology ended before it was ready.", lines)
+    say.failure(failure)
+    raise typer.Exit(failure.exit_code)
+
+
+def _first_line(keeper: subprocess.Popen[bytes]) -> dict[str, Any]:
+    import select
+
+    assert keeper.stdout is not None  # noqa: S101 - it was asked for
+    ready, _, _ = select.select([keeper.stdout], [], [], _PATIENCE_S)
+    line = os.read(keeper.stdout.fileno(), 1 << 16) if ready else b""
+    keeper.stdout.close()
+    try:
+        found: dict[str, Any] = json.loads(line.splitlines()[0])
+    except (ValueError, IndexError):
+        return {}
+    return found
+
+
+def _show(there: list[Standing], *, as_json: bool) -> None:
+    """Print what stands and where; the key of the providers' admin is not shown, its file is named."""
+    from rich.table import Table
+
+    from gatebench.cli import say
+    from gatebench.execution.standing import state_folder
+
+    if as_json:
+        rows = [one.model_dump(mode="json", exclude={"plan", "admin_token"}) for one in there]
+        sys.stdout.write(json.dumps({"schema": "gatebench.standing/1", "standing": rows}) + "\n")
+        return
+    if not there:
+        say.out().print("Nothing stands.")
+    for one in there:
+        end = f", until {time.strftime('%H:%M', time.localtime(one.until_unix))}" if one.until_unix else ""
+        say.out().print(
+            f"[bold]{one.name}[/bold] stands since {time.strftime('%H:%M:%S', time.localtime(one.since_unix))}{end}"
+        )
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2), show_header=False)
+        table.add_row("clients go to", f"http://{one.links['front']}")
+        if one.gateway:
+            table.add_row("the gateway itself", f"http://{one.gateway}")
+        for link, place in one.links.items():
+            if link != "front":
+                table.add_row(f"link to {link}", f"http://{place} → http://{one.providers[link]}")
+        table.add_row("Toxiproxy API", one.engine_url)
+        table.add_row("admin token in", str(Path(state_folder()) / f"{one.name}.json"))
+        table.add_row("logs in", f"{one.folder}/logs")
+        say.out().print(table)
+        say.out().print(f"  next: bench run smoke --target up:{one.name}   ·   bench down {one.name}", markup=False)

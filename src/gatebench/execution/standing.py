@@ -1,0 +1,101 @@
+"""Topologies that somebody left standing on purpose: where their state is kept, and whether they still live."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import platformdirs
+import psutil
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from gatebench.plan import Plan
+
+_FAREWELL_S = 20.0
+
+
+class Standing(BaseModel):
+    """One topology that stands: who keeps it, and where everything is. Holds a key, so only its owner may read it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    keeper_pid: int
+    keeper_started: float
+    since_unix: float
+    until_unix: float | None = None
+    folder: str
+    plan: Plan
+    links: dict[str, str]
+    providers: dict[str, str]
+    gateway: str | None
+    engine_url: str
+    admin_token: str
+    processes: dict[str, int]
+    version: str | None = None
+    config_digest: str | None = None
+
+    @property
+    def lives(self) -> bool:
+        """Whether its keeper is still there: the same process, not another one with its number."""
+        return is_process(self.keeper_pid, self.keeper_started)
+
+
+def is_process(pid: int, started: float) -> bool:
+    """Tell whether the process `pid` that began at `started` (psutil's create_time) is there."""
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        return abs(process.create_time() - started) < 1 and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def state_folder() -> Path:
+    """Return where states are kept: a folder of this user's, not of the workspace, which may be shared or committed."""
+    return Path(os.environ.get("GATEBENCH_STATE", platformdirs.user_state_dir("gatebench"))) / "up"
+
+
+def write(state: Standing) -> None:
+    """Keep a state, readable by its owner only."""
+    folder = state_folder()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = folder / f"{state.name}.json"
+    draft = path.with_suffix(f".{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(state.model_dump_json())
+    draft.replace(path)
+
+
+def forget(name: str) -> None:
+    """Remove a state; harmless when there is none."""
+    (state_folder() / f"{name}.json").unlink(missing_ok=True)
+
+
+def standing() -> list[Standing]:
+    """Return the topologies that stand; states whose keeper is gone are removed on the way."""
+    found = []
+    for path in sorted(state_folder().glob("*.json")):
+        try:
+            state = Standing.model_validate_json(path.read_text())
+        except (OSError, ValidationError, json.JSONDecodeError):
+            continue  # of another version, or half removed
+        if state.lives:
+            found.append(state)
+        else:
+            path.unlink(missing_ok=True)
+    return found
+
+
+def take_down(state: Standing) -> bool:
+    """Ask the keeper to end, and wait until it has; True when nothing of it is left."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(state.keeper_pid, signal.SIGTERM)
+    deadline = time.monotonic() + _FAREWELL_S
+    while state.lives and time.monotonic() < deadline:
+        time.sleep(0.05)
+    forget(state.name)
+    return not state.lives and not any(psutil.pid_exists(pid) for pid in state.processes.values())
