@@ -26,7 +26,7 @@ from gatebench.target import TargetDefinition
 
 FOLDERS = ("scenarios", "targets", "chaos", "reports")
 _PARENT = "_gatebench_scenarios"
-_PATCHING = ("locust", "gevent", "gatebench.locust")
+_PATCHING = ("locust", "gevent")
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -184,9 +184,8 @@ class Content:
             problem = Problem(f"{where}:{error.lineno}", f"is not Python: {error.msg}.", "Correct the line.")
             raise ConfigurationError([problem]) from None
         except (Exception, SystemExit) as error:
-            name = (error.name or "") if isinstance(error, ImportError) else ""
-            if isinstance(error, ImportError) and (name.partition(".")[0] in _PATCHING or name in _PATCHING):
-                cure = 'Put the users into a file of their own and name it: traffic=user_code("users.py").'
+            if isinstance(error, ImportError) and (error.name or "").partition(".")[0] in _PATCHING:
+                cure = "Describe the load with gatebench.traffic and gatebench's schedules; a scenario is plain data."
                 problem = Problem(where, f"imports {error.name}, which would patch the harness's own sockets.", cure)
                 raise ConfigurationError([problem]) from None
             frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gatebench.faults import FaultDefinition
 from gatebench.scenario import ONE_LANE, CheckUse, Lanes, LatencyModel, Objective, Role
-from gatebench.schedule import AnyLoad, Locustfile, Schedule, Users, schedule_of
+from gatebench.schedule import AnyLoad, Schedule, Users, schedule_of
 from gatebench.target import Setting, TargetDefinition
 from gatebench.traffic import Traffic
 
@@ -139,18 +139,8 @@ class LoadPlan(_Frozen):
 
     @property
     def users(self) -> Users | None:
-        """The users with a think time, None for every other load."""
+        """The closed model of the load, None for an open one."""
         return self.load if isinstance(self.load, Users) else None
-
-    @property
-    def locustfile(self) -> Locustfile | None:
-        """The user's own locustfile, None for every other load."""
-        return self.load if isinstance(self.load, Locustfile) else None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether everything that will be due is known before the run."""
-        return not isinstance(self.load, Users | Locustfile)
 
 
 class Plan(_Frozen):

@@ -41,8 +41,7 @@ CAUSES: Final = (
     "pool",  # unsent: the target held every slot
     "generator",  # unsent: the generator was too late
     "stopped",  # unsent or in flight because the run was stopped
-    "task",  # unsent: the user's own task asked for nothing
-    "judged",  # complete, but the user's own locustfile called it a failure
+    "task",  # unsent: the user's own task raised before it asked for anything
 )
 CAUSE: Final = {name: code for code, name in enumerate(CAUSES)}
 

@@ -166,17 +166,16 @@ class Scenario(BaseModel):
                 problems.append(
                     f'check("{check.metric}") names the phase "{check.phase}"; the phases are {", ".join(names)}'
                 )
-            known = self.traffic.route_names()
-            if check.route is not None and known and check.route not in known:
+            if check.route is not None and check.route not in self.traffic.route_names():
                 problems.append(
-                    f'check("{check.metric}") names the route "{check.route}"; the routes are {", ".join(known)}'
+                    f'check("{check.metric}") names the route "{check.route}"; the routes are {", ".join(self.traffic.route_names())}'
                 )
         for part in open_parts(self.load):
             for kind, name, known in (
                 ("route", part.route, self.traffic.route_names()),
                 ("tenant", part.tenant, self.traffic.tenant_names()),
             ):
-                if name is not None and known and name not in known:
+                if name is not None and name not in known:
                     problems.append(
                         f'a part of the load is for the {kind} "{name}"; the {kind}s are {", ".join(known[:10])}'
                     )

@@ -54,32 +54,25 @@ def balance(tables: RunTables) -> Ledger:
     books = _books(tables, rows)
     outcome, cause = rows["outcome"].astype(str), rows["cause"].astype(str)
     counts = {name: int((outcome == name).sum()) for name in ("ok", "rejected", "error", "timeout", "in_flight")}
-    unsent = {
-        name: int(((outcome == "unsent") & (cause == name)).sum()) for name in ("pool", "generator", "stopped", "task")
-    }
+    unsent = {name: int(((outcome == "unsent") & (cause == name)).sum()) for name in ("pool", "generator", "stopped")}
     attempts = _attempts(tables, rows)
     sentences = [*_imbalances(books), *_attempt_sentences(attempts)]
     scheduled = len(books.scheduled)
-    further = int((rows["ordinal"] > 0).sum())
     sent = sum(counts.values())
-    apart = scheduled + further - sent - sum(unsent.values())
-    if apart:
+    if scheduled != sent + sum(unsent.values()):
         sentences.append(
-            f"{scheduled + further} requests were due, but {sent} were sent and {sum(unsent.values())} were not: "
-            f"{abs(apart)} apart."
+            f"{scheduled} requests were due, but {sent} were sent and {sum(unsent.values())} were not: "
+            f"{abs(scheduled - sent - sum(unsent.values()))} apart."
         )
     balances = not sentences
     if balances:
-        each = f"exactly one row, and {count(further, 'further request')} followed" if further else "exactly one row"
-        sentences = [f"{count(scheduled, 'arrival')} due, and every one of them has {each}."]
+        sentences = [f"{count(scheduled, 'arrival')} due, and every one of them has exactly one row."]
     return Ledger(
         scheduled=scheduled,
         sent=sent,
         unsent_pool=unsent["pool"],
         unsent_generator=unsent["generator"],
         unsent_stopped=unsent["stopped"],
-        unsent_task=unsent["task"],
-        further=further,
         **counts,
         missing=len(books.missing),
         doubled=len(books.doubled),
@@ -98,8 +91,8 @@ def balance(tables: RunTables) -> Ledger:
 def _books(tables: RunTables, rows: pd.DataFrame) -> Books:
     """Compare the rows with the schedule."""
     plan = tables.plan
-    if not plan.load.is_open:  # the requests of a locustfile are numbered like those of one user
-        return _closed_books(plan.load.users.count if plan.load.users else 1, rows)
+    if plan.load.users is not None:
+        return _closed_books(plan.load.users.count, rows)
     due_ns = tables.due_ns
     arrivals = rows["arrival_id"].to_numpy(np.int64)
     ordinals = rows["ordinal"].to_numpy(np.int64)
@@ -109,24 +102,14 @@ def _books(tables: RunTables, rows: pd.DataFrame) -> Books:
     pairs = pd.MultiIndex.from_arrays([arrivals, ordinals])
     wanted = due_ns[arrivals[known]] + tables.start_ns
     slack_ns = _due_slack_ns(tables, rows["worker"].to_numpy()[known])
-    off = (np.abs(rows["due_ns"].to_numpy()[known] - wanted) > slack_ns) & (ordinals[known] == 0)
+    off = np.abs(rows["due_ns"].to_numpy()[known] - wanted) > slack_ns
     return Books(
         scheduled=scheduled,
-        missing=np.union1d(np.setdiff1d(scheduled, first), _gaps(arrivals, ordinals)),
+        missing=np.setdiff1d(scheduled, first),
         doubled=arrivals[np.asarray(pairs.duplicated())],
         strange=np.setdiff1d(arrivals, scheduled),
         shifted=arrivals[known][off] if tables.record.clock.load_start_ns is not None else arrivals[:0],
     )
-
-
-def _gaps(arrivals: npt.NDArray[np.int64], ordinals: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return the arrivals whose requests are not numbered 0, 1, 2, … without a gap."""
-    ids, place = np.unique(arrivals, return_inverse=True)
-    last = np.full(len(ids), -1, dtype=np.int64)
-    np.maximum.at(last, place, ordinals)
-    kinds = np.unique(np.stack([place, ordinals]), axis=1)
-    wrong: npt.NDArray[np.int64] = ids[np.bincount(kinds[0], minlength=len(ids)) != last + 1]
-    return wrong
 
 
 def _closed_books(users: int, rows: pd.DataFrame) -> Books:

@@ -102,14 +102,14 @@ def reasons(verdict: Verdict, validity: Sequence[Finding], checks: Sequence[Chec
 
 def closed_load(tables: RunTables) -> list[str]:
     """Return what must stand beside every latency of a closed load: users, think time and what was in flight."""
-    load = tables.plan.load
-    if load.is_open:
+    users = tables.plan.load.users
+    if users is None:
         return []
     length_s = tables.length_s(None)
     spent_ms = float(np.nansum(tables.load["service_ms"].to_numpy(np.float64)))
     depth = f", {spent_ms / 1e3 / length_s:.1f} requests in flight on average" if length_s else ""
     return [
-        f"A {load.load.sentence()}{depth}: whoever waits for an answer sends nothing meanwhile, so these times are not those of "
+        f"A {users.sentence()}{depth}: whoever waits for an answer sends nothing meanwhile, so these times are not those of "
         "independent callers."
     ]
 

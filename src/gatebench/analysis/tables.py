@@ -94,7 +94,7 @@ class RunTables:
     def load(self) -> pd.DataFrame:
         """The rows of the headline metrics."""
         rows = self.at_target
-        ours = rows["cause"].isin(("generator", "stopped", "task"))
+        ours = rows["cause"].isin(("generator", "stopped"))
         return rows[(rows["kind"] == "load") & ~ours]
 
     @property
@@ -109,12 +109,6 @@ class RunTables:
         answers, attempts = self.at_target[self.at_target["complete"]], self.attempts_for_target
         asked = 0 if attempts is None else int((attempts["kind"] != "canary").sum())
         return bool(len(answers)) and asked == 0 and bool(answers["provider"].isna().all())
-
-    @property
-    def routes(self) -> tuple[str, ...]:
-        """The routes by name: the plan's, or those that were learnt while a locustfile ran."""
-        planned = self.plan.traffic.route_names()
-        return planned or tuple(str(name) for name in self.samples["route"].dropna().unique())
 
     @property
     def has_stamps(self) -> bool:

@@ -21,7 +21,6 @@ SENT_LEAST: Final = 0.99
 CPU_MOST: Final = 0.9
 DISPATCH_PERCENTILE: Final = 0.99
 LITTLE_MOST: Final = 0.05
-_MOST_ERRORS: Final = 5
 ENGINE_PROCESS: Final = "toxiproxy"
 
 Status = Literal["ok", "invalid", "unknown"]
@@ -41,8 +40,6 @@ def findings(tables: RunTables, ledger: Ledger) -> list[Finding]:
         _processor(tables),
         _local_errors(tables),
         *_closed(tables),
-        *_user_code(tables),
-        *_locusts_count(tables),
         *_ledger(tables),
         *(finding for fault in tables.faults for finding in _fault(tables, fault)),
     ]
@@ -185,10 +182,6 @@ def _sent(ledger: Ledger) -> Finding:
 
 def _dispatch(tables: RunTables) -> Finding:
     limit_ms = tables.plan.load.dispatch_limit_ms
-    if tables.plan.load.locustfile is not None:
-        return _unknown(
-            "dispatch_delay", "A locustfile has no schedule that a request could be late for.", limit_ms, "ms"
-        )
     delays = np.sort(numbers(tables.load.loc[tables.load["dispatch_ms"].notna(), "dispatch_ms"]))
     if len(delays) == 0:
         return _unknown("dispatch_delay", "No request of the headline load was sent.", limit_ms, "ms")
@@ -255,39 +248,6 @@ def _closed(tables: RunTables) -> Iterator[Finding]:
         yield _invalid("littles_law", sentence, law.off, LITTLE_MOST, "share")
     else:
         yield _ok("littles_law", f"Little's law holds: {law.sentence()}.", law.off, LITTLE_MOST, "share")
-
-
-def _user_code(tables: RunTables) -> Iterator[Finding]:
-    """What the user's own code raised: the load was not what it was written to be."""
-    if tables.plan.traffic.code is None:
-        return
-    errors = [error for facts in tables.workers.values() for error in facts.get("task_errors") or []]
-    for error in errors[:_MOST_ERRORS]:
-        yield _invalid(
-            "user_code",
-            f"{error['task']} raised {error['error']} at {error['place']} {count(error['count'], 'time')}: {error['message']} "
-            "The load was not what the file meant. Correct it; parts/load-N.json has the traceback.",
-            float(error["count"]),
-            0.0,
-            "exceptions",
-        )
-    if not errors:
-        yield _ok("user_code", "The user's own code raised nothing.", 0.0, 0.0, "exceptions")
-
-
-def _locusts_count(tables: RunTables) -> Iterator[Finding]:
-    """Locust counts requests by itself: its number must be ours."""
-    if tables.plan.load.locustfile is None:
-        return
-    theirs = sum(int(facts.get("locust_requests", -1)) for facts in tables.workers.values())
-    ours = len(tables.samples)
-    if theirs != ours:
-        sentence = f"Locust counted {theirs} requests and {ours} rows were written. Please report it with logs/."
-        yield _invalid("locusts_count", sentence, float(ours), float(theirs), "requests")
-    else:
-        yield _ok(
-            "locusts_count", f"Locust counted {theirs} requests, as many as there are rows.", float(ours), float(theirs)
-        )
 
 
 def _ledger(tables: RunTables) -> Iterator[Finding]:

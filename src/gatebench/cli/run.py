@@ -25,10 +25,7 @@ _ORDER = (130, 2, 5, 3, 1, 4, 0)
 
 def run(
     scenarios: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SCENARIO", help="What to run; `bench ls scenarios` lists them. Or your own locustfile, as FILE.py."
-        ),
+        list[str], typer.Argument(metavar="SCENARIO", help="What to run; `bench ls scenarios` lists them.")
     ],
     target: Annotated[
         list[str] | None,
@@ -43,9 +40,6 @@ def run(
         str, typer.Option(help="Toxiproxy: auto, embedded, toxiproxy (a real server), or its URL.")
     ] = "auto",
     workers: Annotated[int, typer.Option(help="Load processes that share one schedule.")] = 1,
-    users: Annotated[int | None, typer.Option("--users", "-u", help="Users of a locustfile (FILE.py).")] = None,
-    spawn_rate: Annotated[str | None, typer.Option(help="Users of a locustfile that start each second.")] = None,
-    run_time: Annotated[str | None, typer.Option(help="How long a locustfile runs, as in 30s.")] = None,
     remote_workers: Annotated[
         int, typer.Option(help="Load workers on other machines that join in (`bench worker`), besides --workers.")
     ] = 0,
@@ -89,8 +83,6 @@ def run(
     bench run smoke failover-outage --target reference,nginx --engine toxiproxy
 
     bench run smoke --target http://127.0.0.1:8080 --header authorization=env:GATEWAY_KEY
-
-    bench run my_locustfile.py --target http://127.0.0.1:8080 --users 20 --run-time 30s
     """
     from gatebench.cli.inviting import invitation
     from gatebench.content import Content
@@ -110,9 +102,6 @@ def run(
             "time_scale": time_scale,
             "engine": engine,
             "workers": workers,
-            "users": users,
-            "spawn_rate": spawn_rate,
-            "run_time": run_time,
             "tls_ca": tls_ca,
             "tls_server_name": tls_server_name,
             "tls_verify": not tls_no_verify,

@@ -117,9 +117,8 @@ def _check_line(check: CheckResult) -> RenderableType:
 
 def requests(plan: Plan) -> str:
     """Return how many requests a run holds, with a blank behind; of a closed load, which nobody knows, its users."""
-    if plan.load.users is not None:
-        return f"{plan.load.users.count} users "
-    return f"{plan.load.scheduled} requests " if plan.load.is_open else ""
+    users = plan.load.users
+    return f"{plan.load.scheduled} requests " if users is None else f"{users.count} users "
 
 
 def print_plan(plan: Plan, due_ns: Sequence[int]) -> None:
@@ -135,7 +134,7 @@ def print_plan(plan: Plan, due_ns: Sequence[int]) -> None:
     )
     if len(plan.lanes) > 1:
         console.print(f"  dealt to the lanes {', '.join(plan.lanes)}; past the gateway lies {plan.control_provider()}")
-    if load.is_open:
+    if load.users is None:
         console.print()
         console.print(*plot(due_ns, load.duration_ns, plan.phases), sep="\n")
         console.print()

@@ -40,9 +40,6 @@ class RunRequest:
     join_within: str = "2m"
     settings: Mapping[str, str] = field(default_factory=dict)
     allow_remote: tuple[str, ...] = ()
-    users: int | None = None
-    spawn_rate: str | None = None
-    run_time: str | None = None
     tls_ca: str | None = None
     tls_server_name: str | None = None
     tls_verify: bool = True

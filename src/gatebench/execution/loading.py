@@ -26,13 +26,13 @@ _MAX_POOL = 20_000
 
 def overridden_load(load: AnyLoad, rate: str, problems: Problems) -> AnyLoad:
     """Return the load with its peak moved to `rate`, the shape kept; a trace and users have no rate to move."""
-    if isinstance(load, Load | Mixed):
-        return load.times(rate_per_s(rate) / load.peak_per_s())
     if isinstance(load, Trace):
         problems.say(f"--rate {rate}", "the load is a trace, which has its own rate.", "Give trace(…) a speed.")
-    else:
+    elif isinstance(load, Users):
         why = "the load is closed: its rate follows from how fast the target answers."
         problems.say(f"--rate {rate}", why, "Change the number of users or their think time in the scenario.")
+    else:
+        return load.times(rate_per_s(rate) / load.peak_per_s())
     return load
 
 
@@ -144,7 +144,7 @@ def _pool(scenario: Scenario, load: AnyLoad, schedule: Schedule, where: str, pro
     elif isinstance(load, Trace):
         least = ample = _most_within(schedule.due_ns, round(total_s * _NS))
         why = f"the trace puts {least} requests in flight when the target hangs for {scenario.deadlines.total}."
-    elif isinstance(load, Load | Mixed):
+    else:
         # Little's law: rate × deadline requests are in flight when every one of them hangs until its deadline. A Poisson
         # count of that mean exceeds it by five standard deviations once in three million.
         peak = load.peak_per_s()
@@ -154,8 +154,6 @@ def _pool(scenario: Scenario, load: AnyLoad, schedule: Schedule, where: str, pro
             f"{peak:g}/s with a total deadline of {scenario.deadlines.total} puts {least} requests in flight when the "
             "target hangs."
         )
-    else:
-        raise TypeError("a locustfile is no scenario's load")
     pool = scenario.pool or max(ample, 1)
     if pool < least:
         cure = f"Set pool to at least {least}, lower the rate, or shorten the deadline."

@@ -15,12 +15,10 @@ from gatebench.execution.breaking import planned_faults, refuse_overlaps, refuse
 from gatebench.execution.controls import refuse_controls
 from gatebench.execution.load.wire import header_problems
 from gatebench.execution.loading import overridden_load, planned_load
-from gatebench.execution.locustfile_plan import is_locustfile, plan_locustfile
 from gatebench.execution.remote import refuse_unportable, refuse_workers, workers_warnings
 from gatebench.execution.secrets import header_values, key_values
 from gatebench.execution.topology.rendering import rehearse
 from gatebench.execution.toxiproxy import toxics  # noqa: F401 - registers the kinds
-from gatebench.execution.user_code import with_tasks
 from gatebench.plan import Evidence, LoadPlan, Plan, PlannedFault, PlannedPhase, ProviderPlan, TargetPlan
 from gatebench.scenario import Objective, Scenario
 from gatebench.units import duration_s, human_duration, rate_per_s
@@ -32,8 +30,6 @@ _Z_ONE_IN_A_THOUSAND = 3.0902
 
 def make_plan(request: RunRequest, content: Content, known_metrics: Collection[str]) -> Plan:
     """Return the plan; ConfigurationError holds every problem of the scenario, the target, the faults and the options."""
-    if is_locustfile(request.scenario):
-        return plan_locustfile(request, content)
     problems = Problems()
     _options(request, problems)
     if problems:
@@ -52,8 +48,6 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
     if loaded and scenario:
         where = f"scenarios/{loaded.path.name}"
         _metrics_known(scenario, known_metrics, where, problems)
-        folders = (loaded.path.parent, content.workspace)
-        scenario = scenario.model_copy(update={"traffic": with_tasks(scenario.traffic, folders, where, problems)})
         phases = _phases(scenario, request.time_scale)
         faults = tuple(
             planned_faults(
@@ -66,7 +60,7 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
             scenario,
             [phase.end_ns for phase in phases],
             request,
-            folders=folders,
+            folders=(loaded.path.parent, content.workspace),
             where=where,
             problems=problems,
         )
@@ -122,14 +116,6 @@ def _names(request: RunRequest, content: Content) -> Iterator[Problem]:
 
 
 def _options(request: RunRequest, problems: Problems) -> None:
-    for option, given in (
-        ("--users", request.users),
-        ("--spawn-rate", request.spawn_rate),
-        ("--run-time", request.run_time),
-    ):
-        if given is not None:
-            cure = "A scenario has users(…), a load and phases of its own."
-            problems.say(option, "applies to a locustfile only.", cure)
     if not 0 < request.time_scale <= 1000:  # also not a number
         problems.say(
             f"--time-scale {request.time_scale:g}",
@@ -274,7 +260,7 @@ def _warnings(
             and check.at_least is not None
             and check.estimate == "interval"
             and check.at_least < 1
-            and load.is_open
+            and load.users is None
         ):
             # Wilson's lower bound for n of n good is n / (n + z²): it reaches p at n = z² p / (1 − p).
             needed = math.ceil(_Z_ONE_IN_A_THOUSAND**2 * check.at_least / (1 - check.at_least))

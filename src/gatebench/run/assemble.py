@@ -24,7 +24,6 @@ from gatebench.alignment import Alignment
 from gatebench.plan import Plan
 from gatebench.run.folder import RunFolder
 from gatebench.run.stream import StreamTail
-from gatebench.run.words import words_beside
 from gatebench.sample import ATTEMPT, FIXED_VOCABULARIES, NEVER, NO_ARRIVAL, SAMPLE, Table, Vocabularies
 from gatebench.stamp import KINDS, format_request_id
 
@@ -114,10 +113,7 @@ def assembled(folder: RunFolder) -> Assembly | None:
 
 
 def _streams(parts: Path, pattern: str) -> list[StreamTail]:
-    tails = [StreamTail(path) for path in sorted(parts.glob(pattern))]
-    for tail in tails:
-        tail.vocabularies |= words_beside(tail.path)
-    return tails
+    return [StreamTail(path) for path in sorted(parts.glob(pattern))]
 
 
 def _missing(plan: Plan, there: set[str]) -> tuple[str, ...]:

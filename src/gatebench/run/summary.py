@@ -32,7 +32,7 @@ class Finding(_Part):
 class Ledger(_Part):
     """The books.
 
-    scheduled + further = sent + unsent (pool, generator, stopped, task); sent = ok + rejected + error + timeout + in flight.
+    scheduled = sent + unsent(pool) + unsent(generator) + unsent(stopped); sent = ok + rejected + error + timeout + in flight.
     """
 
     scheduled: int
@@ -40,8 +40,6 @@ class Ledger(_Part):
     unsent_pool: int
     unsent_generator: int
     unsent_stopped: int
-    unsent_task: int = Field(default=0, description="arrivals whose own task asked for nothing")
-    further: int = Field(default=0, description="requests beyond the first of an arrival")
     ok: int
     rejected: int
     error: int

@@ -13,7 +13,6 @@ import numpy.typing as npt
 from gatebench.schedule.arrivals import NS_PER_S, DueTimes, due_times_ns
 from gatebench.schedule.closed import Users
 from gatebench.schedule.load import Mixed, Trace
-from gatebench.schedule.locustfile import Locustfile
 from gatebench.schedule.open import Load
 from gatebench.schedule.trace_file import TraceRows
 
@@ -47,7 +46,7 @@ class Schedule:
 
 
 def schedule_of(
-    load: Load | Trace | Users | Mixed | Locustfile,
+    load: Load | Trace | Users | Mixed,
     duration_s: float,
     seed: int,
     *,
@@ -55,11 +54,11 @@ def schedule_of(
     tenants: Sequence[str] = (),
     trace: Path | None = None,
 ) -> Schedule:
-    """Return the schedule of `load` over `duration_s`; that of a closed load is empty, because nothing of it is fixed.
+    """Return the schedule of `load` over `duration_s`; that of closed users is empty, because nothing of it is fixed.
 
     `routes` and `tenants` are the traffic's names, `trace` the rows of a trace as `TraceRows.write` left them.
     """
-    if isinstance(load, Users | Locustfile):
+    if isinstance(load, Users):
         return Schedule.of_times(np.empty(0, np.int64))
     if isinstance(load, Trace):
         if trace is None:

@@ -24,7 +24,7 @@ class Route(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    kind: Literal["chat", "models", "task"] = "chat"
+    kind: Literal["chat", "models"] = "chat"
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9_.-]+$")
     weight: float = Field(default=1.0, gt=0)
     tenants: int = Field(default=1, ge=1, le=10_000)
@@ -58,21 +58,14 @@ class Route(BaseModel):
 
 
 class Traffic(BaseModel):
-    """A weighted mix of routes, or the tasks of the user's own code.
-
-    `code` is a file with `GatewayUser` classes, as `path.py` or `path.py:Class`; its tasks become the routes when a run is
-    planned, for only a load process imports it.
-    """
+    """A weighted mix of routes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    routes: tuple[Route, ...] = Field(default=(), max_length=250)
-    code: str | None = None
+    routes: tuple[Route, ...] = Field(min_length=1, max_length=250)
 
     @model_validator(mode="after")
     def _names_differ(self) -> Traffic:
-        if not self.routes and self.code is None:
-            raise ValueError("there is no route; give at least one, as in chat()")
         names = [route.name for route in self.routes]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -85,12 +78,7 @@ class Traffic(BaseModel):
 
     def tenant_names(self) -> tuple[str, ...]:
         """Return the names of the tenants; a request's `tenant` is a position here."""
-        return tuple(f"tenant-{number}" for number in range(max((route.tenants for route in self.routes), default=1)))
-
-
-def user_code(file: str) -> Traffic:
-    """Your own `GatewayUser` tasks, each arrival of the load running one: `user_code("shop_users.py")` or `"shop_users.py:Shopper"`."""
-    return cast(Traffic, {"code": file})
+        return tuple(f"tenant-{number}" for number in range(max(route.tenants for route in self.routes)))
 
 
 def _raw(routes: list[dict[str, Any]]) -> Traffic:

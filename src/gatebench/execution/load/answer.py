@@ -23,7 +23,6 @@ UNDECODABLE: Final = CAUSE["undecodable"]
 POOL: Final = CAUSE["pool"]
 GENERATOR: Final = CAUSE["generator"]
 STOPPED: Final = CAUSE["stopped"]
-TASK: Final = CAUSE["task"]
 
 _TIMEOUTS: Final = frozenset((CONNECT_TIMEOUT, READ_TIMEOUT, TOTAL_TIMEOUT))
 

@@ -46,8 +46,7 @@ class Composing:
         kind = self._kinds[place]
         route, tenant, size = said
         request = self._generator.request(block_of(arrival_id, self._lanes), route=route, tenant=tenant, size=size)
-        # A task has no request yet: it makes its own.
-        wire = self._wires[lane].request(request, arrival_id, 0, kind) if request.method else b""
+        wire = self._wires[lane].request(request, arrival_id, 0, kind)
         return Flight(arrival_id, kind, place, due_ns=due_ns, request=request, wire=wire, lane=lane)
 
 

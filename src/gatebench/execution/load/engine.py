@@ -201,6 +201,5 @@ class LoadEngine:
             trace_path=self._folder.trace.resolve() if self._folder.trace.exists() else None,
             parts_path=None if own else parts,
         ).write(config_path)
-        module = "locustfile" if self._plan.load.locustfile is not None else "worker"
-        argv = [sys.executable, "-m", f"gatebench.execution.load.{module}", str(config_path.resolve())]
+        argv = [sys.executable, "-m", "gatebench.execution.load.worker", str(config_path.resolve())]
         return self._start_process(name, argv, log=log, pipes=True), log

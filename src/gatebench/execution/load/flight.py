@@ -8,13 +8,9 @@ from gatebench.traffic import Request
 
 
 class Flight:
-    """What a row is made of.
+    """What a row is made of. `lane` is a position in `sample.LANES`, `due_ns` is on the machine's monotonic clock."""
 
-    `ordinal` counts the requests of one arrival, `lane` is a position in `sample.LANES`, `due_ns` is on the machine's
-    monotonic clock.
-    """
-
-    __slots__ = ("answer", "arrival_id", "due_ns", "kind", "lane", "ordinal", "phase", "request", "wire")
+    __slots__ = ("answer", "arrival_id", "due_ns", "kind", "lane", "phase", "request", "wire")
 
     def __init__(
         self, arrival_id: int, kind: int, phase: int, *, due_ns: int, request: Request, wire: bytes, lane: int = TARGET
@@ -23,7 +19,6 @@ class Flight:
         self.kind = kind
         self.phase = phase
         self.lane = lane
-        self.ordinal = 0
         self.due_ns = due_ns
         self.request = request
         self.wire = wire

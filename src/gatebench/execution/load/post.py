@@ -86,11 +86,6 @@ class Post:
         if users is not None:
             self._arrivals = UserArrivals(plan, users, config.worker, wires)
             self._walk = UsersWalk(plan.load, self._arrivals, *around, turns=turns)
-        elif plan.traffic.code is not None:
-            from gatebench.execution.load.task_walk import TaskWalk
-
-            self._arrivals = Arrivals(plan, config.worker, wires, config.trace_path)
-            self._walk = TaskWalk(plan, self._arrivals, *around, turns=turns, wires=wires)
         else:
             self._arrivals = Arrivals(plan, config.worker, wires, config.trace_path)
             self._walk = Walk(plan.load, self._arrivals, *around, turns=turns)
@@ -177,7 +172,6 @@ class Post:
             "local_errors": dict(sum((client.local_errors for client in clients), Counter())),
             "python_version": platform.python_version(),
             **{f"{name}_version": version(name) for name in ("gevent", "geventhttpclient", "locust")},
-            "task_errors": self._walk.task_errors(),
             "defect": None if self.defect is None else repr(self.defect),
         }
         write_atomically(self._facts_path, json.dumps(self.facts, indent=1))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, Protocol
+from typing import Final
 
 from gatebench.execution.load.alarm import Alarm
 from gatebench.execution.load.answer import GENERATOR, NO_CAUSE, POOL, STOPPED
@@ -27,18 +27,6 @@ from gatebench.sample import UNSENT
 LONGEST_STREAK: Final = 2
 STOP_DRAIN_NS: Final = 500_000_000
 END_DRAIN_NS: Final = 1_000_000_000  # beyond the total deadline: by then every request has concluded itself
-
-
-class Carrying(Protocol):
-    """Carries flights, so many at a time."""
-
-    defect: BaseException | None
-
-    def full(self) -> bool:
-        """Tell whether every place is taken."""
-
-    def launch(self, flight: Flight) -> None:
-        """Start a flight."""
 
 
 class Walk:
@@ -61,7 +49,7 @@ class Walk:
         self._clients = clients
         self._recorder = recorder
         self._meter = meter
-        self._crew: Carrying = Crew(-(-load.pool // load.workers), turns, self._carry)
+        self._crew = Crew(-(-load.pool // load.workers), turns, self._carry)
         self._alarm = Alarm(turns)
         self._open: dict[int, Flight] = {}
         self._draining = False
@@ -74,10 +62,6 @@ class Walk:
         self._alarm.close()
         if self._crew.defect is not None:
             raise self._crew.defect
-
-    def task_errors(self) -> list[dict[str, Any]]:
-        """Return what the user's own code raised; without any there is nothing to raise."""
-        return []
 
     def stop(self) -> None:
         """Send nothing more. What was due by now and is not sent yet becomes `unsent/stopped`; what is due later gets no row."""
