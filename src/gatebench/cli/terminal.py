@@ -113,7 +113,9 @@ def _check_line(check: CheckResult) -> RenderableType:
 
 def requests(plan: Plan) -> str:
     """Return how many requests a run holds, with a blank behind; of a closed load, which nobody knows, its users."""
-    users = plan.load.users
+    users, locustfile = plan.load.users, plan.load.locustfile
+    if locustfile is not None:
+        return f"{locustfile.users} users " if locustfile.users else ""
     return f"{plan.load.scheduled} requests " if users is None else f"{users.count} users "
 
 
@@ -128,7 +130,7 @@ def print_plan(plan: Plan, due_ns: Sequence[int]) -> None:
         f"  {escape(load.load.sentence())}, {requests(plan)}in {load.duration_ns / 1e9:g} s, {load.workers} worker(s), "
         f"up to {load.pool} in flight, seed {plan.seed}"
     )
-    if load.users is None:
+    if load.users is None and load.locustfile is None:
         console.print()
         console.print(*plot(due_ns, load.duration_ns, plan.phases), sep="\n")
         console.print()

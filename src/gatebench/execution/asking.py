@@ -23,7 +23,7 @@ _SCENARIO_KEYS = ("fault", "objective.response_ms")
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What somebody asked for: one scenario against one target."""
+    """What somebody asked for: one scenario, or one locustfile with its `users`, against one target."""
 
     scenario: str
     target: str
@@ -34,6 +34,9 @@ class RunRequest:
     workers: int = 1
     settings: Mapping[str, str] = field(default_factory=dict)
     allow_remote: tuple[str, ...] = ()
+    users: int | None = None
+    spawn_rate: float | None = None
+    run_time: str | None = None
 
     def target_settings(self) -> dict[str, str]:
         """Return the --set values that are the target's; the others are the scenario's (`fault`, `objective.response_ms`)."""

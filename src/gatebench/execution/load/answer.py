@@ -21,6 +21,9 @@ UNREACHABLE: Final = CAUSE["unreachable"]
 POOL: Final = CAUSE["pool"]
 GENERATOR: Final = CAUSE["generator"]
 STOPPED: Final = CAUSE["stopped"]
+TASK: Final = CAUSE["task"]
+TLS: Final = CAUSE["tls"]
+JUDGED: Final = CAUSE["judged"]
 
 _TIMEOUTS: Final = frozenset((CONNECT_TIMEOUT, READ_TIMEOUT, TOTAL_TIMEOUT))
 

@@ -141,7 +141,8 @@ class LoadEngine:
             facts_path=parts / f"load-{worker}.json" if own else None,
             trace_path=self._folder.trace.resolve() if self._folder.trace.exists() else None,
         ).write(config_path)
-        argv = [sys.executable, "-m", "gatebench.execution.load.worker", str(config_path.resolve())]
+        program = "locustfile" if self._plan.load.locustfile else "worker"
+        argv = [sys.executable, "-m", f"gatebench.execution.load.{program}", str(config_path.resolve())]
         process = LoadProcess(self._start_process(name, argv, log=log, pipes=True), log)
         process.tell(headers=self._headers)
         return process

@@ -30,7 +30,9 @@ from locust.exception import StopUser
 
 from gatebench.execution.load.channel import Channel
 from gatebench.execution.load.config import WorkerConfig
+from gatebench.execution.load.crowding import crowd_of
 from gatebench.execution.load.post import Post
+from gatebench.execution.load.sandbox import keep_stdout
 
 MASTER_HOST: Final = "127.0.0.1"
 _BEGIN: Final = "gatebench-begin"
@@ -57,7 +59,7 @@ class OpenLoad(User):  # type: ignore[misc]  # the type checker does not follow 
 def main(arguments: list[str]) -> int:
     """Run one load process; returns its exit code."""
     config = WorkerConfig.read(Path(arguments[0]))
-    channel = Channel()
+    channel = Channel(write_fd=keep_stdout())
     messages = channel.messages()
     headers = next(messages, {}).get("headers", {})
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the parent decides what it means
@@ -65,7 +67,7 @@ def main(arguments: list[str]) -> int:
     _quieten_locust()
     if config.role == "master":
         return _master(config, channel, messages)
-    post = Post(config, headers, channel)
+    post = Post(config, headers, channel, crowd_of(config.plan))
     master_port = AsyncResult()
     gevent.signal_handler(signal.SIGTERM, post.stop)
     gevent.spawn(_obey, messages, {"t0_ns": post.begin, "master_port": master_port.set}, post.stop)
