@@ -39,6 +39,10 @@ def task_findings(tables: RunTables) -> Iterator[Finding]:
         notes = [f"{count(silent, 'arrival')} asked for nothing"] if silent else []
         if cut:
             notes.append(f"{count(cut, 'task')} still ran at the end and {'was' if cut == 1 else 'were'} cut")
+        if silent and not (tables.samples["outcome"] != "unsent").any():
+            sentence = "No task asked for anything, so nothing was measured. Have tasks ask through self.client."
+            yield Finding(name="tasks", status="invalid", sentence=sentence)
+            return
         sentence = f"No task raised an exception{'; ' if notes else ''}{'; '.join(notes)}."
         yield Finding(name="tasks", status="ok", sentence=sentence, measured=0.0, limit=0.0, unit="exceptions")
 

@@ -47,7 +47,9 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
         where = f"scenarios/{loaded.path.name}"
         folders = (loaded.path.parent, content.workspace)
         _metrics_known(scenario, known_metrics, where, problems)
-        scenario, notes = with_tasks(scenario, request, folders=folders, where=where, problems=problems)
+        scenario, notes = with_tasks(
+            scenario, request, own=loaded.path, folders=folders, where=where, problems=problems
+        )
         phases = _phases(scenario, request.time_scale)
         faults = tuple(
             planned_faults(

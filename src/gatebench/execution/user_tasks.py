@@ -20,11 +20,11 @@ _MOST_NAMED = 10
 
 
 def with_tasks(
-    scenario: Scenario, request: RunRequest, *, folders: Sequence[Path], where: str, problems: Problems
+    scenario: Scenario, request: RunRequest, *, own: Path, folders: Sequence[Path], where: str, problems: Problems
 ) -> tuple[Scenario, list[str]]:
     """Return the scenario with its tasks looked up, and what is worth a warning.
 
-    `folders` are where files are looked for. What is wrong goes to `problems`, and the scenario comes back as it was.
+    `folders` are where files are looked for, except `own`, the scenario's file, which may have the same name. What is wrong goes to `problems`, and the scenario comes back as it was.
     """
     if not scenario.traffic.awaits_tasks():
         return scenario, []
@@ -38,13 +38,14 @@ def with_tasks(
         if route.kind != "task":
             routes.append(route)
             continue
-        users, file = _users(route, folders, where, request, found)
+        path = _found(route, folders, own, where, found)
+        users = _users(route, path, request, found) if path else []
         warnings += [
             f"{user.name} has an on_stop, which is not called: no arrival would be its own."
             for user in users
             if user.on_stop
         ]
-        routes += _routes(route, users, file)
+        routes += _routes(route, users, path)
     traffic = _traffic(routes, where, found)
     if traffic is not None:
         found += _unknown_routes(scenario, traffic, where)
@@ -54,27 +55,31 @@ def with_tasks(
     return scenario.model_copy(update={"traffic": traffic}), warnings
 
 
-def _users(
-    route: Route, folders: Sequence[Path], where: str, request: RunRequest, problems: Problems
-) -> tuple[list[DescribedUser], str]:
-    """Return the GatewayUser classes that a route names, and their file."""
-    name, wanted = _parts(route.file)
-    path = next((folder / name for folder in folders if (folder / name).is_file()), None)
+def _found(route: Route, folders: Sequence[Path], own: Path, where: str, problems: Problems) -> Path | None:
+    """Return the file that a route names."""
+    name, _ = _parts(route.file)
+    places = [(folder / name).resolve() for folder in folders]
+    path = next((place for place in places if place.is_file() and place != own.resolve()), None)
     if path is None:
-        looked = " and ".join(dict.fromkeys(str((folder / name).parent) for folder in folders))
+        looked = " and ".join(dict.fromkeys(str(place.parent) for place in places))
         problems.say(where, f'the file "{name}" of user_code is not there; looked in {looked}.', "Correct its name.")
-        return [], ""
-    found = describe(path.resolve(), name, request.allow_remote)
+    return path
+
+
+def _users(route: Route, path: Path, request: RunRequest, problems: Problems) -> list[DescribedUser]:
+    """Return the GatewayUser classes that a route names."""
+    name, wanted = _parts(route.file)
+    found = describe(path, name, request.allow_remote)
     if isinstance(found, Problem):
         problems.append(found)
-        return [], ""
+        return []
     users = list(_chosen(found, wanted, name, problems))
     problems.extend(
         Problem(name, problem.partition("; ")[0] + ".", _sentence(problem.partition("; ")[2]))
         for user in users
         for problem in user.problems
     )
-    return users, str(path.resolve())
+    return users
 
 
 def _parts(file: str) -> tuple[str, str]:
@@ -103,13 +108,13 @@ def _chosen(found: Description, wanted: str, name: str, problems: Problems) -> I
         yield from (user for user in gateway if wanted in {"", user.name})
 
 
-def _routes(route: Route, users: Sequence[DescribedUser], file: str) -> Iterator[Route]:
+def _routes(route: Route, users: Sequence[DescribedUser], path: Path | None) -> Iterator[Route]:
     """Yield a route for each task; together they have the weight of the one route that the scenario names."""
     total = sum(task.weight for user in users for task in user.tasks)
     for user in users:
         for task in user.tasks:
             weight = route.weight * task.weight / total
-            yield route.model_copy(update={"name": task.name, "task": task.name, "weight": weight, "file": file})
+            yield route.model_copy(update={"name": task.name, "task": task.name, "weight": weight, "file": str(path)})
 
 
 def _traffic(routes: Sequence[Route], where: str, problems: Problems) -> Traffic | None:
