@@ -50,7 +50,7 @@ def assert_balanced(done: Done) -> dict[str, Any]:
     assert ledger["scheduled"] + ledger["further"] == ledger["sent"] + unsent
     assert ledger["attempts"] == ledger["attempts_joined"] == ledger["sent"]
     assert ledger["client_resends"] == 0
-    ordinals = defaultdict(list)
+    ordinals: dict[int, list[int]] = defaultdict(list)
     for row in rows(done.bench.newest()):
         ordinals[row["arrival_id"]].append(row["ordinal"])
     assert sorted(ordinals) == list(range(ledger["scheduled"]))
@@ -95,7 +95,7 @@ class Three(GatewayUser):
     assert done.code == 0, done.err + done.out
     ledger = assert_balanced(done)
     assert (ledger["scheduled"], ledger["sent"], ledger["further"]) == (40, 120, 80)
-    arrivals = defaultdict(dict)
+    arrivals: dict[int, dict[int, Any]] = defaultdict(dict)
     for row in rows(bench.newest()):
         arrivals[row["arrival_id"]][row["ordinal"]] = row
     start_ns = facts(bench.newest())["t0_ns"]

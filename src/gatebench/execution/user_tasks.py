@@ -24,7 +24,8 @@ def with_tasks(
 ) -> tuple[Scenario, list[str]]:
     """Return the scenario with its tasks looked up, and what is worth a warning.
 
-    `folders` are where files are looked for, except `own`, the scenario's file, which may have the same name. What is wrong goes to `problems`, and the scenario comes back as it was.
+    `folders` are where files are looked for, except `own`, the scenario's file, which may have the same name. What is
+    wrong goes to `problems`, and the scenario comes back as it was.
     """
     if not scenario.traffic.awaits_tasks():
         return scenario, []
