@@ -26,7 +26,7 @@ from gatebench.target import TargetDefinition
 
 FOLDERS = ("scenarios", "targets", "chaos", "reports")
 _PARENT = "_gatebench_scenarios"
-_PATCHING = ("locust", "gevent")
+_PATCHING = ("locust", "gevent", "gatebench.locust")
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -63,6 +63,11 @@ def _without(modules: Iterable[str]) -> Iterator[None]:
                 sys.modules.pop(name, None)
             else:
                 sys.modules[name] = module
+
+
+def _patches(module: str) -> bool:
+    """Tell whether importing `module` replaces sockets and sleep of the whole process."""
+    return any(module == name or module.startswith(f"{name}.") for name in _PATCHING)
 
 
 def shipped_root() -> Path:
@@ -184,8 +189,11 @@ class Content:
             problem = Problem(f"{where}:{error.lineno}", f"is not Python: {error.msg}.", "Correct the line.")
             raise ConfigurationError([problem]) from None
         except (Exception, SystemExit) as error:
-            if isinstance(error, ImportError) and (error.name or "").partition(".")[0] in _PATCHING:
-                cure = "Describe the load with gatebench.traffic and gatebench's schedules; a scenario is plain data."
+            if isinstance(error, ImportError) and _patches(error.name or ""):
+                cure = (
+                    "Describe the load with gatebench.traffic and gatebench's schedules; a scenario is plain data. Users of "
+                    'your own stand in a file that is named by path: traffic=user_code("FILE.py").'
+                )
                 problem = Problem(where, f"imports {error.name}, which would patch the harness's own sockets.", cure)
                 raise ConfigurationError([problem]) from None
             frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]

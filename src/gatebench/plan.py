@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gatebench.faults import FaultDefinition
 from gatebench.scenario import ONE_LANE, CheckUse, Lanes, LatencyModel, Objective, Role
-from gatebench.schedule import AnyLoad, Schedule, Users, schedule_of
+from gatebench.schedule import AnyLoad, Locustfile, Schedule, Users, schedule_of
 from gatebench.target import Setting, TargetDefinition
 from gatebench.traffic import Traffic
 
@@ -141,6 +141,11 @@ class LoadPlan(_Frozen):
     def users(self) -> Users | None:
         """The closed model of the load, None for an open one."""
         return self.load if isinstance(self.load, Users) else None
+
+    @property
+    def locustfile(self) -> Locustfile | None:
+        """The user's own locustfile, when Locust itself drives the load."""
+        return self.load if isinstance(self.load, Locustfile) else None
 
 
 class Plan(_Frozen):

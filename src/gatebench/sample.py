@@ -41,7 +41,8 @@ CAUSES: Final = (
     "pool",  # unsent: the target held every slot
     "generator",  # unsent: the generator was too late
     "stopped",  # unsent or in flight because the run was stopped
-    "task",  # unsent: the user's own task raised before it asked for anything
+    "task",  # unsent: the user's own task asked for nothing, or raised before it did
+    "judged",  # the user's own locustfile calls it a failure, whatever came back
 )
 CAUSE: Final = {name: code for code, name in enumerate(CAUSES)}
 

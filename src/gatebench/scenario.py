@@ -166,7 +166,7 @@ class Scenario(BaseModel):
                 problems.append(
                     f'check("{check.metric}") names the phase "{check.phase}"; the phases are {", ".join(names)}'
                 )
-            if check.route is not None and check.route not in self.traffic.route_names():
+            if check.route is not None and not self._has_route(check.route):
                 problems.append(
                     f'check("{check.metric}") names the route "{check.route}"; the routes are {", ".join(self.traffic.route_names())}'
                 )
@@ -175,13 +175,18 @@ class Scenario(BaseModel):
                 ("route", part.route, self.traffic.route_names()),
                 ("tenant", part.tenant, self.traffic.tenant_names()),
             ):
-                if name is not None and name not in known:
+                awaited = kind == "route" and self.traffic.awaits_tasks()
+                if name is not None and name not in known and not awaited:
                     problems.append(
                         f'a part of the load is for the {kind} "{name}"; the {kind}s are {", ".join(known[:10])}'
                     )
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    def _has_route(self, name: str) -> bool:
+        """Tell whether there is such a route; those of tasks are known when the run is planned, which asks again."""
+        return self.traffic.awaits_tasks() or name in self.traffic.route_names()
 
 
 def phase(

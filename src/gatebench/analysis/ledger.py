@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gatebench.analysis.locust_books import agreement, apart, locust_counts
 from gatebench.analysis.tables import RunTables
 from gatebench.analysis.wording import count
 from gatebench.run.summary import Ledger
@@ -20,6 +21,7 @@ from gatebench.sample import CAUSES
 from gatebench.schedule import share
 
 _OURS: Final = ("load", "warmup")
+_UNSENT: Final = ("pool", "generator", "stopped", "task")
 _NAMED: Final = 5
 _DUE_SLACK_NS: Final = 1_000
 
@@ -32,6 +34,7 @@ class Books:
     missing: npt.NDArray[np.int64]
     doubled: npt.NDArray[np.int64]
     strange: npt.NDArray[np.int64]
+    gaps: npt.NDArray[np.int64]
     shifted: npt.NDArray[np.int64]
 
 
@@ -54,27 +57,33 @@ def balance(tables: RunTables) -> Ledger:
     books = _books(tables, rows)
     outcome, cause = rows["outcome"].astype(str), rows["cause"].astype(str)
     counts = {name: int((outcome == name).sum()) for name in ("ok", "rejected", "error", "timeout", "in_flight")}
-    unsent = {name: int(((outcome == "unsent") & (cause == name)).sum()) for name in ("pool", "generator", "stopped")}
+    unsent = {name: int(((outcome == "unsent") & (cause == name)).sum()) for name in _UNSENT}
     attempts = _attempts(tables, rows)
-    sentences = [*_imbalances(books), *_attempt_sentences(attempts)]
+    locusts = tables.plan.load.locustfile is not None
+    sentences = [*_imbalances(books), *_attempt_sentences(attempts), *(apart(tables, rows) if locusts else ())]
     scheduled = len(books.scheduled)
+    further = int((rows["ordinal"] > 0).sum())
     sent = sum(counts.values())
-    if scheduled != sent + sum(unsent.values()):
+    off = scheduled + further - sent - sum(unsent.values())
+    if off and not locusts:
+        more = f" and {further} further requests were asked for" if further else ""
         sentences.append(
-            f"{scheduled} requests were due, but {sent} were sent and {sum(unsent.values())} were not: "
-            f"{abs(scheduled - sent - sum(unsent.values()))} apart."
+            f"{scheduled} requests were due{more}, but {sent} were sent and {sum(unsent.values())} were not: "
+            f"{abs(off)} apart."
         )
     balances = not sentences
     if balances:
-        sentences = [f"{count(scheduled, 'arrival')} due, and every one of them has exactly one row."]
+        sentences = [agreement(tables, rows) if locusts else _balance(scheduled, further)]
     return Ledger(
         scheduled=scheduled,
         sent=sent,
         unsent_pool=unsent["pool"],
         unsent_generator=unsent["generator"],
         unsent_stopped=unsent["stopped"],
+        unsent_task=unsent["task"],
+        further=further,
         **counts,
-        missing=len(books.missing),
+        missing=max(0, off) if locusts else len(books.missing),
         doubled=len(books.doubled),
         balances=balances,
         causes={name: rows_of for name in CAUSES if name and (rows_of := int((cause == name).sum()))},
@@ -88,9 +97,20 @@ def balance(tables: RunTables) -> Ledger:
     )
 
 
+def _balance(scheduled: int, further: int) -> str:
+    if not further:
+        return f"{count(scheduled, 'arrival')} due, and every one of them has exactly one row."
+    return (
+        f"{count(scheduled, 'arrival')} due, and every one of them has a row; their tasks made {further} further "
+        f"request{'' if further == 1 else 's'}, each with a row of its own."
+    )
+
+
 def _books(tables: RunTables, rows: pd.DataFrame) -> Books:
     """Compare the rows with the schedule."""
     plan = tables.plan
+    if plan.load.locustfile is not None:
+        return _locust_books(tables, rows)
     if plan.load.users is not None:
         return _closed_books(plan.load.users.count, rows)
     due_ns = tables.due_ns
@@ -98,7 +118,7 @@ def _books(tables: RunTables, rows: pd.DataFrame) -> Books:
     ordinals = rows["ordinal"].to_numpy(np.int64)
     first = arrivals[ordinals == 0]
     scheduled = _scheduled(tables, due_ns, first[(rows["cause"] == "stopped").to_numpy()[ordinals == 0]])
-    known = arrivals < len(due_ns)
+    known = (arrivals < len(due_ns)) & (ordinals == 0)  # a later request is due when its task asks for it
     pairs = pd.MultiIndex.from_arrays([arrivals, ordinals])
     wanted = due_ns[arrivals[known]] + tables.start_ns
     slack_ns = _due_slack_ns(tables, rows["worker"].to_numpy()[known])
@@ -108,6 +128,7 @@ def _books(tables: RunTables, rows: pd.DataFrame) -> Books:
         missing=np.setdiff1d(scheduled, first),
         doubled=arrivals[np.asarray(pairs.duplicated())],
         strange=np.setdiff1d(arrivals, scheduled),
+        gaps=np.setdiff1d(_with_gaps(arrivals, ordinals), np.setdiff1d(scheduled, first)),
         shifted=arrivals[known][off] if tables.record.clock.load_start_ns is not None else arrivals[:0],
     )
 
@@ -127,6 +148,7 @@ def _closed_books(users: int, rows: pd.DataFrame) -> Books:
         missing=np.setdiff1d(scheduled, there),
         doubled=arrivals[np.asarray(pairs.duplicated())],
         strange=nothing,
+        gaps=nothing,
         shifted=nothing,
     )
 
@@ -142,6 +164,28 @@ def _due_slack_ns(tables: RunTables, workers: npt.NDArray[np.uint16]) -> npt.NDA
         if record.worker < len(slack) and not record.clock.same:
             slack[record.worker] += record.clock.error_ns + abs(record.clock.drift_ns or 0)
     return slack[np.minimum(workers, len(slack) - 1)]
+
+
+def _locust_books(tables: RunTables, rows: pd.DataFrame) -> Books:
+    """Locust has no schedule: what should have a row is what its own statistics counted."""
+    counted = locust_counts(tables)
+    arrivals = rows["arrival_id"].to_numpy(np.int64)
+    nothing = np.empty(0, np.int64)
+    return Books(
+        scheduled=np.arange(len(rows) if counted is None else int(counted["requests"])),
+        missing=nothing,
+        doubled=arrivals[np.asarray(rows["arrival_id"].duplicated())],
+        strange=nothing,
+        gaps=nothing,
+        shifted=nothing,
+    )
+
+
+def _with_gaps(arrivals: npt.NDArray[np.int64], ordinals: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the arrivals whose requests are not numbered 0, 1, 2, … without a gap."""
+    pairs = pd.DataFrame({"arrival": arrivals, "ordinal": ordinals}).drop_duplicates()
+    by_arrival = pairs.groupby("arrival")["ordinal"].agg(["max", "size"])
+    return by_arrival.index[by_arrival["max"] + 1 != by_arrival["size"]].to_numpy(np.int64)
 
 
 def _scheduled(
@@ -167,6 +211,8 @@ def _attempts(tables: RunTables, rows: pd.DataFrame) -> Attempts:
     if tables.attempts is None:
         return Attempts(resends=_written_twice(tables))
     asked = tables.attempts[tables.attempts["kind"] != "canary"]
+    if tables.plan.load.locustfile is not None:
+        return Attempts(total=len(asked))
     joined = int((asked["sample"] >= 0).sum())
     answers = rows[rows["outcome"] == "ok"]
     made = pd.MultiIndex.from_frame(tables.attempts[["provider", "attempt"]].astype({"provider": str}))
@@ -209,6 +255,7 @@ def _imbalances(books: Books) -> list[str]:
         (books.missing, "that {was} due {has} no row"),
         (books.doubled, "{has} a row too many"),
         (books.strange, "{has} a row but {was} not due"),
+        (books.gaps, "{has} a gap between {its} requests"),
         (books.shifted, "{was} due at another time than the schedule says"),
     )
     return [
@@ -229,13 +276,19 @@ def _attempt_sentences(attempts: Attempts) -> list[str]:
 
 
 def _verbs(number: int) -> dict[str, str]:
-    return {"was": "was", "has": "has"} if number == 1 else {"was": "were", "has": "have"}
+    if number == 1:
+        return {"was": "was", "has": "has", "its": "its"}
+    return {"was": "were", "has": "have", "its": "their"}
 
 
 def _notes(attempts: Attempts) -> list[str]:
     """Return what is worth knowing of the join, though it is no imbalance."""
     if attempts.total is None:
         return ["There is no ledger of the providers."]
+    if attempts.joined is None:
+        return [
+            f"{count(attempts.total, 'attempt')} at our providers; Locust's requests carry no id, so none is joined."
+        ]
     notes = [f"{attempts.joined} of {attempts.total} attempts at our providers name a request of ours."]
     unstamped = (attempts.answers_unjoined or 0) - attempts.ghosts
     if unstamped:

@@ -102,7 +102,7 @@ def reasons(verdict: Verdict, validity: Sequence[Finding], checks: Sequence[Chec
 
 def closed_load(tables: RunTables) -> list[str]:
     """Return what must stand beside every latency of a closed load: users, think time and what was in flight."""
-    users = tables.plan.load.users
+    users = tables.plan.load.users or tables.plan.load.locustfile
     if users is None:
         return []
     length_s = tables.length_s(None)

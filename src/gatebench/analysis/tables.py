@@ -94,8 +94,15 @@ class RunTables:
     def load(self) -> pd.DataFrame:
         """The rows of the headline metrics."""
         rows = self.at_target
-        ours = rows["cause"].isin(("generator", "stopped"))
+        ours = rows["cause"].isin(("generator", "stopped", "task"))
         return rows[(rows["kind"] == "load") & ~ours]
+
+    @cached_property
+    def routes(self) -> tuple[str, ...]:
+        """The names of the routes: the plan's, and those that the user's own code gave; of a locustfile only the latter."""
+        planned = () if self.plan.load.locustfile is not None else self.plan.traffic.route_names()
+        found = set(self.samples["route"].dropna().astype(str)) - set(planned)
+        return (*planned, *sorted(found))
 
     @property
     def has_ledger(self) -> bool:
@@ -228,6 +235,8 @@ def _start_ns(
 def _end_ns(record: RunRecord, workers: Mapping[int, Mapping[str, Any]], samples: pd.DataFrame, start_ns: int) -> int:
     """Return when the load ended, from its start: as planned, unless it was stopped or nobody recorded its end."""
     planned_ns = record.plan.load.duration_ns
+    if record.plan.load.locustfile is not None and workers.get(0, {}).get("ended_ns") is not None:
+        return max(0, min(planned_ns, int(workers[0]["ended_ns"]) - start_ns))
     stopped = [int(facts["stopped_ns"]) - start_ns for facts in workers.values() if facts.get("stopped_ns") is not None]
     if stopped:
         return max(0, min(planned_ns, max(stopped)))
@@ -247,7 +256,8 @@ def _derive(samples: pd.DataFrame, plan: Plan, start_ns: int) -> None:
     samples["done_s"] = np.where(done_ns == NEVER, np.nan, (done_ns - start_ns) / 1e9)
     samples["response_ms"] = np.where(ended, (done_ns - due_ns) / NS_PER_MS, deadline_ms)
     samples["service_ms"] = np.where(sent, np.where(ended, (done_ns - sent_ns) / NS_PER_MS, deadline_ms), np.nan)
-    samples["dispatch_ms"] = np.where(sent, (sent_ns - due_ns) / NS_PER_MS, np.nan)
+    scheduled = sent & (plan.load.locustfile is None)  # Locust's users are due when they ask: that says nothing of us
+    samples["dispatch_ms"] = np.where(scheduled, (sent_ns - due_ns) / NS_PER_MS, np.nan)
     streams = [route.name for route in plan.traffic.routes if route.stream]
     whole = ~np.isin(samples["route"].to_numpy(dtype=str), streams) | (samples["terminal"].to_numpy() == 1)
     samples["complete"] = (outcome == "ok") & whole

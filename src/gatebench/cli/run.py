@@ -25,7 +25,11 @@ _ORDER = (130, 2, 5, 3, 1, 4, 0)
 
 def run(
     scenarios: Annotated[
-        list[str], typer.Argument(metavar="SCENARIO", help="What to run; `bench ls scenarios` lists them.")
+        list[str],
+        typer.Argument(
+            metavar="SCENARIO",
+            help="What to run; `bench ls scenarios` lists them. Or the path of a locustfile, FILE.py.",
+        ),
     ],
     target: Annotated[
         list[str] | None,
@@ -48,6 +52,9 @@ def run(
         typer.Option(metavar="HOST:PORT", help="Where they join; HOST also carries the link to the target for them."),
     ] = None,
     join_within: Annotated[str, typer.Option(help="How long remote workers are waited for.")] = "2m",
+    users: Annotated[int | None, typer.Option(help="Of a locustfile: how many users.")] = None,
+    spawn_rate: Annotated[float | None, typer.Option(help="Of a locustfile: users started a second.")] = None,
+    run_time: Annotated[str | None, typer.Option(help="Of a locustfile: how long, as in 30s.")] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -83,6 +90,8 @@ def run(
     bench run smoke failover-outage --target reference,nginx --engine toxiproxy
 
     bench run smoke --target http://127.0.0.1:8080 --header authorization=env:GATEWAY_KEY
+
+    bench run my_locustfile.py --target http://127.0.0.1:8080 --users 10 --spawn-rate 5 --run-time 30s
     """
     from gatebench.cli.inviting import invitation
     from gatebench.content import Content
@@ -108,6 +117,9 @@ def run(
             "remote_workers": remote_workers,
             "listen": listen,
             "join_within": join_within,
+            "users": users,
+            "spawn_rate": spawn_rate,
+            "run_time": run_time,
         },
         problems,
     )
@@ -173,6 +185,7 @@ def _plans(
     from gatebench.analysis.metrics import known_metrics
     from gatebench.cli.options import commas, headers, pairs
     from gatebench.execution.asking import RunRequest
+    from gatebench.execution.locustfile_plan import is_locustfile, make_locustfile_plan
     from gatebench.execution.planning import make_plan
 
     wanted = commas(targets)
@@ -186,6 +199,9 @@ def _plans(
         wanted = content.target_names()
     sent_headers = headers(header, problems)
     chosen = pairs("--set", settings, problems)
+    if sent_headers and any(is_locustfile(name) for name in commas(scenarios)):
+        cure = "Set headers in the file: self.client.headers of an HttpUser, default_headers of a FastHttpUser."
+        problems.append(Problem(f"--header {', '.join(sent_headers)}", "does not reach a locustfile's requests.", cure))
     plans = []
     for name in commas(scenarios):
         for target in wanted or ["direct"]:
@@ -193,7 +209,10 @@ def _plans(
                 scenario=name, target=target, settings=chosen, allow_remote=tuple(commas(allow_remote)), **options
             )
             try:
-                plans.append(make_plan(request, content, known_metrics()))
+                if is_locustfile(name):
+                    plans.append(make_locustfile_plan(request, content))
+                else:
+                    plans.append(make_plan(request, content, known_metrics()))
             except ConfigurationError as error:
                 problems.extend(error.problems)
     return plans, sent_headers

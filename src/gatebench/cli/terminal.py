@@ -117,7 +117,9 @@ def _check_line(check: CheckResult) -> RenderableType:
 
 def requests(plan: Plan) -> str:
     """Return how many requests a run holds, with a blank behind; of a closed load, which nobody knows, its users."""
-    users = plan.load.users
+    users, locustfile = plan.load.users, plan.load.locustfile
+    if locustfile is not None:
+        return f"{locustfile.users} users " if locustfile.users else ""
     return f"{plan.load.scheduled} requests " if users is None else f"{users.count} users "
 
 
@@ -134,7 +136,7 @@ def print_plan(plan: Plan, due_ns: Sequence[int]) -> None:
     )
     if len(plan.lanes) > 1:
         console.print(f"  dealt to the lanes {', '.join(plan.lanes)}; past the gateway lies {plan.control_provider()}")
-    if load.users is None:
+    if load.users is None and load.locustfile is None:
         console.print()
         console.print(*plot(due_ns, load.duration_ns, plan.phases), sep="\n")
         console.print()

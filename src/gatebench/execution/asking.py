@@ -26,7 +26,7 @@ _SCENARIO_KEYS = ("fault", "objective.response_ms")
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What somebody asked for: one scenario against one target."""
+    """What somebody asked for: one scenario, or one locustfile with its `users`, against one target."""
 
     scenario: str
     target: str
@@ -43,6 +43,9 @@ class RunRequest:
     tls_ca: str | None = None
     tls_server_name: str | None = None
     tls_verify: bool = True
+    users: int | None = None
+    spawn_rate: float | None = None
+    run_time: str | None = None
 
     def target_settings(self) -> dict[str, str]:
         """Return the --set values that are the target's; the others are the scenario's (`fault`, `objective.response_ms`)."""

@@ -16,7 +16,8 @@ def refuse_controls(
     if not controls:
         return
     load = scenario.load
-    plain = isinstance(load, Load) and load.route is None and load.tenant is None and scenario.traffic.code is None
+    tasks = any(route.kind == "task" for route in scenario.traffic.routes)
+    plain = isinstance(load, Load) and load.route is None and load.tenant is None and not tasks
     if not plain:
         problems.say(
             where,

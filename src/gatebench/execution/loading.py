@@ -14,7 +14,18 @@ from gatebench.execution.asking import Problems, RunRequest
 from gatebench.execution.remote import workers_plan
 from gatebench.plan import DeadlinesPlan, LoadPlan, Plan
 from gatebench.scenario import Scenario
-from gatebench.schedule import AnyLoad, Load, Mixed, Schedule, Trace, Users, read_trace, replayed, schedule_of
+from gatebench.schedule import (
+    AnyLoad,
+    Load,
+    Locustfile,
+    Mixed,
+    Schedule,
+    Trace,
+    Users,
+    read_trace,
+    replayed,
+    schedule_of,
+)
 from gatebench.schedule.load import open_parts
 from gatebench.schedule.trace_file import TraceRows, digest_of
 from gatebench.units import duration_s, human_duration, rate_per_s
@@ -28,7 +39,7 @@ def overridden_load(load: AnyLoad, rate: str, problems: Problems) -> AnyLoad:
     """Return the load with its peak moved to `rate`, the shape kept; a trace and users have no rate to move."""
     if isinstance(load, Trace):
         problems.say(f"--rate {rate}", "the load is a trace, which has its own rate.", "Give trace(…) a speed.")
-    elif isinstance(load, Users):
+    elif isinstance(load, Users | Locustfile):
         why = "the load is closed: its rate follows from how fast the target answers."
         problems.say(f"--rate {rate}", why, "Change the number of users or their think time in the scenario.")
     else:
@@ -138,6 +149,8 @@ def planned_schedule(plan: Plan) -> Schedule:
 def _pool(scenario: Scenario, load: AnyLoad, schedule: Schedule, where: str, problems: Problems) -> int:
     """Return how many requests may be in flight; a target that hangs holds each until its deadline."""
     total_s = duration_s(scenario.deadlines.total)
+    if isinstance(load, Locustfile):
+        raise TypeError("a locustfile has no scenario and is planned by itself")
     if isinstance(load, Users):
         least, ample = load.count, load.count
         why = f"{load.count} users have one request each in flight when the target hangs."

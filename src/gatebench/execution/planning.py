@@ -19,6 +19,7 @@ from gatebench.execution.remote import refuse_unportable, refuse_workers, worker
 from gatebench.execution.secrets import header_values, key_values
 from gatebench.execution.topology.rendering import rehearse
 from gatebench.execution.toxiproxy import toxics  # noqa: F401 - registers the kinds
+from gatebench.execution.user_tasks import with_tasks
 from gatebench.plan import Evidence, LoadPlan, Plan, PlannedFault, PlannedPhase, ProviderPlan, TargetPlan
 from gatebench.scenario import Objective, Scenario
 from gatebench.units import duration_s, human_duration, rate_per_s
@@ -45,9 +46,14 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
     faults: tuple[PlannedFault, ...] = ()
     phases: tuple[PlannedPhase, ...] = ()
     load: LoadPlan | None = None
+    notes: list[str] = []
     if loaded and scenario:
         where = f"scenarios/{loaded.path.name}"
+        folders = (loaded.path.parent, content.workspace)
         _metrics_known(scenario, known_metrics, where, problems)
+        scenario, notes = with_tasks(
+            scenario, request, own=loaded.path, folders=folders, where=where, problems=problems
+        )
         phases = _phases(scenario, request.time_scale)
         faults = tuple(
             planned_faults(
@@ -60,7 +66,7 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
             scenario,
             [phase.end_ns for phase in phases],
             request,
-            folders=(loaded.path.parent, content.workspace),
+            folders=folders,
             where=where,
             problems=problems,
         )
@@ -99,7 +105,7 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
         headers=scenario.headers,
         keys=scenario.keys,
         allow_remote=request.allow_remote,
-        warnings=(*_warnings(scenario, phases, load, target), *workers_warnings(request)),
+        warnings=(*notes, *_warnings(scenario, phases, load, target), *workers_warnings(request)),
     )
 
 
@@ -127,6 +133,14 @@ def _options(request: RunRequest, problems: Problems) -> None:
         problems.say(
             f"--seed {request.seed}", "must be a whole number from 0 below 2^63.", "Leave it out for the default."
         )
+    for option, value in (
+        ("--users", request.users),
+        ("--spawn-rate", request.spawn_rate),
+        ("--run-time", request.run_time),
+    ):
+        if value is not None:
+            cure = "Leave it out, or name a locustfile by path."
+            problems.say(f"{option} {value}", "is for locustfiles; a scenario says its load itself.", cure)
     if request.rate is not None:
         try:
             if rate_per_s(request.rate) <= 0:

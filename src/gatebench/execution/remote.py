@@ -70,7 +70,7 @@ def refuse_unportable(request: RunRequest, scenario: Scenario, target: TargetPla
         return
     for what, there in (
         ("a trace", isinstance(scenario.load, Trace)),
-        ("user code", scenario.traffic.code is not None),
+        ("user code", any(route.kind == "task" for route in scenario.traffic.routes)),
         ("the tenants' keys", scenario.keys is not None),
         ("the CA of the target", target.tls is not None and target.tls.ca is not None),
         ("a Unix socket", target.unix is not None),

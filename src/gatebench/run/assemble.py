@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from gatebench.alignment import Alignment
 from gatebench.plan import Plan
 from gatebench.run.folder import RunFolder
+from gatebench.run.learnt import learnt_routes
 from gatebench.run.stream import StreamTail
 from gatebench.sample import ATTEMPT, FIXED_VOCABULARIES, NEVER, NO_ARRIVAL, SAMPLE, Table, Vocabularies
 from gatebench.stamp import KINDS, format_request_id
@@ -156,7 +157,10 @@ def _joined(
             clock = (clocks or {}).get(int(tail.facts.get("worker", 0)))
             if clock is not None and not clock.same:
                 codes |= {name: _on_run_clock(codes[name], clock) for name in _MOMENTS}
-            read.append(_decoded(table, codes, tail.vocabularies, plan, origin(tail, tail.table.num_rows)))
+            known = {**tail.vocabularies}
+            if table is SAMPLE:
+                known["route"] = [*known["route"], *learnt_routes(tail.path)]
+            read.append(_decoded(table, codes, known, plan, origin(tail, tail.table.num_rows)))
     joined = pa.concat_tables(read).unify_dictionaries()
     return joined.sort_by([(name, "ascending") for name in order])
 
@@ -166,7 +170,7 @@ def _decoded(
 ) -> pa.Table:
     name, where = origin
     columns = {
-        "request_id": _request_ids(plan.token, codes["arrival_id"], codes["ordinal"], codes["kind"]),
+        "request_id": _request_ids(plan, codes["arrival_id"], codes["ordinal"], codes["kind"]),
         name: where,
     }
     for column in table.columns:
@@ -214,11 +218,13 @@ def _words(codes: npt.NDArray[Any], words: Sequence[str]) -> pa.Array:
 
 
 def _request_ids(
-    token: str, arrivals: npt.NDArray[Any], ordinals: npt.NDArray[Any], kinds: npt.NDArray[Any]
+    plan: Plan, arrivals: npt.NDArray[Any], ordinals: npt.NDArray[Any], kinds: npt.NDArray[Any]
 ) -> pa.Array:
-    """Return the text of each row's request id; null where an attempt carried none."""
+    """Return the text of each row's request id; null where an attempt carried none, and for Locust's own requests."""
+    if plan.load.locustfile is not None:
+        arrivals = np.full(len(arrivals), NO_ARRIVAL, np.int64)
     # The pieces around arrival and ordinal are cut from formatted ids, so that `stamp` alone knows how one looks.
-    shapes = [format_request_id(token, 0, 0, kind) for kind in range(len(KINDS))]
+    shapes = [format_request_id(plan.token, 0, 0, kind) for kind in range(len(KINDS))]
     prefix, endings = shapes[0][: -len("0-0-l")], [shape[-len("-l") :] for shape in shapes]
     everywhere = np.zeros(len(arrivals), np.uint8)
     pieces = [

@@ -32,7 +32,8 @@ class Finding(_Part):
 class Ledger(_Part):
     """The books.
 
-    scheduled = sent + unsent(pool) + unsent(generator) + unsent(stopped); sent = ok + rejected + error + timeout + in flight.
+    scheduled + further = sent + unsent(pool) + unsent(generator) + unsent(stopped) + unsent(task); sent = ok + rejected + error
+    + timeout + in flight. A locustfile has no schedule: `scheduled` is then what Locust's own statistics counted.
     """
 
     scheduled: int
@@ -40,6 +41,8 @@ class Ledger(_Part):
     unsent_pool: int
     unsent_generator: int
     unsent_stopped: int
+    unsent_task: int = Field(default=0, description="arrivals whose task asked for nothing, or raised before it did")
+    further: int = Field(default=0, description="requests beyond the first of their arrival, which a task asked for")
     ok: int
     rejected: int
     error: int

@@ -4,6 +4,7 @@ from gatebench.schedule.arrivals import MAX_ARRIVALS, due_times_ns
 from gatebench.schedule.closed import ThinkTimes, Users, users
 from gatebench.schedule.curve import Rate
 from gatebench.schedule.load import AnyLoad, Mixed, Trace, mixed, trace
+from gatebench.schedule.locustfile import Locustfile
 from gatebench.schedule.open import Load, breakpoint, constant, poisson, ramp, sine, spike, steps
 from gatebench.schedule.schedule import DRAWN, NS_PER_S, DueTimes, Schedule, phase_of, replayed, schedule_of, share
 from gatebench.schedule.trace_file import read_trace
@@ -15,6 +16,7 @@ __all__ = [
     "AnyLoad",
     "DueTimes",
     "Load",
+    "Locustfile",
     "Mixed",
     "Rate",
     "Schedule",

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BaseModel, ConfigDict, Field
 
 from gatebench.schedule.closed import Users
+from gatebench.schedule.locustfile import Locustfile
 from gatebench.schedule.open import Load
 
 
@@ -53,7 +54,7 @@ class Mixed(BaseModel):
         return " + ".join(part.sentence() for part in self.parts)
 
 
-AnyLoad = Annotated[Load | Trace | Users | Mixed, Field(discriminator="model")]
+AnyLoad = Annotated[Load | Trace | Users | Mixed | Locustfile, Field(discriminator="model")]
 
 
 def trace(file: str, *, speed: float = 1.0, **unknown: Any) -> Trace:
@@ -66,8 +67,8 @@ def mixed(*parts: Load, **unknown: Any) -> Mixed:
     return cast(Mixed, {"model": "mixed", "parts": parts, **unknown})
 
 
-def open_parts(load: Load | Trace | Users | Mixed) -> tuple[Load, ...]:
-    """Return the open loads that a load is made of; a trace and users have none."""
+def open_parts(load: Load | Trace | Users | Mixed | Locustfile) -> tuple[Load, ...]:
+    """Return the open loads that a load is made of; a trace, users and a locustfile have none."""
     if isinstance(load, Mixed):
         return load.parts
     return (load,) if isinstance(load, Load) else ()

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from gatebench.schedule.arrivals import NS_PER_S, DueTimes, due_times_ns
 from gatebench.schedule.closed import Users
 from gatebench.schedule.load import Mixed, Trace
+from gatebench.schedule.locustfile import Locustfile
 from gatebench.schedule.open import Load
 from gatebench.schedule.trace_file import TraceRows
 
@@ -46,7 +47,7 @@ class Schedule:
 
 
 def schedule_of(
-    load: Load | Trace | Users | Mixed,
+    load: Load | Trace | Users | Mixed | Locustfile,
     duration_s: float,
     seed: int,
     *,
@@ -58,7 +59,7 @@ def schedule_of(
 
     `routes` and `tenants` are the traffic's names, `trace` the rows of a trace as `TraceRows.write` left them.
     """
-    if isinstance(load, Users):
+    if isinstance(load, Users | Locustfile):
         return Schedule.of_times(np.empty(0, np.int64))
     if isinstance(load, Trace):
         if trace is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, model_validator
@@ -20,11 +21,13 @@ class Route(BaseModel):
 
     Tenants have equal shares, or `tenant_weights` (one each), or those of a Zipf law: the k-th tenant's share is
     proportional to 1 / k ** `tenant_skew`.
+
+    A route of the kind "task" is a task of the user's own code in `file`; planning makes one of each `task` there is.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    kind: Literal["chat", "models"] = "chat"
+    kind: Literal["chat", "models", "task"] = "chat"
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9_.-]+$")
     weight: float = Field(default=1.0, gt=0)
     tenants: int = Field(default=1, ge=1, le=10_000)
@@ -35,6 +38,8 @@ class Route(BaseModel):
     max_tokens: int = Field(default=24, ge=1, le=100_000)
     stream: bool = False
     read_rate: Annotated[str, AfterValidator(_rate_of_bytes)] | None = None
+    file: str = ""
+    task: str = ""
 
     @model_validator(mode="after")
     def _tenants_add_up(self) -> Route:
@@ -76,6 +81,10 @@ class Traffic(BaseModel):
         """Return the names of the routes; a request's `route` is a position here."""
         return tuple(route.name for route in self.routes)
 
+    def awaits_tasks(self) -> bool:
+        """Tell whether routes name a file of user code whose tasks nobody has looked up yet."""
+        return any(route.kind == "task" and not route.task for route in self.routes)
+
     def tenant_names(self) -> tuple[str, ...]:
         """Return the names of the tenants; a request's `tenant` is a position here."""
         return tuple(f"tenant-{number}" for number in range(max(route.tenants for route in self.routes)))
@@ -94,6 +103,16 @@ def chat(*, stream: bool = False, name: str | None = None, **route: Any) -> Traf
 def models(*, name: str = "models", **route: Any) -> Traffic:
     """`GET /v1/models`: the cheapest request an OpenAI-compatible gateway forwards."""
     return _raw([{"kind": "models", "name": name, **route}])
+
+
+def user_code(file: str, *, name: str | None = None, **route: Any) -> Traffic:
+    """Tasks of your own `GatewayUser` classes: `file` is their file, or `FILE.py:ClassName`; `tenants`, `weight`.
+
+    The file is looked for beside the scenario, then in the workspace. A scenario never imports it: only a load process
+    does. Each task becomes a route called `ClassName.task`; `weight` is shared among them.
+    """
+    stem = re.sub(r"[^A-Za-z0-9_.-]", "-", file.rpartition("/")[2]) or "tasks"
+    return _raw([{"kind": "task", "file": file, "name": name or stem, **route}])
 
 
 def mix(*parts: Traffic) -> Traffic:

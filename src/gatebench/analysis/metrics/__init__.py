@@ -57,7 +57,7 @@ def measure(tables: RunTables) -> list[MetricValue]:
 def _scopes(tables: RunTables) -> Iterator[Scope]:
     """Yield the run first, then its phases, then the same for each route of a mix; warm-up is no scope."""
     phases = [window.name for window in tables.windows if window.role != "warmup"]
-    routes = tables.plan.traffic.route_names()
+    routes = tables.routes
     for route in (None, *(routes if len(routes) > 1 else ())):
         rows = tables.load if route is None else tables.load[tables.load["route"] == route]
         yield Scope(tables, rows, None, route)

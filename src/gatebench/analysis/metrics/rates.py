@@ -19,6 +19,8 @@ def _rate(scope: Scope, count: int) -> Measured:
 @metric(unit="1/s", better="neither", title="Offered rate", judged="exact")
 def offered_rate_per_s(scope: Scope) -> Measured:
     """Requests due ÷ length of the window; the schedule's rate, whatever the target did."""
+    if scope.tables.plan.load.locustfile is not None:
+        return unknown("Locust's users have no schedule: they ask when they were answered")
     return _rate(scope, len(scope.rows))
 
 

@@ -21,6 +21,8 @@ LEAST_IN_A_SECOND: Final = 20
 
 def _no_ledger(tables: RunTables) -> str:
     """Return why attempts cannot be counted, or an empty text when they can."""
+    if tables.plan.evidence == "closed":
+        return 'at the level of evidence "closed" requests carry no id, so attempts cannot be told apart by request'
     if not tables.has_ledger:
         return "the providers' ledger is not there in full"
     if tables.bypassed:

@@ -23,6 +23,8 @@ UNDECODABLE: Final = CAUSE["undecodable"]
 POOL: Final = CAUSE["pool"]
 GENERATOR: Final = CAUSE["generator"]
 STOPPED: Final = CAUSE["stopped"]
+TASK: Final = CAUSE["task"]
+JUDGED: Final = CAUSE["judged"]
 
 _TIMEOUTS: Final = frozenset((CONNECT_TIMEOUT, READ_TIMEOUT, TOTAL_TIMEOUT))
 

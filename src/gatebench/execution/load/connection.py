@@ -94,7 +94,7 @@ class Connection:
         answer.connection = self.ordinal
         answer.reused = self._used
         self._used = 1
-        self._reply.expect(stream=stream)
+        self._reply.expect(stream=stream, bodiless=wire.startswith(b"HEAD "))
         cause = self._send(answer, wire, total_end_ns, read_ns)
         if cause in (NO_CAUSE, RESET):
             # A peer may answer (413, say) and close before it took the whole request: what it said still counts.

@@ -32,9 +32,9 @@ class DecodingReply(Reply):
         self._decoded = 0
         self._broken = False
 
-    def expect(self, *, stream: bool) -> None:
+    def expect(self, *, stream: bool, bodiless: bool = False) -> None:
         """Make ready for the response to the request that is about to be sent."""
-        super().expect(stream=stream)
+        super().expect(stream=stream, bodiless=bodiless)
         self._name = self._coding = ""
         self._decode = None
         self._decoded = 0
@@ -57,9 +57,9 @@ class DecodingReply(Reply):
         if self._name == "content-encoding":
             self._coding = value.strip().lower()
 
-    def _on_headers_complete(self) -> None:
-        super()._on_headers_complete()
+    def _on_headers_complete(self) -> bool:
         self._decode = _decoder(self._coding)
+        return super()._on_headers_complete()
 
     def _on_body(self, data: bytearray) -> None:
         if self._surplus or self._broken:

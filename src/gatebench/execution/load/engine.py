@@ -201,5 +201,6 @@ class LoadEngine:
             trace_path=self._folder.trace.resolve() if self._folder.trace.exists() else None,
             parts_path=None if own else parts,
         ).write(config_path)
-        argv = [sys.executable, "-m", "gatebench.execution.load.worker", str(config_path.resolve())]
+        program = "locustfile" if self._plan.load.locustfile else "worker"
+        argv = [sys.executable, "-m", f"gatebench.execution.load.{program}", str(config_path.resolve())]
         return self._start_process(name, argv, log=log, pipes=True), log

@@ -8,14 +8,28 @@ from gatebench.traffic import Request
 
 
 class Flight:
-    """What a row is made of. `lane` is a position in `sample.LANES`, `due_ns` is on the machine's monotonic clock."""
+    """What a row is made of.
 
-    __slots__ = ("answer", "arrival_id", "due_ns", "kind", "lane", "phase", "request", "wire")
+    `ordinal` numbers the requests of one arrival, `lane` is a position in `sample.LANES`, `due_ns` is on the machine's
+    monotonic clock.
+    """
+
+    __slots__ = ("answer", "arrival_id", "due_ns", "kind", "lane", "ordinal", "phase", "request", "wire")
 
     def __init__(
-        self, arrival_id: int, kind: int, phase: int, *, due_ns: int, request: Request, wire: bytes, lane: int = TARGET
+        self,
+        arrival_id: int,
+        kind: int,
+        phase: int,
+        *,
+        due_ns: int,
+        request: Request,
+        wire: bytes,
+        lane: int = TARGET,
+        ordinal: int = 0,
     ) -> None:
         self.arrival_id = arrival_id
+        self.ordinal = ordinal
         self.kind = kind
         self.phase = phase
         self.lane = lane

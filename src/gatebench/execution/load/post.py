@@ -19,8 +19,10 @@ from gevent.event import AsyncResult, Event
 from gatebench.execution.load.arrivals import Arrivals
 from gatebench.execution.load.client import Client
 from gatebench.execution.load.config import WorkerConfig
+from gatebench.execution.load.crowd import Crowd
 from gatebench.execution.load.meter import Meter
 from gatebench.execution.load.recorder import Recorder
+from gatebench.execution.load.task_walk import TaskWalk
 from gatebench.execution.load.turns import Turns
 from gatebench.execution.load.usage import Usage
 from gatebench.execution.load.users import UserArrivals, UsersWalk
@@ -28,8 +30,9 @@ from gatebench.execution.load.walk import Walk
 from gatebench.execution.load.wire import Wire
 from gatebench.execution.secrets import Secrets
 from gatebench.run.folder import write_atomically
+from gatebench.run.learnt import LearntRoutes, beside
 from gatebench.run.stream import FLUSH_INTERVAL_S, StreamWriter
-from gatebench.sample import LANES, SAMPLE
+from gatebench.sample import LANES, SAMPLE, TARGET
 
 PROGRESS_INTERVAL_S: Final = 0.5
 _YOUNG_OBJECTS: Final = 50_000
@@ -45,7 +48,7 @@ class Parent(Protocol):
 class Post:
     """Waits for the schedule's zero, walks, records, and writes facts. `stand` is called once, by the Locust user."""
 
-    def __init__(self, config: WorkerConfig, secrets: Secrets, channel: Parent) -> None:
+    def __init__(self, config: WorkerConfig, secrets: Secrets, channel: Parent, crowd: Crowd | None = None) -> None:
         plan = config.plan
         if config.stream_path is None or config.facts_path is None:
             raise ValueError("a master has no post")
@@ -56,6 +59,7 @@ class Post:
         self.facts: dict[str, Any] = {}
         self._facts_path = config.facts_path
         self._channel = channel
+        self._crowd = crowd
         self._t0_ns: AsyncResult = AsyncResult()
         self._usage = Usage()
         self._meter = Meter(config.worker)
@@ -86,9 +90,21 @@ class Post:
         if users is not None:
             self._arrivals = UserArrivals(plan, users, config.worker, wires)
             self._walk = UsersWalk(plan.load, self._arrivals, *around, turns=turns)
-        else:
+        elif crowd is None:
             self._arrivals = Arrivals(plan, config.worker, wires, config.trace_path)
             self._walk = Walk(plan.load, self._arrivals, *around, turns=turns)
+        else:
+            self._arrivals = Arrivals(plan, config.worker, wires, config.trace_path)
+            self._walk = TaskWalk(
+                plan.load,
+                self._arrivals,
+                *around,
+                turns=turns,
+                crowd=crowd,
+                wire=wires[TARGET],
+                routes=LearntRoutes(beside(config.stream_path), words["route"]),
+                phase_ends_ns=[phase.end_ns for phase in plan.phases],
+            )
 
     def begin(self, t0_ns: int) -> None:
         """Zero of the schedule is at `t0_ns` of the monotonic clock."""
@@ -172,6 +188,8 @@ class Post:
             "local_errors": dict(sum((client.local_errors for client in clients), Counter())),
             "python_version": platform.python_version(),
             **{f"{name}_version": version(name) for name in ("gevent", "geventhttpclient", "locust")},
+            **(self._crowd.facts() if self._crowd else {}),
+            **({"tasks_cut": self._walk.cut} if isinstance(self._walk, TaskWalk) else {}),
             "defect": None if self.defect is None else repr(self.defect),
         }
         write_atomically(self._facts_path, json.dumps(self.facts, indent=1))

@@ -72,7 +72,7 @@ class Recorder:
         self.rows += 1
         self._stream.append(
             flight.arrival_id,
-            0,  # the generator makes one request for each arrival; further ordinals belong to reactive probes
+            flight.ordinal,
             flight.kind,
             flight.lane,
             flight.phase,

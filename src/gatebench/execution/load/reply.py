@@ -29,15 +29,17 @@ class Reply(HTTPResponseParser):
         self._status = 0
         self._body = bytearray()
         self._stream = False
+        self._bodiless = False
         self._events: EventReader | None = None
         self._now_ns = 0
 
-    def expect(self, *, stream: bool) -> None:
-        """Make ready for the response to the request that is about to be sent."""
+    def expect(self, *, stream: bool, bodiless: bool = False) -> None:
+        """Make ready for the response to the request that is about to be sent; that to a HEAD has no body."""
         self.complete = self._surplus = False
         self._status = 0
         self._body = bytearray()
         self._stream = stream
+        self._bodiless = bodiless
         self._events = None
 
     def take(self, data: bytes, now_ns: int) -> int:
@@ -88,12 +90,13 @@ class Reply(HTTPResponseParser):
     _on_header_field: Any = callable
     _on_header_value: Any = callable
 
-    def _on_headers_complete(self) -> None:
-        if self._surplus:
-            return
-        self._status = int(self.get_code())
-        if self._stream and 200 <= self._status < 300:
-            self._events = EventReader()
+    def _on_headers_complete(self) -> bool:
+        """Return whether the message ends here, whatever length its header names (RFC 9110 section 9.3.2)."""
+        if not self._surplus:
+            self._status = int(self.get_code())
+            if self._stream and 200 <= self._status < 300:
+                self._events = EventReader()
+        return self._bodiless
 
     def _on_body(self, data: bytearray) -> None:
         if self._surplus:

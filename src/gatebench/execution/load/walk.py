@@ -51,7 +51,7 @@ class Walk:
         self._meter = meter
         self._crew = Crew(-(-load.pool // load.workers), turns, self._carry)
         self._alarm = Alarm(turns)
-        self._open: dict[int, Flight] = {}
+        self._open: dict[Flight, None] = {}
         self._draining = False
 
     def run(self, t0_ns: int) -> None:
@@ -103,7 +103,7 @@ class Walk:
 
     def _launch(self, flight: Flight) -> None:
         self._meter.sent += 1
-        self._open[flight.arrival_id] = flight
+        self._open[flight] = None
         self._crew.launch(flight)
 
     def _carry(self, flight: Flight) -> None:
@@ -111,14 +111,19 @@ class Walk:
         self._clients[flight.lane].exchange(
             flight.answer, flight.wire, stream=request.stream, read_bytes_per_s=request.read_bytes_per_s
         )
-        if self._open.pop(flight.arrival_id, None) is None:
+        if flight not in self._open:
             return  # it was given up meanwhile and has its row
+        del self._open[flight]
         self._recorder.record(flight)
         self._meter.count(flight)
         if not self._draining:
             self._ended(flight)
-        elif not self._open:
+        elif not self._busy():
             self._alarm.ring()
+
+    def _busy(self) -> bool:
+        """Tell whether something that was begun has not ended."""
+        return bool(self._open)
 
     def _ended(self, flight: Flight) -> None:
         """An answer came while there is still something to send; an open load takes no notice."""
@@ -134,7 +139,7 @@ class Walk:
         """Wait for the open requests: to the end of their deadlines, or, once stopped, a moment."""
         self._draining = True
         until_ns = time.monotonic_ns() + self._end_drain_ns
-        while self._open:
+        while self._busy():
             if self.stopped_ns is not None:
                 until_ns = min(until_ns, self.stopped_ns + STOP_DRAIN_NS)
             if time.monotonic_ns() >= until_ns:
@@ -144,8 +149,8 @@ class Walk:
     def _give_up_open(self) -> None:
         """Write the rows of what is still open; what its greenlets learn later is not recorded."""
         cause = NO_CAUSE if self.stopped_ns is None else STOPPED
-        for flight in list(self._open.values()):
-            del self._open[flight.arrival_id]
+        for flight in list(self._open):
+            del self._open[flight]
             flight.answer.cause = cause
             flight.answer.done_ns = time.monotonic_ns()
             self._recorder.record(flight)

@@ -30,11 +30,13 @@ from locust.exception import StopUser
 
 from gatebench.execution.load.channel import Channel, obey
 from gatebench.execution.load.config import WorkerConfig
+from gatebench.execution.load.crowding import crowd_of
 from gatebench.execution.load.guest import Guest
 from gatebench.execution.load.joining import BEGIN, MANNED, SEATED
 from gatebench.execution.load.machine import machine
 from gatebench.execution.load.master import serve
 from gatebench.execution.load.post import Post
+from gatebench.execution.load.sandbox import keep_stdout
 from gatebench.execution.secrets import Secrets
 
 _NEVER_S: Final = 10**9
@@ -56,7 +58,7 @@ class OpenLoad(User):  # type: ignore[misc]  # the type checker does not follow 
 def main(arguments: list[str]) -> int:
     """Run one load process; returns its exit code."""
     config = WorkerConfig.read(Path(arguments[0]))
-    channel = Channel()
+    channel = Channel(write_fd=keep_stdout())
     messages = channel.messages()
     first = next(messages, {})
     secrets = Secrets(first.get("headers", {}), tuple(first.get("keys", ())))
@@ -65,7 +67,7 @@ def main(arguments: list[str]) -> int:
     quieten_locust()
     if config.role == "master":
         return serve(config, first, channel, messages, OpenLoad)
-    post = Post(config, secrets, channel)
+    post = Post(config, secrets, channel, crowd_of(config.plan))
     master_port = AsyncResult()
     gevent.signal_handler(signal.SIGTERM, post.stop)
     gevent.spawn(obey, messages, {"t0_ns": post.begin, "master_port": master_port.set}, post.stop)
