@@ -12,7 +12,7 @@ import pytest
 
 from gatebench.analysis.ledger import balance
 from gatebench.analysis.metrics import measure
-from gatebench.analysis.tables import RunTables
+from gatebench.analysis.tables import RunTables, _label
 from gatebench.analysis.validity import findings
 from gatebench.plan import Plan
 from gatebench.run.summary import Finding, Ledger
@@ -86,7 +86,7 @@ def test_ordinals_that_do_not_add_up(healthy: Reading, arrival: int, ordinal: in
 def test_a_task_that_asked_for_nothing_is_unsent_and_no_answer_of_the_target(healthy: Reading) -> None:
     """It is in the books under its own name, and in no headline metric."""
     samples = healthy.tables.samples.copy()
-    silent = samples["arrival_id"].isin((7, 8))
+    silent = samples["arrival_id"].isin((407, 408))  # after the warm-up
     samples["outcome"] = samples["outcome"].astype(str).mask(silent, "unsent")
     samples["cause"] = samples["cause"].astype(str).mask(silent, "task")
     samples.loc[silent, "sent_ns"] = -1
@@ -94,7 +94,8 @@ def test_a_task_that_asked_for_nothing_is_unsent_and_no_answer_of_the_target(hea
     books = balance(tables)
     assert books.balances, books.sentences
     assert (books.unsent_task, books.sent) == (2, books.scheduled - 2)
-    assert not tables.load["arrival_id"].isin((7, 8)).any()
+    assert healthy.tables.load["arrival_id"].isin((407, 408)).sum() == 2
+    assert not tables.load["arrival_id"].isin((407, 408)).any()
 
 
 def test_lateness_is_judged_on_first_requests(healthy: Reading) -> None:
@@ -126,7 +127,7 @@ def test_what_tasks_raised_makes_the_run_invalid(healthy: Reading) -> None:
     assert two[1].sentence.startswith("A.a raised KeyError: 'x' at users.py:9, 3 times: ")
 
 
-def locusts(healthy: Reading, *, requests: int = 0, failures: int = 0, names: int = 0, known: bool = True) -> RunTables:
+def locusts(healthy: Reading, *, known: int = 1, requests: int = 0, failures: int = 0, names: int = 0) -> RunTables:
     """Return the tables as those of a locustfile; the numbers are by how much Locust's own counts are off."""
     tables = healthy.tables
     load = Locustfile(file="x.py", classes=("A",), users=2, spawn_rate=1, run_time="9s")
@@ -177,7 +178,7 @@ def test_a_locustfile_that_does_not(healthy: Reading, off: dict[str, Any], words
 
 def test_a_locust_that_did_not_live_to_say(healthy: Reading) -> None:
     """Its count is unknown, which the sentence says; other findings tell that it was lost."""
-    assert "did not live to say" in balance(locusts(healthy, known=False)).sentences[0]
+    assert "did not live to say" in balance(locusts(healthy, known=0)).sentences[0]
 
 
 def test_what_a_locustfile_cannot_know_is_unknown(healthy: Reading) -> None:
@@ -192,3 +193,15 @@ def test_what_a_locustfile_cannot_know_is_unknown(healthy: Reading) -> None:
     none = replace(tables, samples=tables.samples.iloc[:0])
     empty = Ledger.model_validate({**balance(tables).model_dump(), "sent": 0})
     assert [finding.status for finding in findings(none, empty) if finding.name == "sent"] == ["invalid"]
+
+
+def test_what_is_asked_after_the_end_belongs_to_the_last_phase(healthy: Reading) -> None:
+    """A user in the middle of something when the time is over asks on: those requests are in no gap between phases."""
+    tables = healthy.tables
+    last = tables.windows[-1].name
+    samples = tables.samples[["due_ns", "done_ns", "ordinal"]].tail(2).copy()
+    samples[["due_ns", "done_ns"]] += 60_000_000_000
+    for ordinal, own_pace, labels in ((0, False, {"transition"}), (1, False, {last}), (0, True, {last})):
+        samples["ordinal"] = np.uint16(ordinal)
+        _label(samples, tables.windows, [], tables.start_ns, tables.end_ns, own_pace=own_pace)
+        assert set(samples["label"]) == labels

@@ -178,7 +178,7 @@ def read(folder: RunFolder) -> RunTables:
     found = outages(record.plan, faults, end_ns)
     phases = windows(record.plan, found, end_ns)
     _derive(samples, record.plan, start_ns)
-    _label(samples, phases, edges(faults), start_ns)
+    _label(samples, phases, edges(faults), start_ns, end_ns, own_pace=record.plan.load.locustfile is not None)
     if attempts is not None:
         _join(samples, attempts)
     return RunTables(
@@ -266,8 +266,14 @@ def _derive(samples: pd.DataFrame, plan: Plan, start_ns: int) -> None:
     samples["completed"] = 0
 
 
-def _label(samples: pd.DataFrame, phases: tuple[Window, ...], cuts: list[int], start_ns: int) -> None:
+def _label(
+    samples: pd.DataFrame, phases: tuple[Window, ...], cuts: list[int], start_ns: int, end_ns: int, *, own_pace: bool
+) -> None:
     due_ns = samples["due_ns"].to_numpy() - start_ns
+    # What the user's own code asks for after the end of the load, because it was in the middle of something, belongs to
+    # the last phase: that is where it began.
+    begun = own_pace | (samples["ordinal"].to_numpy() > 0)
+    due_ns = np.where(begun, np.minimum(due_ns, end_ns - 1), due_ns)
     done_ns = np.where(samples["done_ns"] == NEVER, np.iinfo(np.int64).max, samples["done_ns"] - start_ns)
     labels = label(due_ns, done_ns, phases, cuts)
     names = [phase.name for phase in phases]
