@@ -10,18 +10,35 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gatebench.faults import fault
+    from gatebench.latency import LatencyModel, measured
+    from gatebench.providers import provider
     from gatebench.scenario import Scenario, check, phase
     from gatebench.schedule import constant, poisson, ramp, steps
 
 __version__ = "0.1.0"
 
-__all__ = ["Scenario", "check", "constant", "fault", "phase", "poisson", "ramp", "steps"]
+__all__ = [
+    "LatencyModel",
+    "Scenario",
+    "check",
+    "constant",
+    "fault",
+    "measured",
+    "phase",
+    "poisson",
+    "provider",
+    "ramp",
+    "steps",
+]
 
 _HOMES = {
+    "LatencyModel": "latency",
     "Scenario": "scenario",
     "check": "scenario",
     "phase": "scenario",
     "fault": "faults",
+    "measured": "latency",
+    "provider": "providers",
     "constant": "schedule",
     "poisson": "schedule",
     "ramp": "schedule",

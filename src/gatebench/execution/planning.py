@@ -12,6 +12,7 @@ from gatebench.content import Content, LoadedScenario
 from gatebench.errors import ConfigurationError, Problem
 from gatebench.execution.asking import Problems, RunRequest, resolve_engine, resolve_target
 from gatebench.execution.breaking import planned_faults, refuse_overlaps, refuse_unreachable
+from gatebench.execution.measuring import planned_providers
 from gatebench.execution.topology.rendering import rehearse
 from gatebench.execution.toxiproxy import toxics  # noqa: F401 - registers the kinds
 from gatebench.plan import DeadlinesPlan, Evidence, LoadPlan, Plan, PlannedFault, PlannedPhase, ProviderPlan, TargetPlan
@@ -43,8 +44,10 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
     faults: tuple[PlannedFault, ...] = ()
     phases: tuple[PlannedPhase, ...] = ()
     load: LoadPlan | None = None
+    providers: tuple[ProviderPlan, ...] = ()
     if loaded and scenario:
         where = f"scenarios/{loaded.path.name}"
+        providers = planned_providers(scenario, [loaded.path.parent, content.workspace], problems)
         _metrics_known(scenario, known_metrics, where, problems)
         phases = _phases(scenario, request.time_scale)
         faults = tuple(
@@ -77,7 +80,7 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
         load=load,
         objective=scenario.objective,
         checks=scenario.checks,
-        providers=tuple(ProviderPlan(name=name, latency=latency) for name, latency in scenario.providers.items()),
+        providers=providers,
         request_id=_carrier(scenario, target),
         evidence=_evidence(target),
         not_applicable=f"{target.name} does not declare {', '.join(missing)}" if missing else None,

@@ -2,6 +2,18 @@
 
 from gatebench.traffic.generator import DRAWN, Generator
 from gatebench.traffic.request import Request
-from gatebench.traffic.route import Route, Traffic, chat, mix, models
+from gatebench.traffic.route import Route, Traffic, chat, embeddings, messages, mix, models, rest
 
-__all__ = ["DRAWN", "Generator", "Request", "Route", "Traffic", "chat", "mix", "models"]
+__all__ = [
+    "DRAWN",
+    "Generator",
+    "Request",
+    "Route",
+    "Traffic",
+    "chat",
+    "embeddings",
+    "messages",
+    "mix",
+    "models",
+    "rest",
+]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from gatebench.resource import LEAST_BYTES, MOST_BYTES, collection_name
 
 
 class Route(BaseModel):
@@ -12,7 +14,7 @@ class Route(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    kind: Literal["chat", "models"] = "chat"
+    kind: Literal["chat", "embeddings", "messages", "models", "rest"] = "chat"
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9_.-]+$")
     weight: float = Field(default=1.0, gt=0)
     tenants: int = Field(default=1, ge=1, le=10_000)
@@ -20,6 +22,14 @@ class Route(BaseModel):
     prompt_words: int = Field(default=40, ge=1, le=100_000)
     max_tokens: int = Field(default=24, ge=1, le=100_000)
     stream: bool = False
+    batch: int = Field(default=1, ge=1, le=2_048)
+    dimensions: int = Field(default=256, ge=1, le=4_096)
+    encoding_format: Literal["float", "base64"] = "float"
+    collection: Annotated[str, AfterValidator(collection_name)] = "items"
+    resources: int = Field(default=1_000, ge=1, le=1_000_000)
+    skew: float = Field(default=1.0, ge=0, le=10)
+    size: int | None = Field(default=None, ge=LEAST_BYTES, le=MOST_BYTES)
+    conditional: float = Field(default=0.0, ge=0, le=1)
 
 
 class Traffic(BaseModel):
@@ -54,6 +64,24 @@ def _raw(routes: list[dict[str, Any]]) -> Traffic:
 def chat(*, stream: bool = False, name: str | None = None, **route: Any) -> Traffic:
     """OpenAI chat completions: `tenants`, `model`, `prompt_words`, `max_tokens`, `stream`, `weight`, `name`."""
     return _raw([{"kind": "chat", "stream": stream, "name": name or ("chat-stream" if stream else "chat"), **route}])
+
+
+def embeddings(*, words: int = 40, name: str = "embeddings", **route: Any) -> Traffic:
+    """OpenAI embeddings of `batch` texts of so many `words`: `dimensions`, `encoding_format`, `tenants`, `weight`."""
+    return _raw([{"kind": "embeddings", "name": name, "prompt_words": words, **route}])
+
+
+def messages(*, stream: bool = False, name: str | None = None, **route: Any) -> Traffic:
+    """Anthropic messages: `tenants`, `model`, `prompt_words`, `max_tokens`, `stream`, `weight`, `name`."""
+    usual = "messages-stream" if stream else "messages"
+    return _raw([{"kind": "messages", "stream": stream, "name": name or usual, **route}])
+
+
+def rest(*, name: str = "rest", **route: Any) -> Traffic:
+    """`GET /rest/COLLECTION/KEY`, keys by a Zipf law: `resources`, `skew`, `size` (bytes; the origin's own without it),
+    `conditional` (share that sends If-None-Match), `collection`, `tenants`, `weight`.
+    """
+    return _raw([{"kind": "rest", "name": name, **route}])
 
 
 def models(*, name: str = "models", **route: Any) -> Traffic:

@@ -187,7 +187,8 @@ class TestWhatIsAnswered:
         [
             (post(b"{"), 400),
             (post({"model": "m"}), 400),
-            (post(path=b"/v1/embeddings"), 404),
+            (post(path=b"/v1/completions"), 404),
+            (post(path=b"/v1/embeddings"), 400),
             (post(path=b"/chat/completions"), 404),
             (post(b"", method=b"GET"), 405),
             (post(path=b"/v1/models"), 405),
