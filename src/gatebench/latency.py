@@ -91,9 +91,7 @@ def _by_kind(value: Any) -> Any:
     return _KINDS[kind].model_validate(value)
 
 
-AnyLatency = Annotated[
-    LatencyModel | ConstantLatency | UniformLatency | MeasuredLatency, BeforeValidator(_by_kind)
-]
+AnyLatency = Annotated[LatencyModel | ConstantLatency | UniformLatency | MeasuredLatency, BeforeValidator(_by_kind)]
 
 
 def lognormal(**model: Any) -> LatencyModel:

@@ -81,10 +81,14 @@ class ProviderModel(BaseModel):
     def _shares_hold_something(self) -> ProviderModel:
         limits = self.limits
         for limit, window_s in (
-            (limits.requests_per_s, 1.0),
-            (limits.requests_per_minute, 60.0),
-            (limits.tokens_per_minute, 60.0),
-        ) if limits else ():
+            (
+                (limits.requests_per_s, 1.0),
+                (limits.requests_per_minute, 60.0),
+                (limits.tokens_per_minute, 60.0),
+            )
+            if limits
+            else ()
+        ):
             if limit is not None and limit * ((limits and limits.burst_s) or window_s) / window_s < self.processes:
                 raise ValueError(
                     f"a limit of {limit} leaves each of {self.processes} processes less than one at a time, so that "
@@ -97,7 +101,9 @@ def _whole(value: Any) -> Any:
     """Return a latency model that stands alone as the provider that it describes."""
     if isinstance(value, ProviderModel):
         return value
-    if isinstance(value, BaseModel) or (isinstance(value, dict) and value and not {*value} & {*ProviderModel.model_fields}):
+    if isinstance(value, BaseModel) or (
+        isinstance(value, dict) and value and not {*value} & {*ProviderModel.model_fields}
+    ):
         return {"latency": value}
     return value
 

@@ -8,11 +8,26 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from gatebench.faults import FaultUse, PositiveDuration
-from gatebench.latency import LatencyModel as LatencyModel
+from gatebench.latency import LatencyModel
 from gatebench.providers import AnyProvider, ProviderModel
 from gatebench.schedule import Load
 from gatebench.traffic import Traffic
 from gatebench.units import duration_s
+
+__all__ = [
+    "FRONT",
+    "ROLES",
+    "CheckUse",
+    "Deadlines",
+    "LatencyModel",
+    "Objective",
+    "Phase",
+    "ProviderName",
+    "Role",
+    "Scenario",
+    "check",
+    "phase",
+]
 
 Role = Literal["warmup", "baseline", "fault", "recovery", "steady"]
 ROLES: tuple[Role, ...] = ("warmup", "baseline", "fault", "recovery", "steady")

@@ -100,9 +100,9 @@ class Topology:
     def wait_ready(self) -> None:
         """Wait until providers and gateway take traffic; EnvironmentFailure with the log's last lines otherwise."""
         for provider in self.plan.providers if self.providers else ():
-            for process, place in zip(provider.process_names(), self.admins[provider.name], strict=True):
+            for child, place in zip(provider.process_names(), self.admins[provider.name], strict=True):
                 self.supervisor.wait_until(
-                    self.processes[process], functools.partial(_answers, place, "/health", 200), _START_S, "GET /health"
+                    self.processes[child], functools.partial(_answers, place, "/health", 200), _START_S, "GET /health"
                 )
         for path in self.private:  # read by now; a run folder keeps no key
             path.unlink(missing_ok=True)

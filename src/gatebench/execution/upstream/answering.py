@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from gatebench.execution.upstream.api import Api, Asked, Events
 from gatebench.execution.upstream.attempt import Attempt
@@ -11,7 +12,7 @@ from gatebench.execution.upstream.chat import Refusal
 from gatebench.execution.upstream.exchange import Exchange
 
 
-def whole(attempt: Attempt, api: Api, asked: Asked | Refusal) -> tuple[int, bytes, bytes, int, bytes]:
+def whole(attempt: Attempt, api: Api[Any], asked: Asked | Refusal) -> tuple[int, bytes, bytes, int, bytes]:
     """Return status, body, stamp, number of tokens and header lines of a whole answer that goes out now.
 
     The service time in the stamp is the one that really happened: it is taken here, right before the write.
@@ -27,7 +28,7 @@ def whole(attempt: Attempt, api: Api, asked: Asked | Refusal) -> tuple[int, byte
     return status, body, stamp, tokens, headers
 
 
-async def complete(exchange: Exchange, api: Api, asked: Asked, due_ns: int) -> None:
+async def complete(exchange: Exchange, api: Api[Any], asked: Asked, due_ns: int) -> None:
     """Give the whole answer when it is due, nanoseconds after the arrival."""
     await exchange.pause_until(exchange.attempt.arrived_ns + due_ns)
     await exchange.first_token()
@@ -35,7 +36,7 @@ async def complete(exchange: Exchange, api: Api, asked: Asked, due_ns: int) -> N
         await exchange.respond(*whole(exchange.attempt, api, asked))
 
 
-async def stream(exchange: Exchange, api: Api, asked: Asked, due_ns: Sequence[int]) -> None:
+async def stream(exchange: Exchange, api: Api[Any], asked: Asked, due_ns: Sequence[int]) -> None:
     """Write each token when it is due, nanoseconds after the arrival; tokens that are due by then go out together.
 
     Every due time counts from the arrival, so that a timer's error does not add up over the tokens.

@@ -87,7 +87,7 @@ class Messages:
     def whole(self, asked: MessagesRequest, stamp: bytes, created_s: int, tokens_in: int) -> Whole:
         """Return the message."""
         body = _template(asked.model, asked.tokens) % (stamp, stamp, tokens_in)
-        return Whole(200, body, asked.tokens)
+        return 200, body, asked.tokens, b""
 
     def events(self, asked: MessagesRequest, opening: bytes, created_s: int) -> MessageEvents:
         """Return the events of a message."""

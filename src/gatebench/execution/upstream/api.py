@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol, TypeVar
 
 from gatebench.execution.upstream.chat import Refusal
 from gatebench.execution.upstream.connection import Request
@@ -33,13 +33,10 @@ class Asked(Protocol):
         """Whether the answer comes token by token."""
 
 
-class Whole(NamedTuple):
-    """An answer that goes out at once. `headers` are complete lines, the content type among them; empty is JSON."""
-
-    status: int
-    body: bytes
-    tokens: int = 0
-    headers: bytes = b""
+Whole = tuple[int, bytes, int, bytes]
+"""An answer that goes out at once: status, body, tokens in it, and complete header lines, the content type among them;
+no lines at all mean JSON. A plain tuple, for one is made for every answer.
+"""
 
 
 class Events(Protocol):
@@ -55,20 +52,26 @@ class Events(Protocol):
         """Return the events after the last token, the terminal one last."""
 
 
-class Api(Protocol):
+_Asked = TypeVar("_Asked", bound=Asked)
+
+
+class Api(Protocol[_Asked]):
     """One API. `timed` answers take the time that the latency model says; those with a `dialect` are rate limited."""
 
     timed: bool
     counts_tokens: bool
-    dialect: Dialect | None
 
-    def read(self, request: Request) -> Asked:
+    @property
+    def dialect(self) -> Dialect | None:
+        """How its answers speak of limits; None without any."""
+
+    def read(self, request: Request) -> _Asked:
         """Return what `request` asks for. Raises Refusal."""
 
-    def whole(self, asked: Asked, stamp: bytes, created_s: int, tokens_in: int) -> Whole:
+    def whole(self, asked: _Asked, stamp: bytes, created_s: int, tokens_in: int) -> Whole:
         """Return the answer that is not streamed."""
 
-    def events(self, asked: Asked, opening: bytes, created_s: int) -> Events:
+    def events(self, asked: _Asked, opening: bytes, created_s: int) -> Events:
         """Return the events of a stream whose stamp without a service time is `opening`."""
 
     def refused(self, stamp: bytes, refusal: Refusal) -> bytes:

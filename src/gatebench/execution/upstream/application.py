@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import orjson
 
@@ -32,7 +33,7 @@ from gatebench.stamp import fingerprint
 
 _STAMPABLE = re.compile(rb"[A-Za-z0-9_.-]+")
 _JSON = b"content-type: application/json\r\n"
-_UNKNOWN: Api = Unknown()
+_UNKNOWN: Api[Any] = Unknown()
 
 
 class Application:
@@ -44,11 +45,12 @@ class Application:
         self._ledger = ledger
         self._faults = faults
         self._control = control
+        self._shared_port = config.port if config.processes > 1 else None
         self._id_in_header = config.request_id == "header"
         self._id_in_user = config.request_id == "user"
         self._tenants = {name.encode(): code for code, name in enumerate(config.vocabularies.get("tenant", ()))}
-        self._origin: Api = Origin(config.rest, writable=config.processes == 1)
-        self._apis: dict[str, Api] = {
+        self._origin: Api[Any] = Origin(config.rest, writable=config.processes == 1)
+        self._apis: dict[str, Api[Any]] = {
             "/v1/chat/completions": Chat(),
             "/v1/embeddings": Embeddings(),
             "/v1/messages": Messages(),
@@ -67,12 +69,19 @@ class Application:
         elif path == "/health":
             connection.respond(200, _JSON, b'{"status":"ok"}')
         elif path.startswith(admin.PREFIX):
-            status, what = self._control.reply(request)
+            status, what = self._controlled(connection, request)
             connection.respond(status, _JSON, orjson.dumps(what))
         else:
             self._attempt(connection, request, _UNKNOWN)
 
-    def _attempt(self, connection: Connection, request: Request, api: Api) -> None:
+    def _controlled(self, connection: Connection, request: Request) -> admin.Reply:
+        """Answer a control request, unless it came to a port where another process might have got it."""
+        if connection.local_port == self._shared_port and request.path != f"{admin.PREFIX}payload":
+            problem = "several processes share this port; ask each of them at its own admin_port"
+            return 421, {"problems": [problem]}
+        return self._control.reply(request)
+
+    def _attempt(self, connection: Connection, request: Request, api: Api[Any]) -> None:
         """Open the attempt, and let the faults and then the provider answer."""
         asked: Asked | Refusal
         try:
@@ -99,7 +108,7 @@ class Application:
             exchange.fail()
             raise
 
-    def _limited(self, exchange: Exchange, api: Api, asked: Asked | Refusal) -> Asked | Refusal:
+    def _limited(self, exchange: Exchange, api: Api[Any], asked: Asked | Refusal) -> Asked | Refusal:
         """Return what was asked if the limits let it through, else why not; the answer says where the limits stand.
 
         A request is charged for its prompt and for the whole answer that it asks for, as real providers do.
@@ -110,7 +119,7 @@ class Application:
         exchange.headers = api.dialect(verdict, time.time_ns())
         return asked if verdict.exceeded is None else refusal(verdict.exceeded, asked.model)
 
-    def _open(self, connection: Connection, request: Request, api: Api, asked: Asked | Refusal) -> Attempt:
+    def _open(self, connection: Connection, request: Request, api: Api[Any], asked: Asked | Refusal) -> Attempt:
         """Write down who asks for what."""
         headers = request.headers
         tenant = headers.get(b"x-gatebench-tenant", b"")
@@ -138,7 +147,7 @@ class Application:
                 attempt.tenant_name = tenant
         return attempt
 
-    async def _answer(self, exchange: Exchange, api: Api, asked: Asked | Refusal) -> None:
+    async def _answer(self, exchange: Exchange, api: Api[Any], asked: Asked | Refusal) -> None:
         try:
             await exchange.begin()
             if not exchange.over:
@@ -150,7 +159,7 @@ class Application:
             exchange.fail()
             raise
 
-    async def _proper(self, exchange: Exchange, api: Api, asked: Asked | Refusal) -> None:
+    async def _proper(self, exchange: Exchange, api: Api[Any], asked: Asked | Refusal) -> None:
         """Give the answer of a provider that nothing is wrong with."""
         attempt = exchange.attempt
         if isinstance(asked, Refusal) or not api.timed:

@@ -76,6 +76,11 @@ class Connection(asyncio.Protocol):
         self._pause: asyncio.Future[None] | None = None
         self._drained: asyncio.Future[None] | None = None
 
+    @property
+    def local_port(self) -> int:
+        """The port that the caller connected to."""
+        return int(self._transport.get_extra_info("sockname")[1])
+
     # What asyncio says
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

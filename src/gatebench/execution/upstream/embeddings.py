@@ -91,7 +91,7 @@ class Embeddings:
         """Return the vectors."""
         vectors = [_written(vector(text, asked.dimensions), as_base64=asked.as_base64) for text in asked.inputs]
         data = b",".join([_ONE % (index, written) for index, written in enumerate(vectors)])
-        return Whole(200, _BODY % (stamp, data, answer.quoted(asked.model), tokens_in, tokens_in, stamp))
+        return 200, _BODY % (stamp, data, answer.quoted(asked.model), tokens_in, tokens_in, stamp), 0, b""
 
     def events(self, asked: EmbeddingsRequest, opening: bytes, created_s: int) -> Events:
         """Nothing here is streamed."""

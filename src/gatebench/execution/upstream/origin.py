@@ -6,8 +6,8 @@ the stamp and in nothing else; their length is the same.
 
 from __future__ import annotations
 
-import hashlib
 import base64
+import hashlib
 import re
 import time
 from collections.abc import Mapping
@@ -102,17 +102,17 @@ class Origin:
             return self._written(asked, version, stamp, tag)
         if not version.exists:
             refusal = Refusal(404, f"{asked.prompt} is not there.", code="not_found")
-            return Whole(404, answer.error(stamp, refusal))
+            return 404, answer.error(stamp, refusal), 0, b""
         model = self._collections[asked.collection]
         lines = (
             f"etag: {tag}\r\nlast-modified: {_date(version.changed_s)}\r\ncache-control: {model.header()}\r\n"
             f"date: {_date(created_s)}\r\n"
         )
         if is_unchanged(tag, version.changed_s, asked.if_none_match, asked.if_modified_since):
-            return Whole(304, b"", 0, lines.encode())
+            return 304, b"", 0, lines.encode()
         size = asked.size or size_bytes(asked.collection, asked.key, model.size_bytes, model.size_sigma, model.seed)
         body = _body(f"{asked.collection}/{asked.key}", version.number, size, stamp)
-        return Whole(200, body, 0, f"content-type: application/json\r\n{lines}".encode())
+        return 200, body, 0, f"content-type: application/json\r\n{lines}".encode()
 
     def events(self, asked: ResourceRequest, opening: bytes, created_s: int) -> Events:
         """Nothing here is streamed."""
@@ -139,16 +139,16 @@ class Origin:
         tags = asked.if_none_match
         if tags is not None and version.exists and _matches(tag, tags):
             refusal = Refusal(412, f"{asked.prompt} is there already.", code="precondition_failed")
-            return Whole(412, answer.error(stamp, refusal))
+            return 412, answer.error(stamp, refusal), 0, b""
         if asked.method == b"DELETE" and not version.exists:
-            return Whole(404, answer.error(stamp, Refusal(404, f"{asked.prompt} is not there.", code="not_found")))
+            return 404, answer.error(stamp, Refusal(404, f"{asked.prompt} is not there.", code="not_found")), 0, b""
         new = _Version(version.number + 1, int(time.time()), asked.method == b"PUT")
         self._versions[asked.collection, asked.key] = new
         lines = "content-type: application/json\r\ncache-control: no-store\r\n"
         if new.exists:
             lines += f"etag: {etag(asked.collection, asked.key, new.number, asked.size)}\r\n"
         body = _BODY % (f"{asked.collection}/{asked.key}".encode(), new.number, b"", stamp)
-        return Whole(201 if new.exists and not version.exists else 200, body, 0, lines.encode())
+        return (201 if new.exists and not version.exists else 200), body, 0, lines.encode()
 
 
 def is_unchanged(tag: str, changed_at_s: int, if_none_match: str | None, if_modified_since: str | None) -> bool:
