@@ -10,20 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gatebench.faults import fault
+    from gatebench.latency import LatencyModel, measured
+    from gatebench.providers import provider
     from gatebench.scenario import Scenario, check, phase
     from gatebench.schedule import breakpoint, constant, mixed, poisson, ramp, sine, spike, steps, trace, users
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "LatencyModel",
     "Scenario",
     "breakpoint",
     "check",
     "constant",
     "fault",
+    "measured",
     "mixed",
     "phase",
     "poisson",
+    "provider",
     "ramp",
     "sine",
     "spike",
@@ -33,6 +38,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "LatencyModel": "latency",
     "Scenario": "scenario",
     "check": "scenario",
     "phase": "scenario",
@@ -40,6 +46,8 @@ _HOMES = {
     **dict.fromkeys(
         ("breakpoint", "constant", "mixed", "poisson", "ramp", "sine", "spike", "steps", "trace", "users"), "schedule"
     ),
+    "measured": "latency",
+    "provider": "providers",
 }
 
 

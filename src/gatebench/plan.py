@@ -8,7 +8,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from gatebench.faults import FaultDefinition
-from gatebench.scenario import ONE_LANE, CheckUse, Lanes, LatencyModel, Objective, Role
+from gatebench.providers import ProviderModel
+from gatebench.scenario import ONE_LANE, CheckUse, Lanes, Objective, Role
 from gatebench.schedule import AnyLoad, Locustfile, Schedule, Users, schedule_of
 from gatebench.target import Setting, TargetDefinition
 from gatebench.traffic import Traffic
@@ -42,11 +43,20 @@ class PlannedFault(_Frozen):
     definition: FaultDefinition
 
 
-class ProviderPlan(_Frozen):
-    """A simulated provider and its latency model."""
+class ProviderPlan(ProviderModel):
+    """A simulated provider: its name, and what the scenario says of it."""
 
     name: str
-    latency: LatencyModel
+
+    def process_names(self) -> tuple[str, ...]:
+        """Return the names of its processes: its own, or one with a number each when there are several."""
+        if self.processes == 1:
+            return (self.name,)
+        return tuple(f"{self.name}.{number}" for number in range(self.processes))
+
+    def stream_names(self) -> tuple[str, ...]:
+        """Return the names of the files that its processes write their part of the ledger to."""
+        return tuple(f"attempts-{process}.arrow" for process in self.process_names())
 
 
 class TlsPlan(_Frozen):

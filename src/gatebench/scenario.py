@@ -8,11 +8,28 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from gatebench.faults import FaultUse, PositiveDuration
+from gatebench.latency import LatencyModel
+from gatebench.providers import AnyProvider, ProviderModel
 from gatebench.sample import LANES
 from gatebench.schedule import AnyLoad
 from gatebench.schedule.load import open_parts
 from gatebench.traffic import Traffic
 from gatebench.units import duration_s
+
+__all__ = [
+    "FRONT",
+    "ROLES",
+    "CheckUse",
+    "Deadlines",
+    "LatencyModel",
+    "Objective",
+    "Phase",
+    "ProviderName",
+    "Role",
+    "Scenario",
+    "check",
+    "phase",
+]
 
 Role = Literal["warmup", "baseline", "fault", "recovery", "steady"]
 ROLES: tuple[Role, ...] = ("warmup", "baseline", "fault", "recovery", "steady")
@@ -87,20 +104,6 @@ class Objective(BaseModel):
     availability: float = Field(default=0.9995, gt=0, lt=1)
 
 
-class LatencyModel(BaseModel):
-    """How long a simulated provider takes: a lognormal time to first token and a time for each token after it.
-
-    `sigma` is the standard deviation of the logarithm; 0 makes every answer take exactly the median.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    ttft_median_ms: float = Field(default=20.0, ge=0)
-    ttft_sigma: float = Field(default=0.25, ge=0, le=3)
-    token_ms: float = Field(default=1.0, ge=0)
-    token_sigma: float = Field(default=0.25, ge=0, le=3)
-
-
 class Deadlines(BaseModel):
     """When the client gives up: on connecting, on silence, and on the whole request."""
 
@@ -126,8 +129,8 @@ class Scenario(BaseModel):
     phases: tuple[Phase, ...] = Field(min_length=1, max_length=250)  # a phase is one byte of a sample
     objective: Objective
     checks: tuple[CheckUse, ...] = Field(min_length=1)
-    providers: dict[ProviderName, LatencyModel] = Field(
-        default_factory=lambda: {"provider-a": LatencyModel(), "provider-b": LatencyModel()},
+    providers: dict[ProviderName, AnyProvider] = Field(
+        default_factory=lambda: {"provider-a": ProviderModel(), "provider-b": ProviderModel()},
         min_length=1,
         max_length=250,
     )

@@ -152,6 +152,7 @@ def ports_of(run: Path) -> set[int]:
     """The ports that a run's topology listened on, as its record says."""
     topology = json.loads((run / "run.json").read_text())["topology"]
     places = [*topology.get("links", {}).values(), *topology.get("providers", {}).values(), topology.get("gateway")]
+    places += [place for admins in topology.get("admins", {}).values() for place in admins]
     return {int(place.rpartition(":")[2]) for place in places if place}
 
 

@@ -130,7 +130,7 @@ def _its(records: list[WorkerRecord]) -> str:
 
 def _instruments(tables: RunTables) -> Iterator[Finding]:
     """The providers and the engine are what we measure with: one that ends before it is told to measures nothing more."""
-    ours = {ENGINE_PROCESS, *(provider.name for provider in tables.plan.providers)}
+    ours = {ENGINE_PROCESS, *(name for provider in tables.plan.providers for name in provider.process_names())}
     ended = [event for event in tables.events if event.get("event") == "process.ended" and event.get("process") in ours]
     for event in ended:
         yield _invalid(

@@ -15,6 +15,7 @@ from gatebench.execution.breaking import planned_faults, refuse_overlaps, refuse
 from gatebench.execution.controls import refuse_controls
 from gatebench.execution.load.wire import header_problems
 from gatebench.execution.loading import overridden_load, planned_load
+from gatebench.execution.measuring import planned_providers
 from gatebench.execution.remote import refuse_unportable, refuse_workers, workers_warnings
 from gatebench.execution.secrets import header_values, key_values
 from gatebench.execution.topology.rendering import rehearse
@@ -47,8 +48,10 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
     phases: tuple[PlannedPhase, ...] = ()
     load: LoadPlan | None = None
     notes: list[str] = []
+    providers: tuple[ProviderPlan, ...] = ()
     if loaded and scenario:
         where = f"scenarios/{loaded.path.name}"
+        providers = planned_providers(scenario, [loaded.path.parent, content.workspace], problems)
         folders = (loaded.path.parent, content.workspace)
         _metrics_known(scenario, known_metrics, where, problems)
         scenario, notes = with_tasks(
@@ -98,7 +101,7 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
         lanes=scenario.lanes,
         objective=scenario.objective,
         checks=scenario.checks,
-        providers=tuple(ProviderPlan(name=name, latency=latency) for name, latency in scenario.providers.items()),
+        providers=providers,
         request_id=_carrier(scenario, target),
         evidence=_evidence(target),
         not_applicable=f"{target.name} does not declare {', '.join(missing)}" if missing else None,

@@ -225,7 +225,7 @@ class Runner:
         lever: Lever
         mechanism = fault.definition.mechanism
         if fault.definition.layer == "provider":
-            lever = ProviderLever(fault, topology.providers[fault.on].url, topology.admin_token)
+            lever = ProviderLever(fault, [place.url for place in topology.admins[fault.on]], topology.admin_token)
         elif mechanism == "link.down":
             lever = LinkDownLever(fault, engine)
         else:

@@ -24,6 +24,7 @@ from gatebench.alignment import Alignment
 from gatebench.plan import Plan
 from gatebench.run.folder import RunFolder
 from gatebench.run.learnt import learnt_routes
+from gatebench.run.sightings import seen_anew
 from gatebench.run.stream import StreamTail
 from gatebench.sample import ATTEMPT, FIXED_VOCABULARIES, NEVER, NO_ARRIVAL, SAMPLE, Table, Vocabularies
 from gatebench.stamp import KINDS, format_request_id
@@ -83,6 +84,7 @@ def assemble(folder: RunFolder) -> Assembly:
             return before
     sample_table = _joined(SAMPLE, samples, plan, _sample_origin, ("due_ns", "arrival_id", "ordinal"), clocks=clocks)
     attempt_table = _joined(ATTEMPT, attempts, plan, _attempt_origin, ("arrived_ns", "attempt", "arrival_id"))
+    attempt_table = seen_anew(attempt_table, [one.name for one in plan.providers if one.processes > 1])
     found = Assembly(
         samples=sample_table.num_rows,
         attempts=attempt_table.num_rows if attempts else None,
@@ -121,7 +123,7 @@ def _missing(plan: Plan, there: set[str]) -> tuple[str, ...]:
     """Return the names of the streams that the plan promised and nobody left."""
     promised = [f"samples-{worker}.arrow" for worker in range(plan.load.workers)]
     if plan.evidence in ("full", "unreset"):
-        promised += [f"attempts-{provider.name}.arrow" for provider in plan.providers]
+        promised += [name for provider in plan.providers for name in provider.stream_names()]
     return tuple(name for name in promised if name not in there)
 
 

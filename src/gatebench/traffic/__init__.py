@@ -2,6 +2,19 @@
 
 from gatebench.traffic.generator import DRAWN, Generator
 from gatebench.traffic.request import Request
-from gatebench.traffic.route import Route, Traffic, chat, mix, models, user_code
+from gatebench.traffic.route import Route, Traffic, chat, embeddings, messages, mix, models, rest, user_code
 
-__all__ = ["DRAWN", "Generator", "Request", "Route", "Traffic", "chat", "mix", "models", "user_code"]
+__all__ = [
+    "DRAWN",
+    "Generator",
+    "Request",
+    "Route",
+    "Traffic",
+    "chat",
+    "embeddings",
+    "messages",
+    "mix",
+    "models",
+    "rest",
+    "user_code",
+]

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, model_validator
 
+from gatebench.resource import LEAST_BYTES, MOST_BYTES, collection_name
 from gatebench.units import size_bytes
 
 
@@ -27,7 +28,7 @@ class Route(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    kind: Literal["chat", "models", "task"] = "chat"
+    kind: Literal["chat", "embeddings", "messages", "models", "rest", "task"] = "chat"
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9_.-]+$")
     weight: float = Field(default=1.0, gt=0)
     tenants: int = Field(default=1, ge=1, le=10_000)
@@ -40,6 +41,14 @@ class Route(BaseModel):
     read_rate: Annotated[str, AfterValidator(_rate_of_bytes)] | None = None
     file: str = ""
     task: str = ""
+    batch: int = Field(default=1, ge=1, le=2_048)
+    dimensions: int = Field(default=256, ge=1, le=4_096)
+    encoding_format: Literal["float", "base64"] = "float"
+    collection: Annotated[str, AfterValidator(collection_name)] = "items"
+    resources: int = Field(default=1_000, ge=1, le=1_000_000)
+    skew: float = Field(default=1.0, ge=0, le=10)
+    size: int | None = Field(default=None, ge=LEAST_BYTES, le=MOST_BYTES)
+    conditional: float = Field(default=0.0, ge=0, le=1)
 
     @model_validator(mode="after")
     def _tenants_add_up(self) -> Route:
@@ -98,6 +107,24 @@ def _raw(routes: list[dict[str, Any]]) -> Traffic:
 def chat(*, stream: bool = False, name: str | None = None, **route: Any) -> Traffic:
     """OpenAI chat completions: `tenants`, `model`, `prompt_words`, `max_tokens`, `stream`, `weight`, `name`."""
     return _raw([{"kind": "chat", "stream": stream, "name": name or ("chat-stream" if stream else "chat"), **route}])
+
+
+def embeddings(*, words: int = 40, name: str = "embeddings", **route: Any) -> Traffic:
+    """OpenAI embeddings of `batch` texts of so many `words`: `dimensions`, `encoding_format`, `tenants`, `weight`."""
+    return _raw([{"kind": "embeddings", "name": name, "prompt_words": words, **route}])
+
+
+def messages(*, stream: bool = False, name: str | None = None, **route: Any) -> Traffic:
+    """Anthropic messages: `tenants`, `model`, `prompt_words`, `max_tokens`, `stream`, `weight`, `name`."""
+    usual = "messages-stream" if stream else "messages"
+    return _raw([{"kind": "messages", "stream": stream, "name": name or usual, **route}])
+
+
+def rest(*, name: str = "rest", **route: Any) -> Traffic:
+    """`GET /rest/COLLECTION/KEY`, keys by a Zipf law: `resources`, `skew`, `size` (bytes; the origin's own without it),
+    `conditional` (share that sends If-None-Match), `collection`, `tenants`, `weight`.
+    """
+    return _raw([{"kind": "rest", "name": name, **route}])
 
 
 def models(*, name: str = "models", **route: Any) -> Traffic:

@@ -53,7 +53,10 @@ def build(config: Config) -> Gateway:
     health = Health(metrics)
 
     app = web.Application(client_max_size=config.max_body_bytes)
-    app.router.add_post("/v1/chat/completions", relay.serve)
+    for path in ("/v1/chat/completions", "/v1/embeddings", "/v1/messages"):
+        app.router.add_post(path, relay.serve)
+    for method in ("GET", "HEAD", "PUT", "DELETE"):
+        app.router.add_route(method, "/rest/{resource:.+}", relay.serve)
     app.router.add_get("/v1/models", relay.serve, allow_head=False)
     app.router.add_get("/health/live", health.live)
     app.router.add_get("/health/ready", health.ready)

@@ -18,7 +18,7 @@ from .stream import pass_on
 
 
 class Relay:
-    """Serves POST /v1/chat/completions and GET /v1/models from whichever provider answers."""
+    """Serves the routes of `app` from whichever provider answers."""
 
     def __init__(self, failover: Failover, metrics: Metrics, *, body_s: float, idle_s: float) -> None:
         self._failover = failover

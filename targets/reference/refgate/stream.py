@@ -12,8 +12,9 @@ from aiohttp import HttpVersion11, web
 
 from .answer import Stream
 
-# A chat stream ends with `data: [DONE]`; one that ends without it was cut short, whatever its framing says.
-_TERMINAL = b"[DONE]"
+# A chat stream ends with `data: [DONE]`, a message's with an event of type message_stop; one that ends without either
+# was cut short, whatever its framing says.
+_TERMINALS = (b"[DONE]", b'"message_stop"')
 _TAIL_BYTES = 64
 
 Ending = Literal["ok", "broken", "cancelled"]
@@ -38,7 +39,7 @@ async def pass_on(request: web.Request, stream: Stream, idle_s: float) -> tuple[
         return response, "cancelled"
     finally:
         stream.upstream.release()
-    if chunk is None or (must_terminate and _TERMINAL not in tail):
+    if chunk is None or (must_terminate and not any(terminal in tail for terminal in _TERMINALS)):
         _break_off(request)
         return response, "broken"
     return response, "ok"

@@ -10,6 +10,11 @@ from gatebench.sample import NEVER
 MS = 1_000_000
 A = b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n'
 DONE = b"data: [DONE]\n\n"
+DELTA = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"a"}}\n\n'
+START = b'event: message_start\ndata: {"type":"message_start","message":{"content":[],"usage":{"output_tokens":1}}}\n\n'
+PING = b'event: ping\ndata: {"type":"ping"}\n\n'
+BROKEN = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"message_stop"}}\n\n'
+STOP = b'event: message_stop\ndata: {"type": "message_stop"}\n\n'
 
 
 def read(*parts: bytes) -> EventReader:
@@ -40,6 +45,16 @@ def read(*parts: bytes) -> EventReader:
         ((b'data: {"choices":[{"delta":\ndata: {"content":"a"}}]}\n\n',), 1, False),  # two data lines are one event
         ((b'data: {"choices":[{"delta":{"content":"[DONE]"}}]}\n\n',), 1, False),
         ((b"data:[DONE]\n\n",), 0, True),
+        ((START, PING, DELTA, PING, DELTA, STOP), 2, True),  # the shape of Anthropic's messages
+        ((START + DELTA, STOP[:-2]), 1, True),
+        ((START, DELTA), 1, False),
+        ((START, DELTA, BROKEN), 1, False),  # an error within the stream is no end
+        ((DELTA.replace(b'"a"', b'""'), STOP), 0, True),
+        ((DELTA.replace(b'"a"', b'"\\"message_stop\\""'),), 1, False),
+        ((DELTA.replace(b"text_delta", b"input_json_delta"),), 0, False),
+        ((b'data: {"type":"content_block_start","content_block":{"type":"text_delta","text":"a"}}\n\n',), 0, False),
+        ((b'data: {"type":"content_block_delta","delta":["text_delta"]}\n\n',), 0, False),
+        ((b'data: ["message_stop"]\n\n', b'data: "message_stop"\n\n', b'data: {"message_stop" \n\n'), 0, False),
     ],
 )
 def test_what_counts(parts: tuple[bytes, ...], tokens: int, terminal: bool) -> None:
@@ -53,6 +68,13 @@ def test_times_are_those_of_content_events() -> None:
     reader = read(b": hello\n\n", A, A, b": ping\n\n", b": ping\n\n", A, DONE)
     assert reader.first_token_ns == 2 * MS
     assert reader.gap_max_ns == 3 * MS
+
+
+def test_times_of_a_message_are_those_of_its_text() -> None:
+    """First token at 2 ms, tokens at 2, 4 and 5 ms; the beginning, a ping and an error are none."""
+    reader = read(START, DELTA, PING, DELTA, DELTA, BROKEN)
+    assert reader.first_token_ns == 2 * MS
+    assert reader.gap_max_ns == 2 * MS
 
 
 def test_without_a_token_there_is_no_time() -> None:

@@ -57,6 +57,14 @@ def test_a_request_without_a_body_has_no_length_and_no_type() -> None:
     assert (fields[b"accept"], body) == (b"application/json", b"")
 
 
+def test_a_message_carries_the_id_in_its_metadata() -> None:
+    """Anthropic's API refuses a field "user"; its own is metadata.user_id."""
+    message = Request("POST", "/v1/messages", b'{"model":"m"}', 0, 0, False, 1)
+    _, fields, body = split(make_wire("user").request(message, 42, 0, 0))
+    assert json.loads(body) == {"model": "m", "metadata": {"user_id": "gb-0123abcd-42-0-l"}}
+    assert fields[b"content-length"] == str(len(body)).encode()
+
+
 @pytest.mark.parametrize("body", [BODY, b"{}"])
 def test_the_user_field_carries_the_id_and_leaves_the_prompt(body: bytes) -> None:
     """With the carrier `user` the id is in the JSON, every other field is as it was, and the length is right."""

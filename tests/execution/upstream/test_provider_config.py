@@ -8,6 +8,7 @@ import pytest
 
 from gatebench.errors import ConfigurationError
 from gatebench.execution.upstream.config import ProviderConfig
+from gatebench.latency import LatencyModel
 
 GOOD: dict[str, Any] = {
     "name": "provider-a",
@@ -29,7 +30,8 @@ def write(folder: Path, config: object) -> Path:
 def test_the_least_that_must_be_said(tmp_path: Path) -> None:
     """The rest has defaults: loopback, the shared latency model, ids in the header."""
     config = ProviderConfig.read(write(tmp_path, GOOD))
-    assert (config.host, config.request_id, config.latency.ttft_median_ms) == ("127.0.0.1", "header", 20.0)
+    assert (config.host, config.request_id, config.latency) == ("127.0.0.1", "header", LatencyModel())
+    assert (config.process, config.processes, config.limits, [*config.rest]) == (0, 1, None, ["items"])
 
 
 @pytest.mark.parametrize(
@@ -43,6 +45,11 @@ def test_the_least_that_must_be_said(tmp_path: Path) -> None:
         ({"run": "xyz"}, '"run"'),
         ({"request_id": "cookie"}, '"request_id"'),
         ({"latency": {"ttft_median_ms": -1}}, '"latency.ttft_median_ms"'),
+        ({"latency": {"kind": "guessed"}}, '"guessed" is no latency model; choose one of lognormal, constant'),
+        ({"latency": {"kind": "measured", "path": "a.csv"}}, "the measured latency has no values"),
+        ({"limits": {}}, "limits without a limit"),
+        ({"process": 2, "processes": 2, "admin_port": 9002}, "process 2 is none of 2; count them from 0"),
+        ({"processes": 2}, "need an admin_port each"),
         ({"latencey": {}}, '"latencey" is not known here; remove it'),
         ({"vocabularies": {"tenant": ["a~b"]}}, 'the tenant "a~b" cannot stand in a stamp'),
         ({"vocabularies": {"fault": [str(number) for number in range(256)]}}, "its column holds 255"),

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import kstest
 
 from gatebench.execution.upstream.latency import Latency
-from gatebench.scenario import LatencyModel
+from gatebench.latency import AnyLatency, ConstantLatency, LatencyModel, MeasuredLatency, UniformLatency
 
 DRAWS = 4000
 MODEL = LatencyModel(ttft_median_ms=20, ttft_sigma=0.25, token_ms=2, token_sigma=0.5)
@@ -19,7 +19,7 @@ def keys() -> list[bytes]:
     return [b"gb-0123abcd-%d-0-l" % number for number in range(DRAWS)]
 
 
-def first_tokens_ms(model: LatencyModel, seed: int = 7) -> list[float]:
+def first_tokens_ms(model: AnyLatency, seed: int = 7) -> list[float]:
     """Times to first token of many requests."""
     latency = Latency(model, seed, "provider-a")
     return [latency.token_due_ns(key, 1)[0] / 1e6 for key in keys()]
@@ -99,3 +99,68 @@ def test_no_times_at_all_are_instant() -> None:
     latency = Latency(LatencyModel(ttft_median_ms=0, token_ms=0), 7, "provider-a")
     assert latency.instant
     assert latency.token_due_ns(b"key", 3) == [0, 0, 0]
+
+
+def measured(order: str = "sampled", **values: object) -> MeasuredLatency:
+    """A trace of four answers, not in the order of their times."""
+    return MeasuredLatency.model_validate(
+        {"kind": "measured", "path": "x.csv", "order": order, "ttft_ms": (30, 10, 40, 20), **values}
+    )
+
+
+def test_uniform_times_fill_their_range() -> None:
+    """A Kolmogorov-Smirnov test finds nothing, and finds a range that is a tenth too wide."""
+    drawn = first_tokens_ms(UniformLatency(kind="uniform", low_ms=10, high_ms=30))
+    assert kstest(drawn, "uniform", (10, 20)).pvalue > 0.001
+    assert kstest(drawn, "uniform", (9, 22)).pvalue < 0.001
+
+
+def test_a_constant_is_the_same_for_everybody() -> None:
+    """Every answer is due at the same times; without any time it is instant."""
+    latency = Latency(ConstantLatency(kind="constant", ttft_ms=10, token_ms=2), 7, "provider-a")
+    assert {tuple(latency.token_due_ns(key, 3)) for key in keys()[:50]} == {(10_000_000, 12_000_000, 14_000_000)}
+    assert Latency(ConstantLatency(kind="constant", ttft_ms=0), 7, "provider-a").instant
+
+
+def test_a_long_prompt_takes_longer() -> None:
+    """Each token of the prompt adds its time to the first token, and nothing to the gaps."""
+    latency = Latency(ConstantLatency(kind="constant", ttft_ms=0, token_ms=1, input_token_ms=0.5), 7, "provider-a")
+    assert latency.token_due_ns(b"key", 2, tokens_in=40) == [20_000_000, 21_000_000]
+    assert not Latency(ConstantLatency(kind="constant", ttft_ms=0, input_token_ms=0.5), 7, "provider-a").instant
+
+
+def test_sampled_times_are_those_of_the_trace_equally_often() -> None:
+    """Each of four rows is a quarter of the draws, within five standard deviations, and nothing else is ever drawn."""
+    drawn = first_tokens_ms(measured())
+    counts = {value: drawn.count(value) for value in set(drawn)}
+    assert sorted(counts) == [10, 20, 30, 40]
+    # Binomial: sqrt(4000 * 1/4 * 3/4) = 27.4
+    assert all(abs(count - DRAWS / 4) < 5 * 27.4 for count in counts.values())
+    assert drawn != first_tokens_ms(measured(), seed=8)
+
+
+def test_a_larger_uniform_number_is_a_longer_time() -> None:
+    """The draw is the quantile function: what orders the draws of another model for the same keys orders these, too."""
+    by_uniform = first_tokens_ms(UniformLatency(kind="uniform", low_ms=0, high_ms=1))
+    by_trace = first_tokens_ms(measured())
+    in_order = [time for _, time in sorted(zip(by_uniform, by_trace, strict=True))]
+    assert in_order == sorted(in_order)
+
+
+def test_a_replayed_trace_goes_by_the_ordinal() -> None:
+    """Attempt 1 takes the first row, attempt 5 the first again; who asks does not matter."""
+    latency = Latency(measured("replayed"), 7, "provider-a")
+    due = [latency.token_due_ns(b"key %d" % ordinal, 1, ordinal=ordinal)[0] / 1e6 for ordinal in range(1, 7)]
+    assert due == [30, 10, 40, 20, 30, 10]
+
+
+def test_a_row_is_taken_whole() -> None:
+    """The token time, or the time of the whole answer, is that of the row whose first token was drawn."""
+    by_token = Latency(measured("replayed", token_ms=(3, 1, 4, 2)), 7, "provider-a")
+    assert by_token.token_due_ns(b"key", 3, ordinal=3) == [40_000_000, 44_000_000, 48_000_000]
+    by_total = Latency(measured("replayed", total_ms=(130, 110, 140, 120)), 7, "provider-a")
+    assert by_total.token_due_ns(b"key", 5, ordinal=3)[::4] == [40_000_000, 140_000_000]
+    assert by_total.token_due_ns(b"key", 1, ordinal=3) == [40_000_000]
+    sampled = Latency(measured(token_ms=(3, 1, 4, 2)), 7, "provider-a")
+    rows = {tuple(round(due / 1e6) for due in sampled.token_due_ns(key, 2)) for key in keys()[:200]}
+    assert rows == {(10, 11), (20, 22), (30, 33), (40, 44)}

@@ -12,6 +12,7 @@ from gatebench.analysis.metrics.shares import NO_ROWS
 if TYPE_CHECKING:
     import pandas as pd
 
+_PROMPTED: Final = frozenset(("chat", "embeddings", "messages", "rest"))
 FINGERPRINT_MATCHES: Final = 1
 """The bit of `stamp_matches` that says that the stamp's fingerprint is the request's."""
 
@@ -38,7 +39,7 @@ def cut_silently(scope: Scope) -> pd.DataFrame:
 
 def _stamped(scope: Scope) -> pd.DataFrame:
     """Complete answers to requests with a prompt of their own that say who made them."""
-    prompted = [route.name for route in scope.tables.plan.traffic.routes if route.kind == "chat"]
+    prompted = [route.name for route in scope.tables.plan.traffic.routes if route.kind in _PROMPTED]
     rows = scope.rows
     return rows[rows["complete"] & rows["provider"].notna() & rows["route"].isin(prompted)]
 

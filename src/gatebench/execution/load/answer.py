@@ -32,7 +32,9 @@ _TIMEOUTS: Final = frozenset((CONNECT_TIMEOUT, READ_TIMEOUT, TOTAL_TIMEOUT))
 class Answer:
     """The client's facts of one request, named and united as in `gatebench.sample.SAMPLE`.
 
-    Until it is concluded its outcome is `in_flight`. `body` holds the decoded body (bounded, see `reply.BODY_LIMIT`).
+    Until it is concluded its outcome is `in_flight`. `body` holds the decoded body (bounded, see `reply.BODY_LIMIT`),
+    `stamp_header` the value of the header `x-gatebench-stamp`. `conditional` says that the request asked to be told only
+    that nothing has changed: then 304 is a good answer.
     """
 
     __slots__ = (
@@ -40,6 +42,7 @@ class Answer:
         "bytes_received",
         "bytes_sent",
         "cause",
+        "conditional",
         "connection",
         "done_ns",
         "first_byte_ns",
@@ -48,6 +51,7 @@ class Answer:
         "outcome",
         "reused",
         "sent_ns",
+        "stamp_header",
         "status",
         "terminal",
         "tokens",
@@ -60,12 +64,13 @@ class Answer:
         self.bytes_sent = self.bytes_received = 0
         self.connection = self.reused = 0
         self.tokens = self.terminal = self.gap_max_us = 0
-        self.body = b""
+        self.body = self.stamp_header = b""
+        self.conditional = False
 
     def conclude(self, cause: int, now_ns: int, *, stream: bool) -> None:
         """Give the final outcome: `cause` is what stopped the exchange, or NO_CAUSE for a complete HTTP message."""
         self.done_ns = now_ns
-        if cause == NO_CAUSE and not 200 <= self.status < 300:
+        if cause == NO_CAUSE and not 200 <= self.status < 300 and not (self.conditional and self.status == 304):
             cause = STATUS
         elif cause == NO_CAUSE and stream and not self.terminal:
             cause = TRUNCATED

@@ -31,7 +31,6 @@ from gatebench.execution.load.answer import (
     Answer,
 )
 from gatebench.execution.load.connection import Connection
-from gatebench.execution.load.decoding import DecodingReply
 from gatebench.execution.load.reply import Reply
 from gatebench.execution.load.transport import Plain, Secured, Transport
 from gatebench.execution.load.turns import Turns
@@ -61,7 +60,7 @@ class Client:
         allowed: Iterable[str] = (),
         turns: Turns | None = None,
         *,
-        decodes: bool = False,
+        parser: type[Reply] = Reply,
     ) -> None:
         self.turns = turns or Turns()
         self.opened = 0  # connections
@@ -74,7 +73,7 @@ class Client:
         self._unix = endpoint.unix
         self._tls = endpoint.tls
         self._context = tls.context(endpoint.tls) if endpoint.tls is not None else None
-        self._reply: type[Reply] = DecodingReply if decodes else Reply
+        self._reply = parser
         self._allowed = set(allowed)
         self._refusal = NO_CAUSE
         self._address: tuple[socket.AddressFamily, str] | None = None

@@ -14,11 +14,12 @@ MAX_GAP_US: Final = 0xFFFFFFFF
 
 
 class EventReader:
-    """Counts the content events of one stream of chat completion chunks.
+    """Counts the content events of one stream, of chat completion chunks or of an Anthropic message.
 
-    A content event carries a non-empty `choices[].delta.content`; the terminal event is `data: [DONE]`. Lines end with
-    LF or CR LF and an event with an empty line (WHATWG HTML, section 9.2.6). Events that one read brings share its
-    time.
+    A content event carries a non-empty `choices[].delta.content`, or a non-empty `delta.text` of type `text_delta`. The
+    terminal event is `data: [DONE]`, or one of the type `message_stop`; an error within a stream is neither. Lines end
+    with LF or CR LF and an event with an empty line (WHATWG HTML, section 9.2.6). Events that one read brings share
+    its time.
     """
 
     __slots__ = ("_data", "_last_ns", "_rest", "first_token_ns", "gap_max_ns", "terminal", "tokens")
@@ -48,7 +49,7 @@ class EventReader:
         if self._rest.startswith(b"data:"):
             self._data.append(self._rest[5:].strip())
         self._rest = b""
-        if self._data == [b"[DONE]"]:
+        if self._data and _is_terminal(b"\n".join(self._data)):
             self.terminal = True
 
     def _dispatch(self, now_ns: int) -> None:
@@ -56,9 +57,9 @@ class EventReader:
             return
         data = b"\n".join(self._data)
         self._data.clear()
-        if data == b"[DONE]":
+        if _is_terminal(data):
             self.terminal = True
-        elif b'"content"' in data and _has_content(data):
+        elif (b'"content"' in data and _has_content(data)) or (b'"text_delta"' in data and _has_text(data)):
             self._token(now_ns)
 
     def _token(self, now_ns: int) -> None:
@@ -76,4 +77,27 @@ def _has_content(data: bytes) -> bool:
         event: Any = orjson.loads(data)
         return any(choice["delta"].get("content") for choice in event["choices"])
     except (ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _has_text(data: bytes) -> bool:
+    """Tell whether an event of a message carries a token."""
+    try:
+        event: Any = orjson.loads(data)
+        delta = event["delta"]
+        return event["type"] == "content_block_delta" and delta["type"] == "text_delta" and bool(delta.get("text"))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _is_terminal(data: bytes) -> bool:
+    """Tell whether an event says that the stream is over."""
+    if data == b"[DONE]":
+        return True
+    if b'"message_stop"' not in data:
+        return False
+    try:
+        event: Any = orjson.loads(data)
+        return bool(event["type"] == "message_stop")
+    except (ValueError, KeyError, TypeError):
         return False

@@ -37,3 +37,5 @@ class Flight:
         self.request = request
         self.wire = wire
         self.answer = Answer()
+        if request.headers:
+            self.answer.conditional = b"if-none-match:" in request.headers

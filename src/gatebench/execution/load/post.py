@@ -20,8 +20,11 @@ from gatebench.execution.load.arrivals import Arrivals
 from gatebench.execution.load.client import Client
 from gatebench.execution.load.config import WorkerConfig
 from gatebench.execution.load.crowd import Crowd
+from gatebench.execution.load.decoding import DecodingReply
+from gatebench.execution.load.headed import HeadedReply
 from gatebench.execution.load.meter import Meter
 from gatebench.execution.load.recorder import Recorder
+from gatebench.execution.load.reply import Reply
 from gatebench.execution.load.task_walk import TaskWalk
 from gatebench.execution.load.turns import Turns
 from gatebench.execution.load.usage import Usage
@@ -29,6 +32,7 @@ from gatebench.execution.load.users import UserArrivals, UsersWalk
 from gatebench.execution.load.walk import Walk
 from gatebench.execution.load.wire import Wire
 from gatebench.execution.secrets import Secrets
+from gatebench.plan import Plan
 from gatebench.run.folder import write_atomically
 from gatebench.run.learnt import LearntRoutes, beside
 from gatebench.run.stream import FLUSH_INTERVAL_S, StreamWriter
@@ -71,7 +75,7 @@ class Post:
                 plan.load.deadlines,
                 plan.allow_remote,
                 turns,
-                decodes="accept-encoding" in {name.lower() for name in secrets.headers},
+                parser=_parser(plan, secrets),
             )
             for lane in lanes
         }
@@ -193,6 +197,14 @@ class Post:
             "defect": None if self.defect is None else repr(self.defect),
         }
         write_atomically(self._facts_path, json.dumps(self.facts, indent=1))
+
+
+def _parser(plan: Plan, secrets: Secrets) -> type[Reply]:
+    """Return what reads the answers: the leanest parser that sees everything this run needs."""
+    if "accept-encoding" in {name.lower() for name in secrets.headers}:
+        return DecodingReply
+    stamped_in_headers = any(route.kind in {"rest", "task"} for route in plan.traffic.routes)
+    return HeadedReply if stamped_in_headers else Reply
 
 
 def _settle_memory() -> None:

@@ -42,6 +42,9 @@ def header_problems(headers: Mapping[str, str]) -> list[Problem]:
     return problems
 
 
+_USER: Final = b'"user":"%b"'
+_MESSAGES_USER: Final = b'"metadata":{"user_id":"%b"}'  # Anthropic's, who refuses fields that it does not know
+
 _HeadKey = tuple[str, str, int, bool, str]
 _MOST_HEADS: Final = 4096
 
@@ -72,7 +75,8 @@ class Wire:
                 identity = b"x-request-id: %b\r\n" % request_id
             elif body.endswith(b"}"):
                 comma = b"" if body == b"{}" else b","
-                body = b'%b%b"user":"%b"}' % (body[:-1], comma, request_id)
+                field = _MESSAGES_USER if request.path == "/v1/messages" else _USER
+                body = b"%b%b%b}" % (body[:-1], comma, field % request_id)
         length = b"content-length: %d\r\n" % len(body) if body or request.method == "POST" else b""
         return b"%b%b%b%b\r\n%b" % (head, request.headers, identity, length, body)
 

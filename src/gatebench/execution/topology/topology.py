@@ -23,6 +23,7 @@ from gatebench.execution.topology.rendering import Rendering
 from gatebench.execution.topology.supervisor import ChildProcess, Supervisor
 from gatebench.execution.toxiproxy.client import Engine
 from gatebench.execution.toxiproxy.program import command
+from gatebench.latency import MeasuredLatency
 from gatebench.plan import Endpoint, Plan, ProviderPlan, TlsPlan
 from gatebench.run.folder import RunFolder
 from gatebench.scenario import FRONT, ONE_LANE, front_link
@@ -66,6 +67,7 @@ class Topology:
     engine: Engine | None = None
     links: dict[str, Place] = field(default_factory=dict)
     providers: dict[str, Place] = field(default_factory=dict)
+    admins: dict[str, tuple[Place, ...]] = field(default_factory=dict)  # one for each process of a provider
     gateway: Place | None = None
     version: str | None = None
     config_digest: str | None = None
@@ -77,10 +79,11 @@ class Topology:
         definition = self.plan.target.definition
         names = [provider.name for provider in self.plan.providers]
         controls = [lane for lane in self.plan.lanes if lane not in ONE_LANE]
-        ports = free_ports(len(names) * 2 + 3 + len(controls))
+        processes = sum(provider.processes for provider in self.plan.providers)
+        ports = free_ports(len(names) * 2 + processes + 3 + len(controls))
         if definition is not None:
             for provider in self.plan.providers:
-                self._start_provider(provider, ports.pop())
+                self._start_provider(provider, ports.pop(), [ports.pop() for _ in provider.process_names()])
         engine = self._start_engine(ports.pop())
         if self.plan.target.url is not None:
             self.gateway = Place.parse(_host_and_port(self.plan.target.url))
@@ -125,11 +128,11 @@ class Topology:
 
     def wait_ready(self) -> None:
         """Wait until providers and gateway take traffic; EnvironmentFailure with the log's last lines otherwise."""
-        for name, place in self.providers.items():
-            child = self.processes[name]
-            self.supervisor.wait_until(
-                child, functools.partial(_answers, place, "/health", 200), _START_S, "GET /health"
-            )
+        for provider in self.plan.providers if self.providers else ():
+            for child, place in zip(provider.process_names(), self.admins[provider.name], strict=True):
+                self.supervisor.wait_until(
+                    self.processes[child], functools.partial(_answers, place, "/health", 200), _START_S, "GET /health"
+                )
         for path in self.private:  # read by now; a run folder keeps no key
             path.unlink(missing_ok=True)
         definition = self.plan.target.definition
@@ -166,6 +169,7 @@ class Topology:
         return {
             "links": {name: str(place) for name, place in self.links.items()},
             "providers": {name: str(place) for name, place in self.providers.items()},
+            "admins": {name: [str(place) for place in places] for name, places in self.admins.items()},
             "gateway": str(self.gateway) if self.gateway else None,
             "processes": {name: child.pid for name, child in self.processes.items()},
             "guardian": self.supervisor.guardian_pid,
@@ -181,7 +185,10 @@ class Topology:
     def _prefix(self) -> str:
         return f"gatebench-{self.plan.token}-"
 
-    def _start_provider(self, provider: ProviderPlan, port: int) -> None:
+    def _start_provider(self, provider: ProviderPlan, port: int, admin_ports: Sequence[int]) -> None:
+        """Start the processes of a provider; several share its port, and each has a port of its own for its control API."""
+        shared = provider.processes > 1
+        latency = provider.latency
         config = {
             "name": provider.name,
             "host": HOST,
@@ -189,14 +196,21 @@ class Topology:
             "admin_token": self.admin_token,
             "run": self.plan.token,
             "seed": self.plan.seed,
-            "latency": provider.latency.model_dump(),
+            "latency": latency.with_values() if isinstance(latency, MeasuredLatency) else latency.model_dump(),
+            "limits": provider.limits.model_dump() if provider.limits else None,
+            "rest": {name: collection.model_dump() for name, collection in provider.rest.items()},
+            "processes": provider.processes,
             "vocabularies": self.plan.vocabularies(),
-            "stream_path": str(self.folder.parts / f"attempts-{provider.name}.arrow"),
             "request_id": self.plan.request_id,
         }
-        path = self._private(f"{provider.name}.json", json.dumps(config))
         self.providers[provider.name] = Place(HOST, port)
-        self._run(provider.name, [sys.executable, "-m", "gatebench.execution.upstream.provider", str(path)])
+        self.admins[provider.name] = tuple(Place(HOST, own if shared else port) for own in admin_ports)
+        files = zip(provider.process_names(), provider.stream_names(), admin_ports, strict=True)
+        for number, (process, stream, own) in enumerate(files):
+            config |= {"process": number, "stream_path": str(self.folder.parts / stream)}
+            config["admin_port"] = own if shared else None
+            path = self._private(f"{process}.json", json.dumps(config))
+            self._run(process, [sys.executable, "-m", "gatebench.execution.upstream.provider", str(path)])
 
     def _start_engine(self, port: int) -> Engine:
         plan = self.plan.engine

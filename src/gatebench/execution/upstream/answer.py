@@ -43,8 +43,12 @@ def quoted(text: str) -> bytes:
 @lru_cache(maxsize=64)
 def _template(model: str, tokens: int) -> bytes:
     """Return a completion of so many words of that model, with gaps for what differs between its answers."""
-    words = b" ".join(b"w%d" % number for number in range(1, tokens + 1))
-    return _COMPLETION % (quoted(model).replace(b"%", b"%%"), words, tokens)
+    return _COMPLETION % (quoted(model).replace(b"%", b"%%"), words(tokens), tokens)
+
+
+def words(tokens: int) -> bytes:
+    """Return the content of an answer: numbered words."""
+    return b" ".join(b"w%d" % number for number in range(1, tokens + 1))
 
 
 def completion(stamp: bytes, created_s: int, model: str, tokens_in: int, tokens_out: int) -> bytes:
@@ -63,6 +67,10 @@ class Events(NamedTuple):
     created_s: int
     model: bytes
     include_usage: bool
+
+    def opening_events(self, tokens_in: int) -> tuple[bytes, ...]:
+        """Return the events before the first token: none."""
+        return ()
 
     def token(self, number: int, closing: bytes) -> bytes:
         """Return the event of token `number`, from 1; `closing` is the complete stamp in the last one, else empty."""
@@ -92,6 +100,6 @@ def models(stamp: bytes, created_s: int) -> bytes:
 
 def error(stamp: bytes, refusal: Refusal) -> bytes:
     """Return an error; `id` is not OpenAI's, but says which provider refused when headers are lost."""
-    kind = "invalid_request_error" if refusal.status < 500 else "server_error"
+    kind = refusal.kind or ("invalid_request_error" if refusal.status < 500 else "server_error")
     what = {"message": refusal.message, "type": kind, "param": refusal.param, "code": refusal.code}
     return orjson.dumps({"id": f"chatcmpl-{stamp.decode()}", "error": what})

@@ -6,89 +6,136 @@ import asyncio
 import re
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import orjson
 
 from gatebench.execution.upstream import admin, answering
 from gatebench.execution.upstream.active import ActiveFaults
 from gatebench.execution.upstream.admin import Admin
-from gatebench.execution.upstream.answering import Asked
+from gatebench.execution.upstream.anthropic import Messages
+from gatebench.execution.upstream.api import Api, Asked
 from gatebench.execution.upstream.attempt import Attempt
-from gatebench.execution.upstream.chat import ChatRequest, Refusal, count_tokens, parse_chat
+from gatebench.execution.upstream.chat import Refusal, count_tokens
 from gatebench.execution.upstream.config import ProviderConfig
-from gatebench.execution.upstream.connection import MOST_BODY_BYTES, Connection, Request
+from gatebench.execution.upstream.connection import Connection, Request
+from gatebench.execution.upstream.embeddings import Embeddings
 from gatebench.execution.upstream.exchange import Exchange
 from gatebench.execution.upstream.faults.contract import Fault
 from gatebench.execution.upstream.latency import Latency
 from gatebench.execution.upstream.ledger import Ledger
+from gatebench.execution.upstream.limits import Limits
+from gatebench.execution.upstream.openai import Chat, Models, Unknown
+from gatebench.execution.upstream.origin import Origin
+from gatebench.execution.upstream.rejection import refusal
+from gatebench.resource import PREFIX
 from gatebench.stamp import fingerprint
 
 _STAMPABLE = re.compile(rb"[A-Za-z0-9_.-]+")
 _JSON = b"content-type: application/json\r\n"
-_METHODS = {"/v1/chat/completions": b"POST", "/v1/models": b"GET"}
+_UNKNOWN: Api[Any] = Unknown()
 
 
 class Application:
-    """Serves /v1/*, /health and the control API. Every request but those for the latter two is an attempt."""
+    """Serves /v1/*, /rest/*, /health and the control API. Every request but those for the latter two is an attempt."""
 
     def __init__(self, config: ProviderConfig, ledger: Ledger, faults: ActiveFaults, control: Admin) -> None:
         self._latency = Latency(config.latency, config.seed, config.name)
+        self._limits = Limits(config.limits, config.processes, time.monotonic_ns()) if config.limits else None
         self._ledger = ledger
         self._faults = faults
         self._control = control
+        self._shared_port = config.port if config.processes > 1 else None
         self._id_in_header = config.request_id == "header"
         self._id_in_user = config.request_id == "user"
         self._tenants = {name.encode(): code for code, name in enumerate(config.vocabularies.get("tenant", ()))}
+        self._origin: Api[Any] = Origin(config.rest, writable=config.processes == 1)
+        self._apis: dict[str, Api[Any]] = {
+            "/v1/chat/completions": Chat(),
+            "/v1/embeddings": Embeddings(),
+            "/v1/messages": Messages(),
+            "/v1/models": Models(),
+        }
         self.tasks: set[asyncio.Task[None]] = set()
 
     def serve(self, connection: Connection, request: Request) -> None:
         """Answer `request` now if nothing has to be waited for, else in a task of its own."""
         path = request.path
-        if path in _METHODS:
-            self._attempt(connection, request)
+        api = self._apis.get(path)
+        if api is not None:
+            self._attempt(connection, request, api)
+        elif path.startswith(PREFIX):
+            self._attempt(connection, request, self._origin)
         elif path == "/health":
             connection.respond(200, _JSON, b'{"status":"ok"}')
         elif path.startswith(admin.PREFIX):
-            status, what = self._control.reply(request)
+            status, what = self._controlled(connection, request)
             connection.respond(status, _JSON, orjson.dumps(what))
         else:
-            self._attempt(connection, request)
+            self._attempt(connection, request, _UNKNOWN)
 
-    def _attempt(self, connection: Connection, request: Request) -> None:
+    def _controlled(self, connection: Connection, request: Request) -> admin.Reply:
+        """Answer a control request, unless it came to a port where another process might have got it."""
+        if connection.local_port == self._shared_port and request.path != f"{admin.PREFIX}payload":
+            problem = "several processes share this port; ask each of them at its own admin_port"
+            return 421, {"problems": [problem]}
+        return self._control.reply(request)
+
+    def _attempt(self, connection: Connection, request: Request, api: Api[Any]) -> None:
         """Open the attempt, and let the faults and then the provider answer."""
-        asked = _asked(request)
-        attempt = self._open(connection, request, asked)
+        asked: Asked | Refusal
+        try:
+            asked = api.read(request)
+        except Refusal as refused:
+            asked = refused
+        attempt = self._open(connection, request, api, asked)
         faults: Sequence[Fault] = ()
-        if self._faults.any and request.path.startswith("/v1/"):
+        if self._faults.any and request.path.startswith(("/v1/", PREFIX)):
             faults = self._faults.hitting(attempt, time.monotonic_ns())
         exchange = Exchange(attempt, connection, self._ledger, faults)
-        if faults or (isinstance(asked, ChatRequest) and (asked.stream or not self._latency.instant)):
+        if not faults and self._limits is not None:
+            asked = self._limited(exchange, api, asked)
+        takes_time = api.timed and not isinstance(asked, Refusal) and (asked.stream or not self._latency.instant)
+        if faults or takes_time:
             self._ledger.hold(attempt)
-            task = asyncio.get_running_loop().create_task(self._answer(exchange, asked))
+            task = asyncio.get_running_loop().create_task(self._answer(exchange, api, asked))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
             return
         try:
-            exchange.answer(*answering.whole(attempt, asked))
+            exchange.answer(*answering.whole(attempt, api, asked))
         except BaseException:
             exchange.fail()
             raise
 
-    def _open(self, connection: Connection, request: Request, asked: Asked) -> Attempt:
+    def _limited(self, exchange: Exchange, api: Api[Any], asked: Asked | Refusal) -> Asked | Refusal:
+        """Return what was asked if the limits let it through, else why not; the answer says where the limits stand.
+
+        A request is charged for its prompt and for the whole answer that it asks for, as real providers do.
+        """
+        if self._limits is None or api.dialect is None or isinstance(asked, Refusal):
+            return asked
+        verdict = self._limits.ask(exchange.attempt.tokens_in + asked.tokens, time.monotonic_ns())
+        exchange.headers = api.dialect(verdict, time.time_ns())
+        return asked if verdict.exceeded is None else refusal(verdict.exceeded, asked.model)
+
+    def _open(self, connection: Connection, request: Request, api: Api[Any], asked: Asked | Refusal) -> Attempt:
         """Write down who asks for what."""
         headers = request.headers
         tenant = headers.get(b"x-gatebench-tenant", b"")
         carrier = headers.get(b"x-request-id", b"") if self._id_in_header else b""
-        if not isinstance(asked, ChatRequest):
+        if isinstance(asked, Refusal):
             attempt = self._ledger.arrive(carrier, connection.ordinal, request.received_ns)
         else:
             user = asked.user.encode() if asked.user else b""
             attempt = self._ledger.arrive(
                 user if self._id_in_user else carrier, connection.ordinal, request.received_ns
             )
-            attempt.fingerprint = fingerprint(asked.prompt)
-            attempt.stream = asked.stream
-            attempt.tokens_in = count_tokens(asked.prompt)
+            if api.timed:
+                attempt.fingerprint = fingerprint(asked.prompt)
+                attempt.stream = asked.stream
+                if api.counts_tokens:
+                    attempt.tokens_in = count_tokens(asked.prompt)
             if not tenant and user in self._tenants:
                 tenant = user
         if tenant:
@@ -100,41 +147,28 @@ class Application:
                 attempt.tenant_name = tenant
         return attempt
 
-    async def _answer(self, exchange: Exchange, asked: Asked) -> None:
+    async def _answer(self, exchange: Exchange, api: Api[Any], asked: Asked | Refusal) -> None:
         try:
             await exchange.begin()
             if not exchange.over:
-                if isinstance(asked, ChatRequest):
-                    await self._chat(exchange, asked)
-                else:
-                    await exchange.respond(*answering.whole(exchange.attempt, asked))
+                if exchange.faults:  # which came first: what they ended was charged nothing
+                    asked = self._limited(exchange, api, asked)
+                await self._proper(exchange, api, asked)
             exchange.abandon()
         except BaseException:
             exchange.fail()
             raise
 
-    async def _chat(self, exchange: Exchange, asked: ChatRequest) -> None:
-        due_ns = self._latency.token_due_ns(exchange.attempt.latency_key(), asked.tokens)
+    async def _proper(self, exchange: Exchange, api: Api[Any], asked: Asked | Refusal) -> None:
+        """Give the answer of a provider that nothing is wrong with."""
+        attempt = exchange.attempt
+        if isinstance(asked, Refusal) or not api.timed:
+            await exchange.respond(*answering.whole(attempt, api, asked))
+            return
+        due_ns = self._latency.token_due_ns(
+            attempt.latency_key(), max(1, asked.tokens), ordinal=attempt.ordinal, tokens_in=attempt.tokens_in
+        )
         if asked.stream:
-            await answering.stream(exchange, asked, due_ns)
+            await answering.stream(exchange, api, asked, due_ns)
         else:
-            await answering.complete(exchange, asked, due_ns[-1])
-
-
-def _asked(request: Request) -> Asked:
-    """Return what is asked for: a completion, None for the list of models, or why neither."""
-    expected = _METHODS.get(request.path)
-    if expected is None:
-        known = "Use POST /v1/chat/completions or GET /v1/models."
-        return Refusal(404, f"{request.path} is unknown. {known}", code="unknown_url")
-    if request.method != expected:
-        message = f"{request.method.decode('ascii')} is not allowed here. Use {expected.decode('ascii')}."
-        return Refusal(405, message, code="method_not_allowed")
-    if request.body is None:
-        return Refusal(413, f"The body is larger than {MOST_BODY_BYTES} bytes. Send less.", code="body_too_large")
-    if expected == b"GET":
-        return None
-    try:
-        return parse_chat(request.body)
-    except Refusal as refusal:
-        return refusal
+            await answering.complete(exchange, api, asked, due_ns[-1])

@@ -6,15 +6,20 @@ from gatebench.sample import NEVER, NO_ARRIVAL, NO_WORD
 from gatebench.stamp import RequestId, format_request_id
 
 _NO_TENANT = NO_WORD["u2"]
+_MOST_GAP_US = 0xFFFF_FFFF
 _STAMP = b"gb1~%b~%d~%d~%016x~%b~%b~"
 
 
 class Attempt:
-    """The state of one arrival. Times are nanoseconds of the monotonic clock; -1 means "did not happen"."""
+    """The state of one arrival. Times are nanoseconds of the monotonic clock; -1 means "did not happen".
+
+    `service_ns` and `content_ns` count from the arrival: to the last write, and to the last one with a content event.
+    """
 
     __slots__ = (
         "arrived_ns",
         "connection",
+        "content_ns",
         "ended",
         "fault",
         "fingerprint",
@@ -51,6 +56,7 @@ class Attempt:
         self.seen = seen
         self.first_token_ns = NEVER
         self.service_ns = NEVER
+        self.content_ns = NEVER
         self.fault = 0
         self.status = 0
         self.stream = False
@@ -90,6 +96,15 @@ class Attempt:
         if self.first_token_ns == NEVER:
             self.first_token_ns = now_ns
         self.service_ns = now_ns - self.arrived_ns
+
+    def wrote_content(self, tokens: int) -> None:
+        """Note that the last write brought content events up to `tokens`: those of one write share its time."""
+        if self.content_ns != NEVER:
+            gap_us = (self.service_ns - self.content_ns) // 1000
+            if gap_us > self.gap_max_us:
+                self.gap_max_us = min(gap_us, _MOST_GAP_US)
+        self.content_ns = self.service_ns
+        self.tokens_out = tokens
 
     def row(self, ended_ns: int, end: int) -> tuple[int, ...]:
         """Return the values of the table ATTEMPT, in column order."""

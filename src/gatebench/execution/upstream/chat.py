@@ -22,39 +22,64 @@ class ChatRequest(NamedTuple):
 
 
 class Refusal(Exception):
-    """A request that a provider answers with an error of the OpenAI shape; `param` names the field at fault."""
+    """A request that a provider answers with an error; `param` names the field at fault.
 
-    def __init__(self, status: int, message: str, *, code: str, param: str | None = None) -> None:
+    `kind` is the error's type where OpenAI has one of its own for it; `headers` are complete lines for the answer.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        code: str,
+        param: str | None = None,
+        kind: str | None = None,
+        headers: bytes = b"",
+    ) -> None:
         self.status = status
         self.message = message
         self.code = code
         self.param = param
+        self.kind = kind
+        self.headers = headers
         super().__init__(message)
 
 
 def parse_chat(body: bytes) -> ChatRequest:
     """Return what `body` asks for. Raises Refusal (400) that names every problem at once."""
+    asked = json_object(body)
+    chat = _usual(asked)
+    if chat is not None:
+        return chat
+    problems: list[tuple[str, str]] = []
+    model = field(asked, "model", str, "gatebench-small", problems)
+    user = field(asked, "user", str, "", problems)
+    stream = field(asked, "stream", bool, False, problems)
+    tokens = _tokens(asked, problems)
+    options = field(asked, "stream_options", dict, {}, problems)
+    prompt = _prompt(asked.get("messages"), problems)
+    refuse(asked, problems)
+    return ChatRequest(model, prompt, user, tokens, stream, options.get("include_usage") is True)
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """Return the JSON object that `body` is. Raises Refusal (400)."""
     try:
         asked = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Refusal(400, f"The body is not JSON ({error}). Send one JSON object.", code="invalid_json") from error
     if type(asked) is not dict:
         raise Refusal(400, "The body is JSON but not an object. Send one JSON object.", code="invalid_json")
-    chat = _usual(asked)
-    if chat is not None:
-        return chat
-    problems: list[tuple[str, str]] = []
-    model = _field(asked, "model", str, "gatebench-small", problems)
-    user = _field(asked, "user", str, "", problems)
-    stream = _field(asked, "stream", bool, False, problems)
-    tokens = _tokens(asked, problems)
-    options = _field(asked, "stream_options", dict, {}, problems)
-    prompt = _prompt(asked.get("messages"), problems)
+    return asked
+
+
+def refuse(asked: dict[str, Any], problems: list[tuple[str, str]]) -> None:
+    """Raise Refusal (400) with every problem, each a field's name and a sentence, if there are any."""
     if problems:
         param = problems[0][0]
         code = "missing_required_parameter" if asked.get(param) is None else "invalid_value"
         raise Refusal(400, " ".join(text for _, text in problems), code=code, param=param)
-    return ChatRequest(model, prompt, user, tokens, stream, options.get("include_usage") is True)
 
 
 def count_tokens(prompt: str) -> int:
@@ -85,7 +110,8 @@ def _usual(asked: dict[str, Any]) -> ChatRequest | None:
     return ChatRequest(model, prompt, user, tokens, False, False)
 
 
-def _field(asked: dict[str, Any], name: str, kind: type, default: Any, problems: list[tuple[str, str]]) -> Any:
+def field(asked: dict[str, Any], name: str, kind: type, default: Any, problems: list[tuple[str, str]]) -> Any:
+    """Return the field `name`, or `default` when it is missing or null; a wrong type is a problem."""
     value = asked.get(name)
     if value is None:
         return default

@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gatebench.errors import ConfigurationError, Problem
 from gatebench.guard import is_loopback
+from gatebench.latency import AnyLatency, LatencyModel, MeasuredLatency
+from gatebench.providers import CollectionModel, LimitsModel
 from gatebench.sample import NO_WORD
-from gatebench.scenario import LatencyModel
 
 _STAMPABLE = re.compile(r"[A-Za-z0-9_.-]+")
 _MOST_WORDS = {"provider": NO_WORD["u1"], "fault": NO_WORD["u1"], "tenant": NO_WORD["u2"]}
@@ -45,6 +46,9 @@ class ProviderConfig(BaseModel):
     `port` 0 takes a free one and the ready line on standard output names it. `run` is the token of the run: request ids
     of another run are foreign. `vocabularies` are the run's (`Plan.vocabularies()`). `stream_path` is the Arrow IPC
     file of the ledger; its folder exists.
+
+    Of several `processes` that listen on the one `port`, this is number `process`; each has an `admin_port` of its own,
+    where its control API is sure to be its own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,10 +59,28 @@ class ProviderConfig(BaseModel):
     admin_token: str = Field(min_length=8)
     run: str = Field(pattern=r"^[0-9a-f]{8}$")
     seed: int
-    latency: LatencyModel = LatencyModel()
+    latency: AnyLatency = LatencyModel()
+    limits: LimitsModel | None = None
+    rest: dict[str, CollectionModel] = Field(default_factory=lambda: {"items": CollectionModel()})
+    process: int = Field(default=0, ge=0)
+    processes: int = Field(default=1, ge=1)
+    admin_port: int | None = Field(default=None, ge=0, le=65_535)
     vocabularies: Annotated[dict[str, tuple[str, ...]], AfterValidator(_words)] = Field(default_factory=dict)
     stream_path: Path
     request_id: Literal["header", "user", "none"] = "header"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ProviderConfig:
+        problems = []
+        if self.process >= self.processes:
+            problems.append(f"process {self.process} is none of {self.processes}; count them from 0")
+        if self.processes > 1 and self.admin_port is None:
+            problems.append("several processes on one port need an admin_port each; give it")
+        if isinstance(self.latency, MeasuredLatency) and not self.latency.ttft_ms:
+            problems.append("the measured latency has no values; give ttft_ms")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
 
     @classmethod
     def read(cls, path: Path) -> ProviderConfig:

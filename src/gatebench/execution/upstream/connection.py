@@ -21,6 +21,7 @@ import httptools
 MOST_BODY_BYTES = 8 * 2**20
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+_NOT_MODIFIED = 304
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _NOT_HTTP = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
@@ -56,6 +57,11 @@ class Connection(asyncio.Protocol):
 
     _ordinals = count(1)
 
+    @classmethod
+    def number_from(cls, first: int, step: int) -> None:
+        """Count connections from `first` in steps: processes that share a name have no ordinal in common."""
+        cls._ordinals = count(first, step)
+
     def __init__(self, server: Server, open_connections: set[Connection]) -> None:
         self.ordinal = next(Connection._ordinals)
         self.lost = False
@@ -69,6 +75,11 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[Request] = deque()
         self._pause: asyncio.Future[None] | None = None
         self._drained: asyncio.Future[None] | None = None
+
+    @property
+    def local_port(self) -> int:
+        """The port that the caller connected to."""
+        return int(self._transport.get_extra_info("sockname")[1])
 
     # What asyncio says
 
@@ -159,9 +170,13 @@ class Connection(asyncio.Protocol):
     # What the server says
 
     def respond(self, status: int, headers: bytes, body: bytes) -> None:
-        """Give a whole answer in one write; `headers` are complete lines."""
+        """Give a whole answer in one write; `headers` are complete lines. 304 has neither body nor length (RFC 9110, 8.6)."""
         request = self._request
         persistence = b"" if request.keep_alive and request.chunks else _persistence(request)
+        if status == _NOT_MODIFIED:
+            self._transport.write(b"%b%b%b\r\n" % (_STATUS_LINES[status], headers, persistence))
+            self._next()
+            return
         head = b"%b%b%bcontent-length: %d\r\n\r\n" % (_STATUS_LINES[status], headers, persistence, len(body))
         self._transport.write(head + body if request.method != b"HEAD" else head)
         self._next()

@@ -12,17 +12,19 @@ from gatebench.execution.upstream.ledger import Ledger
 from gatebench.sample import CANCELLED, COMPLETED, DROPPED, FAILED
 
 _JSON = b"content-type: application/json\r\nx-gatebench-stamp: %b\r\n"
+_STAMPED = b"%bx-gatebench-stamp: %b\r\n"
 _EVENTS = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-gatebench-stamp: %b\r\n"
 
 
 class Exchange:
     """An attempt, its connection, and the faults that hit it. The ledger gets its row as soon as it is over."""
 
-    __slots__ = ("_connection", "_ledger", "attempt", "faults")
+    __slots__ = ("_connection", "_ledger", "attempt", "faults", "headers")
 
     def __init__(self, attempt: Attempt, connection: Connection, ledger: Ledger, faults: Sequence[Fault] = ()) -> None:
         self.attempt = attempt
         self.faults = faults
+        self.headers = b""  # lines that every answer carries, whatever becomes of it
         self._connection = connection
         self._ledger = ledger
 
@@ -55,31 +57,33 @@ class Exchange:
             if self.over:
                 return
 
-    def answer(self, status: int, body: bytes, stamp: bytes, tokens: int = 0) -> None:
-        """Give the whole answer at once, as JSON; `tokens` are in it."""
+    def answer(self, status: int, body: bytes, stamp: bytes, tokens: int = 0, headers: bytes = b"") -> None:
+        """Give the whole answer at once; `tokens` are in it. `headers` (complete lines) take the place of JSON's."""
         attempt = self.attempt
         attempt.status = status
         attempt.tokens_out = tokens
-        self._connection.respond(status, _JSON % stamp, body)
+        lines = _STAMPED % (headers, stamp) if headers else _JSON % stamp
+        self._connection.respond(status, lines + self.headers if self.headers else lines, body)
         self._ledger.end(attempt, COMPLETED if status < 400 else FAILED, time.monotonic_ns())
 
-    async def respond(self, status: int, body: bytes, stamp: bytes, tokens: int = 0) -> None:
+    async def respond(self, status: int, body: bytes, stamp: bytes, tokens: int = 0, headers: bytes = b"") -> None:
         """Give the whole answer as the faults leave it."""
         body = await self._faulted(body)
         if not self.over:
-            self.answer(status, body, stamp, tokens)
+            self.answer(status, body, stamp, tokens, headers)
 
     def open_stream(self, stamp: bytes) -> None:
         """Begin a stream of server-sent events."""
         self.attempt.status = 200
-        self._connection.open(200, _EVENTS % stamp)
+        self._connection.open(200, _EVENTS % stamp + self.headers)
 
     async def write(self, data: bytes, *, tokens: int, last: bool) -> None:
         """Write the next part of a stream; `tokens` are written with it, counted from the beginning."""
         data = await self._faulted(data)
         if self.over:
             return
-        self.attempt.tokens_out = tokens
+        if tokens > self.attempt.tokens_out:
+            self.attempt.wrote_content(tokens)
         if last:
             self._connection.finish(data)
             self._ledger.end(self.attempt, COMPLETED, time.monotonic_ns())

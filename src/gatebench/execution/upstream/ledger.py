@@ -14,16 +14,23 @@ _MOST_SEEN = 0xFFFF
 class Ledger:
     """Counts arrivals, remembers the attempts in flight, and writes one row when an attempt ends.
 
-    Request ids of another run than `run` are foreign: their attempts have rows without an arrival.
+    Request ids of another run than `run` are foreign: their attempts have rows without an arrival. Process p (from 0)
+    of n behind one name counts its ordinals p + 1, p + 1 + n, and so on: no two have one in common.
     """
 
-    def __init__(self, provider: str, writer: StreamWriter, run: str) -> None:
+    def __init__(self, provider: str, writer: StreamWriter, run: str, process: int = 0, processes: int = 1) -> None:
         self._provider = provider.encode()
         self._writer = writer
         self._run = run
         self._seen: dict[int, int] = {}
         self._in_flight: dict[int, Attempt] = {}
-        self.attempts = 0
+        self._step = processes
+        self._before = self._ordinal = process + 1 - processes
+
+    @property
+    def attempts(self) -> int:
+        """Arrivals so far."""
+        return (self._ordinal - self._before) // self._step
 
     @property
     def in_flight(self) -> int:
@@ -40,7 +47,7 @@ class Ledger:
 
         The caller either ends it before anything else happens, or holds it.
         """
-        self.attempts = ordinal = self.attempts + 1
+        self._ordinal = ordinal = self._ordinal + self._step
         found = find_request_id(id_carrier) if id_carrier else None
         seen = 0
         if found is not None and (

@@ -51,10 +51,11 @@ async def serve(config: ProviderConfig) -> None:
 
     Raises EnvironmentFailure when the port is taken or the ledger cannot be written.
     """
-    listener = _listen(config)
+    listeners = _listeners(config)
     with _disk(config):
         writer = StreamWriter(ATTEMPT, config.stream_path, config.vocabularies, {"provider": config.name})
-    ledger = Ledger(config.name, writer, config.run)
+    ledger = Ledger(config.name, writer, config.run, config.process, config.processes)
+    Connection.number_from(config.process + 1, config.processes)
     faults = ActiveFaults(config.seed, config.vocabularies.get("fault", ()))
     control = Admin(
         name=config.name,
@@ -70,16 +71,19 @@ async def serve(config: ProviderConfig) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    server = await loop.create_server(partial(Connection, application, connections), sock=listener, backlog=_BACKLOG)
-    host, port = listener.getsockname()[:2]
-    sys.stdout.write(f"{config.name} listens on {host} port {port}\n")
+    make = partial(Connection, application, connections)
+    servers = [await loop.create_server(make, sock=listener, backlog=_BACKLOG) for listener in listeners]
+    for listener in listeners:
+        host, port = listener.getsockname()[:2]
+        sys.stdout.write(f"{config.name} listens on {host} port {port}\n")
     sys.stdout.flush()
     gc.freeze()  # what start-up made stays, and an answer makes no cycles: collections have little to look for
     gc.set_threshold(_COLLECTION_THRESHOLD)
     try:
         await _flush_until(stopped, ledger, config)
     finally:
-        server.close()
+        for server in servers:
+            server.close()
         with _disk(config):
             ledger.close()
         for connection in list(connections):
@@ -88,13 +92,24 @@ async def serve(config: ProviderConfig) -> None:
             await asyncio.wait(application.tasks, timeout=_LAST_WORDS_S)
 
 
-def _listen(config: ProviderConfig) -> socket.socket:
+def _listeners(config: ProviderConfig) -> list[socket.socket]:
+    """Return what to listen on: the port of the name, and this process's own when several share the name's.
+
+    The kernel gives each new connection to one of those who share a port (SO_REUSEPORT).
+    """
+    listeners = [_listen(config, config.port, shared=config.processes > 1)]
+    if config.admin_port is not None:
+        listeners.append(_listen(config, config.admin_port, shared=False))
+    return listeners
+
+
+def _listen(config: ProviderConfig, port: int, *, shared: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     try:
-        return socket.create_server((config.host, config.port), family=family, backlog=_BACKLOG)
+        return socket.create_server((config.host, port), family=family, backlog=_BACKLOG, reuse_port=shared)
     except OSError as error:
         raise EnvironmentFailure(
-            f"{config.name}: cannot listen on {config.host} port {config.port} ({error.strerror}). "
+            f"{config.name}: cannot listen on {config.host} port {port} ({error.strerror}). "
             "Stop what listens there or choose another port."
         ) from error
 
