@@ -70,6 +70,9 @@ def _passing(name: str, tables: RunTables) -> Passing:
     }
     if name in asked:
         return asked[name]()
+    for provider in tables.plan.providers:  # one of several processes behind a name: each passes its share
+        if name in provider.process_names():
+            return Passing("provider", f"a share of what {provider.name} passes", np.empty(0))
     if name.startswith(_LOAD):
         return _of_load(name.removeprefix(_LOAD), tables)
     return Passing("other", "nobody counts what passes through it", np.empty(0))

@@ -39,7 +39,7 @@ def taken(one: Bucket, tokens: int, now_ns: int) -> bool:
     ],
 )
 def test_a_full_bucket_holds_so_much(
-    limit: int, window_ns: int, burst_ns: int, share: int, tokens: int, passes: bool
+    *, limit: int, window_ns: int, burst_ns: int, share: int, tokens: int, passes: bool
 ) -> None:
     """It holds what its burst brings, divided by the processes, to the token."""
     assert taken(bucket(limit, window_ns, burst_ns, share), tokens, 0) is passes
