@@ -47,6 +47,7 @@ def test_a_trace_is_replayed_as_it_stands(bench: Bench) -> None:
     (run,) = bench.runs()
     found = rows(run)
     assert [row["arrival_id"] for row in found] == list(range(152))
+    assert any("1 arrivals of the trace lie beyond" in warning for warning in summary(run)["warnings"])
     start_ns = json.loads((run / "run.json").read_text())["clock"]["load_start_ns"]
     assert [row["due_ns"] - start_ns for row in found[:150]] == [number * 10_000_000 for number in range(150)]
     assert [row["tenant"] for row in found[:150]] == [f"tenant-{number % 3}" for number in range(150)]

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from gatebench.analysis.tables import RunTables
 from gatebench.schedule import ThinkTimes
 from gatebench.schedule.closed import user_of
 
-_LEAST_CYCLES: Final = 50
+_LEAST_ANSWERS: Final = 10
 
 
 @dataclass(frozen=True)
@@ -43,28 +41,65 @@ class Law:
 
 
 def littles_law(tables: RunTables) -> Law | None:
-    """Return the law over the run after its warm-up; None for an open load or when too few cycles were completed.
+    """Return the law over the run after its warm-up; None for an open load or when too few answers came.
 
-    A cycle counts when its answer came within the window; its think time is the one that followed it, by the seed.
+    Every moment of every user is either waiting for an answer or thinking, for as long as the seed drew. Both are added up
+    within the window, cut at its edges, so that the law is an identity: nothing that a target does can break it, only rows
+    that are lost, made up or moved, or a generator that is late.
     """
-    plan = tables.plan
-    users = plan.load.users
+    users = tables.plan.load.users
     if users is None:
         return None
-    start_ns = max((phase.end_ns for phase in plan.phases if phase.role == "warmup"), default=0)
-    done_ns = tables.samples["done_ns"].to_numpy() - tables.start_ns
-    ended = ~tables.samples["outcome"].isin(("in_flight", "unsent")).to_numpy()
-    inside = ended & (done_ns >= start_ns) & (done_ns < tables.end_ns)
-    rows = tables.samples[inside]
-    if len(rows) < _LEAST_CYCLES:
+    start_ns = max((phase.end_ns for phase in tables.plan.phases if phase.role == "warmup"), default=0)
+    end_ns = tables.end_ns
+    waited_ns = thought_ns = 0
+    answers = 0
+    for user, visits in visits_by_user(tables).items():
+        thinking = ThinkTimes(users, tables.plan.seed, user)
+        thought_ns += _within(0, thinking.before_ns(0), start_ns, end_ns)
+        for visit in visits:
+            done_ns = end_ns if visit.done_ns is None else visit.done_ns
+            waited_ns += _within(visit.due_ns, done_ns, start_ns, end_ns)
+            if visit.done_ns is not None:
+                answers += start_ns <= done_ns < end_ns
+                after_ns = done_ns + thinking.before_ns(visit.iteration + 1)
+                thought_ns += _within(done_ns, after_ns, start_ns, end_ns)
+    if answers < _LEAST_ANSWERS:
         return None
-    thinking = [ThinkTimes(users, plan.seed, user) for user in range(users.count)]
-    after = [user_of(users.count, arrival) for arrival in rows["arrival_id"].tolist()]
-    thought_ns = [thinking[user].before_ns(iteration + 1) for user, iteration in after]
     return Law(
-        throughput_per_s=len(rows) / ((tables.end_ns - start_ns) / 1e9),
-        response_s=float((rows["done_ns"] - rows["due_ns"]).mean()) / 1e9,
-        think_s=float(np.mean(thought_ns)) / 1e9,
+        throughput_per_s=answers / ((end_ns - start_ns) / 1e9),
+        response_s=waited_ns / answers / 1e9,
+        think_s=thought_ns / answers / 1e9,
         configured=users.count,
-        cycles=len(rows),
+        cycles=answers,
     )
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One request of one user, nanoseconds from the start of the load; `done_ns` is None while it was under way."""
+
+    iteration: int
+    due_ns: int
+    done_ns: int | None
+
+
+def visits_by_user(tables: RunTables) -> dict[int, list[Visit]]:
+    """Return the visits of every user of a closed load, in order; a user without rows has none."""
+    users = tables.plan.load.users
+    if users is None:
+        return {}
+    found: dict[int, list[Visit]] = {user: [] for user in range(users.count)}
+    rows = tables.samples.sort_values("arrival_id")
+    under_way = rows["outcome"].isin(("in_flight", "unsent"))
+    columns = (rows["arrival_id"], rows["due_ns"], rows["done_ns"], under_way)
+    for arrival, due_ns, done_ns, open_still in zip(*(column.tolist() for column in columns), strict=True):
+        user, iteration = user_of(users.count, arrival)
+        done = None if open_still else done_ns - tables.start_ns
+        found[user].append(Visit(iteration, due_ns - tables.start_ns, done))
+    return found
+
+
+def _within(begin_ns: int, end_ns: int, first_ns: int, last_ns: int) -> int:
+    """Return how much of [begin, end) lies within [first, last)."""
+    return max(0, min(end_ns, last_ns) - max(begin_ns, first_ns))

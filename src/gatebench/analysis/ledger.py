@@ -13,17 +13,20 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gatebench.analysis.closed import visits_by_user
 from gatebench.analysis.locust_books import agreement, apart, locust_counts
 from gatebench.analysis.tables import RunTables
 from gatebench.analysis.wording import count
 from gatebench.run.summary import Ledger
 from gatebench.sample import CAUSES
-from gatebench.schedule import share
+from gatebench.schedule import ThinkTimes, Users, share
+from gatebench.schedule.closed import arrival_of
 
 _OURS: Final = ("load", "warmup")
 _UNSENT: Final = ("pool", "generator", "stopped", "task")
 _NAMED: Final = 5
 _DUE_SLACK_NS: Final = 1_000
+_EDGE_NS: Final = 100_000_000  # whoever was due as the load ended, or was stopped, may or may not have asked
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ def _books(tables: RunTables, rows: pd.DataFrame) -> Books:
     if plan.load.locustfile is not None:
         return _locust_books(tables, rows)
     if plan.load.users is not None:
-        return _closed_books(plan.load.users.count, rows)
+        return _closed_books(tables, plan.load.users, rows)
     due_ns = tables.due_ns
     arrivals = rows["arrival_id"].to_numpy(np.int64)
     ordinals = rows["ordinal"].to_numpy(np.int64)
@@ -133,23 +136,38 @@ def _books(tables: RunTables, rows: pd.DataFrame) -> Books:
     )
 
 
-def _closed_books(users: int, rows: pd.DataFrame) -> Books:
-    """Compare the rows of closed users with themselves: each user's requests are numbered without a gap."""
+def _closed_books(tables: RunTables, users: Users, rows: pd.DataFrame) -> Books:
+    """Compare the rows of closed users with the story that the seed tells of each.
+
+    A user's requests are numbered without a gap; each is due a think time after the answer before it; and whoever had
+    thought to the end before the load was over has asked again.
+    """
     arrivals = rows["arrival_id"].to_numpy(np.int64)
     pairs = pd.MultiIndex.from_arrays([arrivals, rows["ordinal"].to_numpy(np.int64)])
-    there = np.unique(arrivals)
-    iterations, user = np.divmod(there, users)
-    last = np.full(users, -1, dtype=np.int64)
-    np.maximum.at(last, user, iterations)
-    scheduled = np.concatenate([np.arange(last[one] + 1) * users + one for one in range(users)])
+    wanted: list[int] = []
+    shifted: list[int] = []
+    for user, visits in visits_by_user(tables).items():
+        thinking = ThinkTimes(users, tables.plan.seed, user)
+        due_ns: int | None = thinking.before_ns(0)
+        before = -1
+        for visit in visits:
+            arrival = arrival_of(users.count, user, visit.iteration)
+            if visit.iteration == before + 1 and due_ns is not None and abs(visit.due_ns - due_ns) > _DUE_SLACK_NS:
+                shifted.append(arrival)
+            wanted += [arrival_of(users.count, user, number) for number in range(before + 1, visit.iteration + 1)]
+            before = visit.iteration
+            due_ns = None if visit.done_ns is None else visit.done_ns + thinking.before_ns(before + 1)
+        if due_ns is not None and due_ns < tables.end_ns - _EDGE_NS:
+            wanted.append(arrival_of(users.count, user, before + 1))
+    scheduled = np.unique(np.array(wanted, dtype=np.int64))
     nothing = np.empty(0, np.int64)
     return Books(
-        scheduled=np.sort(scheduled),
-        missing=np.setdiff1d(scheduled, there),
+        scheduled=scheduled,
+        missing=np.setdiff1d(scheduled, arrivals),
         doubled=arrivals[np.asarray(pairs.duplicated())],
         strange=nothing,
         gaps=nothing,
-        shifted=nothing,
+        shifted=np.array(shifted, dtype=np.int64),
     )
 
 

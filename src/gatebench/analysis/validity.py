@@ -21,7 +21,7 @@ from gatebench.stats import percentile
 SENT_LEAST: Final = 0.99
 CPU_MOST: Final = 0.9
 DISPATCH_PERCENTILE: Final = 0.99
-LITTLE_MOST: Final = 0.05
+LITTLE_MOST: Final = 0.01
 ENGINE_PROCESS: Final = "toxiproxy"
 
 Status = Literal["ok", "invalid", "unknown"]
@@ -247,8 +247,8 @@ def _closed(tables: RunTables) -> Iterator[Finding]:
         yield _unknown("littles_law", "Too few answers came to check Little's law.", LITTLE_MOST, "share")
     elif abs(law.off) > LITTLE_MOST:
         sentence = (
-            f"Little's law does not hold: {law.sentence()}. Rows are missing, the generator was late, or the run is too "
-            "short for its cycles. Lengthen the run or use a quieter machine."
+            f"Little's law does not hold: {law.sentence()}. Rows are missing or moved, or the generator was late. "
+            "Run it again on a quieter machine."
         )
         yield _invalid("littles_law", sentence, law.off, LITTLE_MOST, "share")
     else:

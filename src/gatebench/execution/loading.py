@@ -71,6 +71,7 @@ def planned_load(
         if path is not None and rows is not None:
             load = load.model_copy(update={"file": str(path.resolve()), "digest": digest_of(path)})
             schedule = replayed(rows, load, duration_ns / _NS)
+            load = load.model_copy(update={"left_out": len(rows.due_ns) - len(schedule.due_ns)})
     elif 0 <= request.seed < 2**63:
         try:
             schedule = schedule_of(load, duration_ns / _NS, request.seed, routes=routes, tenants=tenants)

@@ -23,6 +23,7 @@ from gatebench.execution.toxiproxy import toxics  # noqa: F401 - registers the k
 from gatebench.execution.user_tasks import with_tasks
 from gatebench.plan import Evidence, LoadPlan, Plan, PlannedFault, PlannedPhase, ProviderPlan, TargetPlan
 from gatebench.scenario import Objective, Scenario
+from gatebench.schedule import Trace
 from gatebench.units import duration_s, human_duration, rate_per_s
 
 _NS = 1_000_000_000
@@ -263,6 +264,11 @@ def _evidence(target: TargetPlan) -> Evidence:
 def _warnings(
     scenario: Scenario, phases: tuple[PlannedPhase, ...], load: LoadPlan, target: TargetPlan
 ) -> Iterator[str]:
+    if isinstance(load.load, Trace) and load.load.left_out:
+        yield (
+            f"{load.load.left_out} arrivals of the trace lie beyond the end of the run and are left out. Lengthen the phases, or "
+            "replay it faster: trace(…, speed=2)."
+        )
     if target.tls is not None and not target.tls.verify:
         yield f"Certificates of {target.name} are not verified: anybody could answer in its place."
     if target.unix is not None:

@@ -14,7 +14,8 @@ from gatebench.schedule.open import Load
 class Trace(BaseModel):
     """A recorded load, replayed: a CSV file with one arrival a line (`trace_file.read_trace` says which columns).
 
-    `file` is looked for beside the scenario, then in the workspace; a plan holds where it was found and its digest.
+    `file` is looked for beside the scenario, then in the workspace; a plan holds where it was found, its digest, and how many
+    arrivals lie beyond the end of the run.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -23,6 +24,7 @@ class Trace(BaseModel):
     file: str = Field(min_length=1)
     speed: float = Field(default=1.0, gt=0)
     digest: str = ""
+    left_out: int = 0
 
     def sentence(self) -> str:
         """Return the load in words."""

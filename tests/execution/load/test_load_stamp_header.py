@@ -6,7 +6,7 @@ import pytest
 
 from gatebench.execution.load.answer import NO_CAUSE, Answer
 from gatebench.execution.load.flight import Flight
-from gatebench.execution.load.reply import Reply
+from gatebench.execution.load.headed import HeadedReply as Reply
 from gatebench.sample import ERROR, OK
 from gatebench.traffic import Request
 from tests.execution.load.test_load_recorder import CLOSING, OTHER, make_flight, row

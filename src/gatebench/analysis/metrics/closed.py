@@ -5,6 +5,8 @@ from __future__ import annotations
 from gatebench.analysis.metrics.rates import NO_LENGTH
 from gatebench.analysis.metrics.registry import Measured, Scope, censored, known, metric, unknown
 
+_HALF_NS = 500_000_000
+
 
 @metric(unit="requests", better="neither", title="In flight on average", judged="exact")
 def in_flight_mean(scope: Scope) -> Measured:
@@ -39,7 +41,10 @@ def littles_law_users(scope: Scope) -> Measured:
 
 @metric(unit="1/s", better="higher", title="Breaking rate", judged="exact")
 def breaking_rate_per_s(scope: Scope) -> Measured:
-    """Offered rate in the second in which the target broke, under a breakpoint load; above the peak when it never did."""
+    """Offered rate when the requests were due that showed a breakpoint load that its target breaks; above the peak when none did.
+
+    A timeout is known as late as it lasts, and the ramp goes on meanwhile: the rate at the stop would be too high.
+    """
     load = scope.tables.plan.load.load
     if load.model != "open" or load.stop_when_bad is None:
         return unknown("the load is no breakpoint")
@@ -47,6 +52,13 @@ def breaking_rate_per_s(scope: Scope) -> Measured:
         return unknown("asked of the whole run only")
     for event in scope.tables.events:
         if event.get("event") == "load.broke":
-            share = float(event["bad_share"])
-            return known(float(event["rate_per_s"]), 1, why=f"{share:.0%} of a second's requests were bad")
+            at_s = (int(event["at_ns"]) - scope.tables.start_ns) / 1e9
+            finished = scope.rows[(scope.rows["done_s"] > at_s - 1) & (scope.rows["done_s"] <= at_s)]
+            bad = finished[finished["outcome"] != "ok"]
+            why = f"{float(event['bad_share']):.0%} of the requests that finished in the second before {at_s:.2f} s were bad"
+            if bad.empty:
+                return known(float(event["rate_per_s"]), 1, why=why)
+            due_ns = round(float(bad["due_s"].median()) * 1e9)
+            near = (scope.tables.due_ns > due_ns - _HALF_NS) & (scope.tables.due_ns <= due_ns + _HALF_NS)
+            return known(float(near.sum()), len(bad), why=why)
     return censored(load.peak_per_s(), "it never broke")

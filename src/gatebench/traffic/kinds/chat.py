@@ -31,10 +31,11 @@ class Chat:
         self._before, _, self._after = orjson.dumps(body).partition(_HERE.encode())
 
     def request(self, draw: Draw, tenant: int, size: int) -> Request:
-        """Return a completion request; its prompt is padded with spaces up to `size`."""
+        """Return a completion request; its prompt is cut or padded with spaces to `size`, as far as a body can be so small."""
         text = prompt(draw.bytes(self.needs_bytes), draw.arrival_id)
         if size > 0:
-            text = text.ljust(size - len(self._before) - len(self._after))
+            room = max(1, size - len(self._before) - len(self._after))
+            text = text[:room].ljust(room)
         # The words are plain ASCII letters: as they are, they are what JSON writes.
         body = b"%b%b%b" % (self._before, text.encode(), self._after)
         return Request("POST", _PATH, body, self._index, tenant, self._stream, fingerprint(text))
