@@ -73,4 +73,6 @@ def test_a_plan_is_read_again() -> None:
     plan = ProviderPlan(name="a", latency=MODELS.validate_python(uniform(1, 2)).latency, processes=3)
     assert ProviderPlan.model_validate_json(plan.model_dump_json()) == plan
     old = {"name": "a", "latency": {"ttft_median_ms": 3, "ttft_sigma": 0, "token_ms": 0, "token_sigma": 0}}
-    assert ProviderPlan.model_validate(old).latency == LatencyModel(ttft_median_ms=3, ttft_sigma=0, token_ms=0, token_sigma=0)
+    assert ProviderPlan.model_validate(old).latency == LatencyModel(
+        ttft_median_ms=3, ttft_sigma=0, token_ms=0, token_sigma=0
+    )

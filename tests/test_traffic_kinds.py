@@ -35,7 +35,11 @@ def test_a_message_is_what_a_strict_provider_takes() -> None:
     """It parses, says what its route says, and its fingerprint is that of its prompt."""
     request = Generator(made(messages(stream=True, prompt_words=12, max_tokens=5)), 1).request(3)
     asked = parse_messages(request.body)
-    assert (request.method, request.path, request.headers) == ("POST", "/v1/messages", b"anthropic-version: 2023-06-01\r\n")
+    assert (request.method, request.path, request.headers) == (
+        "POST",
+        "/v1/messages",
+        b"anthropic-version: 2023-06-01\r\n",
+    )
     assert (asked.tokens, asked.stream, request.stream) == (5, True, True)
     assert len(asked.prompt.split()) == 13
     assert request.fingerprint == fingerprint(asked.prompt)

@@ -11,7 +11,9 @@ from gatebench.sample import ERROR, OK
 from gatebench.traffic import Request
 from tests.execution.load.test_load_recorder import CLOSING, OTHER, make_flight, row
 
-HEAD = f"HTTP/1.1 304 Not Modified\r\netag: x\r\nX-Gatebench-Stamp: {CLOSING}\r\ncontent-type: text/plain\r\n\r\n".encode()
+HEAD = (
+    f"HTTP/1.1 304 Not Modified\r\netag: x\r\nX-Gatebench-Stamp: {CLOSING}\r\ncontent-type: text/plain\r\n\r\n".encode()
+)
 BODY = b"HTTP/1.1 200 OK\r\nx-gatebench-other: gb1\r\ncontent-length: 2\r\n\r\n{}"
 
 

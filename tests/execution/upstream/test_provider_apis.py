@@ -25,9 +25,13 @@ APIS: list[tuple[bytes, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("path", "what", "tokens"), [(*APIS[0], (3, 3)), (*APIS[1], (3, 3)), (*APIS[2], (3, 0))])
-def test_the_row_says_what_was_asked(tmp_path: Path, path: bytes, what: dict[str, Any], tokens: tuple[int, int]) -> None:
+def test_the_row_says_what_was_asked(
+    tmp_path: Path, path: bytes, what: dict[str, Any], tokens: tuple[int, int]
+) -> None:
     """Fingerprint of the prompt, tokens in and out, the request's id, the tenant; the stamp agrees."""
-    answer, row = one(Rig(tmp_path), post(what, f"x-request-id: {ID}".encode(), b"x-gatebench-tenant: tenant-1", path=path))
+    answer, row = one(
+        Rig(tmp_path), post(what, f"x-request-id: {ID}".encode(), b"x-gatebench-tenant: tenant-1", path=path)
+    )
     prompt = "one two\nthree" if "input" in what else "one two three"
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
     assert (row["arrival_id"], row["tenant"], row["status"], row["end"]) == (6, 1, 200, COMPLETED)

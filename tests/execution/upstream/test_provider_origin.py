@@ -129,7 +129,15 @@ def test_a_write_makes_a_new_version(tmp_path: Path) -> None:
     """PUT changes the tag, so that what held before does not; DELETE takes the resource away, and PUT brings it back."""
     put, delete = get(method="PUT"), get(method="DELETE")
     answers = asked(
-        Rig(tmp_path), put, get(if_none_match=TAG), get(), delete, get(), delete, put, get(method="PUT", if_none_match="*")
+        Rig(tmp_path),
+        put,
+        get(if_none_match=TAG),
+        get(),
+        delete,
+        get(),
+        delete,
+        put,
+        get(method="PUT", if_none_match="*"),
     )
     assert [answer.status for answer in answers] == [200, 200, 200, 200, 404, 404, 201, 412]
     assert answers[0].headers["etag"] == answers[2].headers["etag"] == etag("items", "7", 1)
@@ -172,7 +180,10 @@ def test_what_is_there(tmp_path: Path, path: str, status: int) -> None:
     ("model", "header"),
     [
         ({}, "public, max-age=60"),
-        ({"s_maxage_s": 5, "stale_while_revalidate_s": 30}, "public, max-age=60, s-maxage=5, stale-while-revalidate=30"),
+        (
+            {"s_maxage_s": 5, "stale_while_revalidate_s": 30},
+            "public, max-age=60, s-maxage=5, stale-while-revalidate=30",
+        ),
         ({"max_age_s": None}, "no-store"),
         ({"cache_control": "private, max-age=1"}, "private, max-age=1"),
     ],

@@ -8,7 +8,7 @@ import pytest
 
 from gatebench.errors import ConfigurationError
 from gatebench.latency import MeasuredLatency
-from gatebench.measured import filled
+from gatebench.latency_trace import filled
 
 
 def read(folder: Path, text: str | bytes) -> MeasuredLatency:
