@@ -11,8 +11,6 @@ from gatebench.execution.load.events import MAX_GAP_US, MAX_TOKENS, EventReader
 
 BODY_LIMIT: Final = 1 << 20
 _HEAD_KEPT: Final = 1 << 16
-_STAMP_HEADER: Final = "x-gatebench-stamp"
-_STAMP_LENGTH: Final = len(_STAMP_HEADER)  # compared first: every header of every answer comes by
 _CUT: Final = 1 << 18  # cut in strides: cutting at every chunk would move the whole body each time
 
 
@@ -32,9 +30,8 @@ class Reply(HTTPResponseParser):
         self._body = bytearray()
         self._stream = False
         self._events: EventReader | None = None
-        self._stamp = b""
-        self._field = ""
-        self._in_value = False
+        self._head = b""
+        self._headed = False
         self._now_ns = 0
 
     def expect(self, *, stream: bool) -> None:
@@ -44,12 +41,14 @@ class Reply(HTTPResponseParser):
         self._body = bytearray()
         self._stream = stream
         self._events = None
-        self._stamp = b""
-        self._field = ""
+        self._head = b""
+        self._headed = False
 
     def take(self, data: bytes, now_ns: int) -> int:
         """Parse bytes that arrived at `now_ns`; returns MALFORMED, or NO_CAUSE (then look at `complete`)."""
         self._now_ns = now_ns
+        if not self._headed and len(self._head) < _HEAD_KEPT:
+            self._head += data  # for its stamp: cheaper than looking at every header as it is parsed
         try:
             self.feed(data)
         except HTTPParseError:
@@ -74,7 +73,7 @@ class Reply(HTTPResponseParser):
         """Write what was understood so far into `answer`."""
         answer.status = self._status
         answer.body = bytes(self._body)
-        answer.stamp_header = self._stamp
+        answer.head = self._head
         events = self._events
         if events is not None:
             answer.first_token_ns = events.first_token_ns
@@ -90,19 +89,16 @@ class Reply(HTTPResponseParser):
         pass
 
     def _on_header_field(self, name: str) -> None:
-        # Names and values come in pieces where a read ends within them.
-        self._field = name if self._in_value else self._field + name
-        self._in_value = False
+        pass
 
     def _on_header_value(self, value: str) -> None:
-        self._in_value = True
-        if len(self._field) == _STAMP_LENGTH and self._field.lower() == _STAMP_HEADER:
-            self._stamp += value.encode("latin-1", "replace")
+        pass
 
     def _on_headers_complete(self) -> None:
         if self._surplus:
             return
         self._status = int(self.get_code())
+        self._headed = True
         if self._stream and 200 <= self._status < 300:
             self._events = EventReader()
 
