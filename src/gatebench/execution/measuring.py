@@ -8,7 +8,7 @@ from pathlib import Path
 from gatebench.errors import ConfigurationError
 from gatebench.execution.asking import Problems
 from gatebench.latency import MeasuredLatency
-from gatebench.latency_file import filled
+from gatebench.latency_trace import filled
 from gatebench.plan import ProviderPlan
 from gatebench.scenario import Scenario
 

@@ -45,7 +45,10 @@ async def _read(response: ClientResponse, pieces: list[bytes]) -> Whole | Stream
     first = await response.content.readany()
     pieces.append(first)
     if response.content_type != "text/event-stream":
-        return Whole(response.status, downward(response.headers), first + await response.read())
+        headers = downward(response.headers)
+        if response.method == "HEAD" and "Content-Length" in response.headers:  # of the body that is not there
+            headers["Content-Length"] = response.headers["Content-Length"]
+        return Whole(response.status, headers, first + await response.read())
     if not first:
         return Failure("dropped")
     return Stream(response.status, downward(response.headers), first, response)

@@ -6,7 +6,8 @@ import pytest
 
 from gatebench.execution.load.answer import NO_CAUSE, Answer
 from gatebench.execution.load.flight import Flight
-from gatebench.execution.load.headed import HeadedReply as Reply
+from gatebench.execution.load.recorder import last_stamp
+from gatebench.execution.load.reply import Reply
 from gatebench.sample import ERROR, OK
 from gatebench.traffic import Request
 from tests.execution.load.test_load_recorder import CLOSING, OTHER, make_flight, row
@@ -28,11 +29,22 @@ def read(*parts: bytes) -> Answer:
     return answer
 
 
-def test_the_header_is_read() -> None:
-    """Whatever its case, and however the bytes are cut."""
-    assert read(HEAD).stamp_header == str(CLOSING).encode()
-    assert read(*(bytes([byte]) for byte in HEAD)).stamp_header == str(CLOSING).encode()
-    assert read(BODY).stamp_header == b""
+def test_the_head_is_kept() -> None:
+    """However the bytes are cut; the stamp in it is found by the recorder."""
+    for answer in (read(HEAD), read(*(bytes([byte]) for byte in HEAD))):
+        assert answer.head == HEAD
+        assert last_stamp(answer.head) == CLOSING
+
+
+def test_the_body_is_not_kept_twice() -> None:
+    """What is read after the headers are complete is no longer head; an endless one is cut."""
+    answer = read(BODY[:-2], b"{", b"}")
+    assert (answer.head, answer.body) == (BODY[:-2], b"{}")
+    reply = Reply()
+    reply.expect(stream=False)
+    for _ in range(300):
+        reply.take(b"HTTP/1.1 200 OK\r\n" if not reply._head else b"x-a: " + b"b" * 1000 + b"\r\n", 1)
+    assert len(reply._head) < 70_000
 
 
 def test_the_next_answer_begins_anew() -> None:
@@ -42,13 +54,13 @@ def test_the_next_answer_begins_anew() -> None:
         reply.expect(stream=False)
         reply.take(data, 1)
     reply.note(answer)
-    assert answer.stamp_header == b""
+    assert answer.head == BODY
 
 
 def test_the_body_goes_first(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The header's stamp counts where the body has none."""
+    """The head's stamp counts where the body has none."""
     header_only, both = make_flight(), make_flight(str(CLOSING).encode())
-    header_only.answer.stamp_header = both.answer.stamp_header = str(OTHER).encode()
+    header_only.answer.head = both.answer.head = b"x-gatebench-stamp: " + str(OTHER).encode()
     assert row(tmp_path_factory.mktemp("a"), header_only)["attempt"] == OTHER.attempt
     assert row(tmp_path_factory.mktemp("b"), both)["attempt"] == CLOSING.attempt
 

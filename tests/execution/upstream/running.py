@@ -61,7 +61,9 @@ class Running:
         ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE_S)
         line = self.process.stdout.readline().decode() if ready else ""
         assert " listens on " in line, self.errors
-        self.port = int(line.rsplit(" ", 1)[1])
+        self.port = self.admin_port = int(line.rsplit(" ", 1)[1])
+        if changes.get("admin_port") is not None:
+            self.admin_port = int(self.process.stdout.readline().decode().rsplit(" ", 1)[1])
 
     def __enter__(self) -> Running:
         return self
@@ -101,7 +103,7 @@ class Running:
 
     def admin(self, method: str, path: str, body: object = None, token: str = TOKEN) -> tuple[int, dict[str, Any]]:
         """What its control API answers."""
-        connection = self.connect()
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=PATIENCE_S)
         try:
             headers = {"x-gatebench-token": token}
             raw = None if body is None else orjson.dumps(body)

@@ -56,6 +56,10 @@ class ProviderLever:
         answers = self._ask_all("DELETE", None)
         return Cleared(max(int(said["cleared_ns"]) for said in answers), sum(int(said["hits"]) for said in answers))
 
+    def close(self) -> None:
+        """Close its connections."""
+        self._client.close()
+
     def _ask_all(self, method: str, body: dict[str, Any] | None) -> list[dict[str, Any]]:
         """Ask every process, also those after one that fails; raise what the first failure was."""
         answers: list[dict[str, Any]] = []

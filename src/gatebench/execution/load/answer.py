@@ -33,8 +33,8 @@ class Answer:
     """The client's facts of one request, named and united as in `gatebench.sample.SAMPLE`.
 
     Until it is concluded its outcome is `in_flight`. `body` holds the decoded body (bounded, see `reply.BODY_LIMIT`),
-    `stamp_header` the value of the header `x-gatebench-stamp`. `conditional` says that the request asked to be told only
-    that nothing has changed: then 304 is a good answer.
+    `head` what was read until its headers were complete. `conditional` says that the request asked to be told only that
+    nothing has changed: then 304 is a good answer.
     """
 
     __slots__ = (
@@ -48,10 +48,10 @@ class Answer:
         "first_byte_ns",
         "first_token_ns",
         "gap_max_us",
+        "head",
         "outcome",
         "reused",
         "sent_ns",
-        "stamp_header",
         "status",
         "terminal",
         "tokens",
@@ -64,7 +64,7 @@ class Answer:
         self.bytes_sent = self.bytes_received = 0
         self.connection = self.reused = 0
         self.tokens = self.terminal = self.gap_max_us = 0
-        self.body = self.stamp_header = b""
+        self.body = self.head = b""
         self.conditional = False
 
     def conclude(self, cause: int, now_ns: int, *, stream: bool) -> None:

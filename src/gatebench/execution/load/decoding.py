@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 import brotli
 
 from gatebench.execution.load.answer import NO_CAUSE, UNDECODABLE, Answer
-from gatebench.execution.load.headed import HeadedReply
+from gatebench.execution.load.reply import Reply
 
 MOST_DECODED: Final = 256 * 2**20
 _STEP: Final = 1 << 20
@@ -17,7 +17,7 @@ _STEP: Final = 1 << 20
 Decode = Callable[[bytes], "list[bytes]"]
 
 
-class DecodingReply(HeadedReply):
+class DecodingReply(Reply):
     """Undoes gzip, deflate and br; an unknown coding stays as it is, and its stamp is then unknown.
 
     What decodes to more than 256 MiB, or does not decode, makes the answer `undecodable`: it is complete as a message and
@@ -26,6 +26,8 @@ class DecodingReply(HeadedReply):
 
     def __init__(self) -> None:
         super().__init__()
+        self._name = self._coding = ""
+        self._in_value = False
         self._decode: Decode | None = None
         self._decoded = 0
         self._broken = False
@@ -33,6 +35,7 @@ class DecodingReply(HeadedReply):
     def expect(self, *, stream: bool, bodiless: bool = False) -> None:
         """Make ready for the response to the request that is about to be sent."""
         super().expect(stream=stream, bodiless=bodiless)
+        self._name = self._coding = ""
         self._decode = None
         self._decoded = 0
         self._broken = False
@@ -47,8 +50,18 @@ class DecodingReply(HeadedReply):
         if self._broken:
             answer.body = b""
 
+    def _on_header_field(self, name: str) -> None:
+        # Names and values come in pieces where a read ends within them.
+        self._name = name.lower() if self._in_value else self._name + name.lower()
+        self._in_value = False
+
+    def _on_header_value(self, value: str) -> None:
+        self._in_value = True
+        if self._name == "content-encoding":
+            self._coding += value
+
     def _on_headers_complete(self) -> bool:
-        self._decode = _decoder(self.coding)
+        self._decode = _decoder(self._coding.strip().lower())
         return super()._on_headers_complete()
 
     def _on_body(self, data: bytearray) -> None:

@@ -21,7 +21,6 @@ from gatebench.execution.load.client import Client
 from gatebench.execution.load.config import WorkerConfig
 from gatebench.execution.load.crowd import Crowd
 from gatebench.execution.load.decoding import DecodingReply
-from gatebench.execution.load.headed import HeadedReply
 from gatebench.execution.load.meter import Meter
 from gatebench.execution.load.recorder import Recorder
 from gatebench.execution.load.reply import Reply
@@ -32,7 +31,6 @@ from gatebench.execution.load.users import UserArrivals, UsersWalk
 from gatebench.execution.load.walk import Walk
 from gatebench.execution.load.wire import Wire
 from gatebench.execution.secrets import Secrets
-from gatebench.plan import Plan
 from gatebench.run.folder import write_atomically
 from gatebench.run.learnt import LearntRoutes, beside
 from gatebench.run.stream import FLUSH_INTERVAL_S, StreamWriter
@@ -75,7 +73,7 @@ class Post:
                 plan.load.deadlines,
                 plan.allow_remote,
                 turns,
-                parser=_parser(plan, secrets),
+                parser=_parser(secrets),
             )
             for lane in lanes
         }
@@ -199,12 +197,9 @@ class Post:
         write_atomically(self._facts_path, json.dumps(self.facts, indent=1))
 
 
-def _parser(plan: Plan, secrets: Secrets) -> type[Reply]:
-    """Return what reads the answers: the leanest parser that sees everything this run needs."""
-    if "accept-encoding" in {name.lower() for name in secrets.headers}:
-        return DecodingReply
-    stamped_in_headers = any(route.kind in {"rest", "task"} for route in plan.traffic.routes)
-    return HeadedReply if stamped_in_headers else Reply
+def _parser(secrets: Secrets) -> type[Reply]:
+    """Return what reads the answers: the leanest parser that understands what the requests' headers invite."""
+    return DecodingReply if "accept-encoding" in {name.lower() for name in secrets.headers} else Reply
 
 
 def _settle_memory() -> None:

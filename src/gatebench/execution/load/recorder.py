@@ -60,8 +60,8 @@ class Recorder:
         request = flight.request
         provider, attempt, service_ns, matches = NO_WORD["u1"], 0, NEVER, 0
         stamp = last_stamp(answer.body) if answer.body else None
-        if stamp is None and answer.stamp_header:  # a body that was written anew, or none at all, as with 304
-            stamp = last_stamp(answer.stamp_header)
+        if stamp is None and answer.head:  # a body that was written anew, or none at all, as with 304
+            stamp = last_stamp(answer.head)
         if stamp is not None:
             provider = self._providers.get(stamp.provider, provider)
             attempt = stamp.attempt

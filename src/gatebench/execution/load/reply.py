@@ -31,6 +31,8 @@ class Reply(HTTPResponseParser):
         self._stream = False
         self._bodiless = False
         self._events: EventReader | None = None
+        self._head = b""
+        self._headed = False
         self._now_ns = 0
 
     def expect(self, *, stream: bool, bodiless: bool = False) -> None:
@@ -41,10 +43,14 @@ class Reply(HTTPResponseParser):
         self._stream = stream
         self._bodiless = bodiless
         self._events = None
+        self._head = b""
+        self._headed = False
 
     def take(self, data: bytes, now_ns: int) -> int:
         """Parse bytes that arrived at `now_ns`; returns MALFORMED, or NO_CAUSE (then look at `complete`)."""
         self._now_ns = now_ns
+        if not self._headed and len(self._head) < _HEAD_KEPT:
+            self._head += data  # for its stamp: cheaper than looking at every header as it is parsed
         try:
             self.feed(data)
         except HTTPParseError:
@@ -73,6 +79,7 @@ class Reply(HTTPResponseParser):
         """Write what was understood so far into `answer`."""
         answer.status = self._status
         answer.body = bytes(self._body)
+        answer.head = self._head
         events = self._events
         if events is not None:
             answer.first_token_ns = events.first_token_ns
@@ -94,6 +101,7 @@ class Reply(HTTPResponseParser):
         """Return whether the message ends here, whatever length its header names (RFC 9110 section 9.3.2)."""
         if not self._surplus:
             self._status = int(self.get_code())
+            self._headed = True
             if self._stream and 200 <= self._status < 300:
                 self._events = EventReader()
         return self._bodiless
