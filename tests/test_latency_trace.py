@@ -8,11 +8,7 @@ import pytest
 
 from gatebench.errors import ConfigurationError
 from gatebench.latency import MeasuredLatency
-<<<<<<<< HEAD:tests/test_latency_file.py
-from gatebench.latency_file import filled
-========
 from gatebench.latency_trace import filled
->>>>>>>> lab-providers:tests/test_latency_trace.py
 
 
 def read(folder: Path, text: str | bytes) -> MeasuredLatency:
