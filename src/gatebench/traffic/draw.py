@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Sequence
 from itertools import accumulate
 
 _HEAD = 12  # bytes: four for the route, four for the tenant, four to spare
 _RANGE = 2.0**32
+_head_words = struct.Struct("<3I").unpack_from
+_whole_number = struct.Struct(">Q").pack
 
 
 class Draw:
     """The random bytes of one arrival: SHAKE128 (FIPS 202) over (seed, arrival id), of which a prefix is what a shorter one is."""
 
-    __slots__ = ("_bytes", "arrival_id")
+    __slots__ = ("_bytes", "_words", "arrival_id")
 
     def __init__(self, digest: bytes, arrival_id: int) -> None:
         self._bytes = digest
+        self._words = _head_words(digest)
         self.arrival_id = arrival_id
 
     def unit(self, place: int) -> float:
         """Return a number in [0, 1) from one of the three words at the head: 0 route, 1 tenant, 2 the kind's own."""
-        return int.from_bytes(self._bytes[4 * place : 4 * place + 4], "little") / _RANGE
+        return self._words[place] / _RANGE
 
     def bytes(self, count: int) -> bytes:
         """Return `count` random bytes, the same ones each time."""
@@ -38,7 +42,7 @@ class Draws:
     def of(self, arrival_id: int) -> Draw:
         """Return the draw of `arrival_id`."""
         state = self._prefix.copy()
-        state.update(arrival_id.to_bytes(8, "big"))
+        state.update(_whole_number(arrival_id))
         return Draw(state.digest(self._length), arrival_id)
 
 

@@ -34,6 +34,7 @@ class Connection:
 
     __slots__ = (
         "_bytes_per_s",
+        "_most",
         "_on_loss",
         "_poll",
         "_reply",
@@ -56,6 +57,7 @@ class Connection:
         self._on_loss = on_loss
         self._reply = reply
         self._bytes_per_s = 0
+        self._most = _RECEIVE
         self._used = 0
         self._waiting: Any = None
         self._poll: Any = _poll()
@@ -82,8 +84,9 @@ class Connection:
             self._socket.close()
 
     def slow_down(self, bytes_per_s: int) -> None:
-        """Read no faster than that from now on; 0 is as fast as it comes."""
+        """Read no faster than that from now on, a twentieth of a second's worth at once."""
         self._bytes_per_s = bytes_per_s
+        self._most = max(1, min(_RECEIVE, bytes_per_s // 20))
 
     def exchange(self, answer: Answer, wire: bytes, total_end_ns: int, read_ns: int, *, stream: bool) -> None:
         """Send `wire` once, read the answer, and conclude `answer`. Nothing is ever sent a second time.
@@ -173,14 +176,10 @@ class Connection:
             ready = self._turns.until(until_ns)
             self._waiting = None
             try:
-                return self._socket.recv(self._most())
+                return self._socket.recv(self._most)
             except BlockingIOError:
                 if not ready:
                     return None
-
-    def _most(self) -> int:
-        """Return how much to read at once: a slow reader takes a twentieth of a second's worth."""
-        return max(1, min(_RECEIVE, self._bytes_per_s // 20)) if self._bytes_per_s else _RECEIVE
 
     def _rest_until(self, at_ns: int) -> None:
         """Read nothing until then, and let the peer feel it; the read watcher rests too, or it would spin."""
