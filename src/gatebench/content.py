@@ -21,6 +21,8 @@ from pydantic import BaseModel, ValidationError
 
 from gatebench.errors import ConfigurationError, Problem
 from gatebench.faults import FaultDefinition
+from gatebench.latency import MeasuredLatency
+from gatebench.latency_trace import filled
 from gatebench.scenario import Scenario
 from gatebench.target import TargetDefinition
 
@@ -152,7 +154,18 @@ class Content:
         ):
             for name in names:
                 try:
-                    load(name)
+                    loaded = load(name)
+                    if isinstance(loaded, LoadedScenario):
+                        yield from self._trace_problems(loaded)
+                except ConfigurationError as error:
+                    yield from error.problems
+
+    def _trace_problems(self, loaded: LoadedScenario) -> Iterator[Problem]:
+        """Yield the problems of the latency traces that a scenario names."""
+        for model in loaded.scenario.providers.values():
+            if isinstance(model.latency, MeasuredLatency):
+                try:
+                    filled(model.latency, [loaded.path.parent, self.workspace])
                 except ConfigurationError as error:
                     yield from error.problems
 

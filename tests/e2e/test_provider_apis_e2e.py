@@ -118,3 +118,6 @@ def test_a_bad_trace_starts_nothing(bench: Bench) -> None:
     said = done.out + done.err
     assert all(f"times.csv:{line}" in said for line in (3, 4, 5))
     assert bench.runs() == []
+    checked = bench("check")
+    assert checked.code == 2
+    assert all(f"times.csv:{line}" in checked.out + checked.err for line in (3, 4, 5))

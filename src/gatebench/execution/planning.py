@@ -216,6 +216,7 @@ def _entry(scenario: Scenario, target: TargetPlan, problems: Problems) -> None:
         )
     taken = {process.name for process in definition.process} & {
         *scenario.providers,
+        *(f"{name}.{number}" for name, model in scenario.providers.items() for number in range(model.processes)),
         "toxiproxy",
         "load-master",
         "load-0",
