@@ -51,6 +51,11 @@ class StreamWriter:
             self._packer.pack_into(self._buffer, self._used, *values)
         self._used += self._size
 
+    @property
+    def pending(self) -> int:
+        """Rows that no flush has written yet."""
+        return self._used // self._size
+
     def flush(self) -> None:
         """Write the rows since the last flush as one record batch and hand them to the operating system."""
         if not self._used:

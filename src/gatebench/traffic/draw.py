@@ -20,7 +20,7 @@ class Draw:
 
     def __init__(self, digest: bytes, arrival_id: int) -> None:
         self._bytes = digest
-        self._words = _head_words(digest)
+        self._words: tuple[int, int, int] = _head_words(digest)
         self.arrival_id = arrival_id
 
     def unit(self, place: int) -> float:

@@ -101,6 +101,11 @@ class Recorder:
             matches,
         )
 
+    @property
+    def pending(self) -> int:
+        """Rows that would be lost with this process now."""
+        return self._stream.pending
+
     def flush(self) -> None:
         """Make the rows so far survive a SIGKILL of this process."""
         self._stream.flush()
