@@ -109,6 +109,7 @@ class Three(GatewayUser):
     assert twice[0]["n"] == 120
 
 
+@pytest.mark.slow
 def test_a_task_may_wait_in_every_way(bench: Bench) -> None:
     """time.sleep, gevent.sleep, a gevent.Timeout around a request, greenlets of its own: the schedule goes on meanwhile."""
     body = """
@@ -134,6 +135,7 @@ class Sleepy(GatewayUser):
     assert (bench.newest() / "logs" / "load-0.log").read_text().count("awake") == 40
 
 
+@pytest.mark.slow
 def test_an_arrival_whose_task_asks_for_nothing(bench: Bench) -> None:
     """Its row is unsent with the cause task; it is no error of the target, and the run is valid."""
     body = """
@@ -183,6 +185,7 @@ class Raising(GatewayUser):
     assert all("Traceback" in one["traceback"] for one in counted)
 
 
+@pytest.mark.slow
 def test_users_classes_and_task_sets_share_by_weight(bench: Bench) -> None:
     """Classes by weight, tasks within, nested sets flattened; on_start once a user; a route of its own by `name`."""
     body = """
@@ -212,6 +215,7 @@ class Rare(GatewayUser):
     assert {"renamed", "Rare.ask", "Rare.on_start"} <= routes
 
 
+@pytest.mark.slow
 def test_one_class_of_a_file_mixed_with_plain_traffic(bench: Bench) -> None:
     """`FILE.py:Class` leaves the others out, and `mix` gives the tasks the weight that the scenario says."""
     body = """
@@ -231,6 +235,7 @@ class B(GatewayUser):
     assert found["chat"] > found["A.ask"] > 0
 
 
+@pytest.mark.slow
 def test_stopped_in_the_middle(bench: Bench) -> None:
     """Ctrl-C: what is open is in flight, who has not asked yet is unsent/stopped, the rest is drained; books balance."""
     body = """

@@ -100,6 +100,7 @@ def test_a_shape_ends_the_run_itself(bench: Bench) -> None:
     assert steady["end_s"] == pytest.approx(took_s, abs=0.5)
 
 
+@pytest.mark.slow
 def test_what_lies_above_the_level_is_unknown(bench: Bench) -> None:
     """No id, no schedule, no stamp: null in the rows and unknown in the metrics, never 0 and never a failure."""
     demo(bench, "locustfile.py")
@@ -122,6 +123,7 @@ def test_what_lies_above_the_level_is_unknown(bench: Bench) -> None:
     assert min(row["sent_ns"] for row in rows(done.bench.newest())) >= t0_ns
 
 
+@pytest.mark.slow
 def test_an_error_fails_the_default_check(bench: Bench) -> None:
     """A locustfile has no check of its own, so that one is given: no errors at all. Exit 1, each cause as it was."""
     name = locustfile(
@@ -149,6 +151,7 @@ class Mixed(HttpUser):
     assert facts(done.bench.newest())["locust"]["failures"] == sum(met.values())
 
 
+@pytest.mark.slow
 def test_events_options_and_prints_of_the_file_work(bench: Bench) -> None:
     """init, an option of its own and its environment are Locust's; what the file prints is in the log, not in our pipe."""
     name = locustfile(
@@ -203,6 +206,7 @@ class Buyer(HttpUser):
     assert done.summary()["ledger"]["balances"]
 
 
+@pytest.mark.slow
 def test_statistics_that_were_reset_do_not_balance(bench: Bench) -> None:
     """A file that has Locust forget requests: its count and the rows differ, and the run is invalid for it."""
     name = locustfile(
@@ -271,6 +275,7 @@ def test_all_problems_of_the_options_come_at_once(bench: Bench) -> None:
     assert "--users 5: is for locustfiles" in done.out
 
 
+@pytest.mark.slow
 def test_interrupted_in_the_middle(bench: Bench) -> None:
     """Ctrl-C ends Locust's users, keeps what was measured, and leaves no process."""
     demo(bench, "locustfile.py")
@@ -289,6 +294,7 @@ def test_interrupted_in_the_middle(bench: Bench) -> None:
     assert json.loads((run / "summary.json").read_text())["ledger"]["balances"]
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle(bench: Bench) -> None:
     """After a SIGKILL of bench no process is left, and the names learnt on the way are there for the rows that are."""
     demo(bench, "locustfile.py")

@@ -230,6 +230,7 @@ def test_a_killed_guest_makes_the_run_invalid(bench: Bench) -> None:
     assert 0 < sum(i % 2 for i in ids) < scheduled // 2
 
 
+@pytest.mark.slow
 def test_a_guest_that_leaves_makes_the_run_invalid(bench: Bench) -> None:
     """Ctrl-C on the other machine: it says so, hands over what it has, and the run does not pass as whole."""
     listen = place()
@@ -247,7 +248,10 @@ def test_a_guest_that_leaves_makes_the_run_invalid(bench: Bench) -> None:
     assert {row["worker"] for row in rows} == {0, 1}
 
 
-@pytest.mark.parametrize("victim", ["bench run", "master", "Ctrl-C"])
+@pytest.mark.parametrize(
+    "victim",
+    ["bench run", pytest.param("master", marks=pytest.mark.slow), pytest.param("Ctrl-C", marks=pytest.mark.slow)],
+)
 def test_a_guest_never_outlives_its_master(bench: Bench, victim: str) -> None:
     """However the run ends, in the middle of a load of ten minutes: the guest sends nothing more and is gone."""
     listen = place()
@@ -273,6 +277,7 @@ def test_a_guest_never_outlives_its_master(bench: Bench, victim: str) -> None:
             assert found(folder)["status"] == "interrupted"
 
 
+@pytest.mark.slow
 def test_nobody_comes(bench: Bench) -> None:
     """Patience ends: exit 5, where they were waited for, nothing left."""
     listen = place()

@@ -60,4 +60,4 @@ def test_the_installed_wheel_finds_its_content(wheel: Path, tmp_path: Path) -> N
         text=True,
         check=True,
     )
-    assert "'failover-outage', 'smoke'] []" in done.stdout
+    assert "'overhead', 'smoke', 'spike'] []" in done.stdout

@@ -185,6 +185,9 @@ class Canary:
         start = time.monotonic_ns()
         received = 0
         try:
+            if self._address.tls is not None and connection.sock is None:
+                connection.connect()
+                start = time.monotonic_ns()  # a handshake takes several turns, and each would meet the fault
             connection.request("GET", self._address.path, headers=headers)
             answer = connection.getresponse()
             received = len(answer.read())
