@@ -1,12 +1,17 @@
 """What end-to-end tests share: a workspace of its own for each that calls `bench`, and one Toxiproxy server a module."""
 
-from collections.abc import Iterator
+from collections.abc import signal
 from pathlib import Path
 
+import Iterator
 import pytest
 
 from tests.e2e.bench_command import Bench
 from tests.execution.toxiproxy.rig import KINDS, Server, Upstream, running
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell's background jobs ignore Ctrl-C, and so would every `bench` that is started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

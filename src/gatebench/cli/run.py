@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from gatebench.cli import completing
 from gatebench.errors import ConfigurationError, EnvironmentFailure, Interrupted, Problem
 
 if TYPE_CHECKING:
@@ -28,13 +29,17 @@ def run(
         list[str],
         typer.Argument(
             metavar="SCENARIO",
+            autocompletion=completing.scenarios,
             help="What to run; `bench ls scenarios` lists them. Or the path of a locustfile, FILE.py.",
         ),
     ],
     target: Annotated[
         list[str] | None,
         typer.Option(
-            "--target", "-t", help="NAME, NAME:PROFILE, http(s)://HOST:PORT or unix:PATH; repeat it or use commas."
+            "--target",
+            "-t",
+            autocompletion=completing.targets,
+            help="NAME, NAME:PROFILE, http(s)://HOST:PORT, unix:PATH or up:NAME; repeat it or use commas.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Fixes arrivals, prompts and service times.")] = DEFAULT_SEED,

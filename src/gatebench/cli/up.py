@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gatebench.cli import completing
+
 if TYPE_CHECKING:
     from gatebench.execution.standing import Standing
     from gatebench.plan import Plan
@@ -20,7 +22,9 @@ _PATIENCE_S = 60.0
 
 
 def up(
-    target: Annotated[str | None, typer.Option("--target", "-t", help="NAME or NAME:PROFILE.")] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", "-t", autocompletion=completing.targets, help="NAME or NAME:PROFILE.")
+    ] = None,
     scenario: Annotated[str, typer.Option(help="Whose providers and settings it gets.")] = "smoke",
     name: Annotated[str | None, typer.Option(help="What to call it; the target's name otherwise.")] = None,
     engine: Annotated[str, typer.Option(help="Toxiproxy: auto, embedded, toxiproxy, or its URL.")] = "auto",

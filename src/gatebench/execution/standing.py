@@ -53,6 +53,13 @@ def is_process(pid: int, started: float) -> bool:
     return False
 
 
+def is_there(pid: int) -> bool:
+    """Tell whether a process runs; one that only waits to be reaped does not."""
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
+
+
 def state_folder() -> Path:
     """Return where states are kept: a folder of this user's, not of the workspace, which may be shared or committed."""
     return Path(os.environ.get("GATEBENCH_STATE", platformdirs.user_state_dir("gatebench"))) / "up"
@@ -98,4 +105,4 @@ def take_down(state: Standing) -> bool:
     while state.lives and time.monotonic() < deadline:
         time.sleep(0.05)
     forget(state.name)
-    return not state.lives and not any(psutil.pid_exists(pid) for pid in state.processes.values())
+    return not state.lives and not any(is_there(pid) for pid in state.processes.values())

@@ -1,0 +1,118 @@
+"""bench new, doctor, up and down: what they write works at once, what they start ends, and what they say is so."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from gatebench.execution.standing import is_there
+from tests.e2e.bench_command import BENCH, Bench, wait_for
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def kept(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """A workspace whose standing topologies are its own."""
+    bench.env["GATEBENCH_STATE"] = str(tmp_path_factory.mktemp("state"))
+    return bench
+
+
+def state(bench: Bench, name: str) -> Path:
+    """The state file of a standing topology."""
+    return Path(bench.env["GATEBENCH_STATE"]) / "up" / f"{name}.json"
+
+
+def test_what_new_writes_works_at_once(kept: Bench) -> None:
+    """Scenario, target and fault pass the check and a run; a second time nothing is overwritten, and names are looked at."""
+    for kind, name in (("scenario", "check-out"), ("target", "my-gw"), ("fault", "slow-answers")):
+        assert kept("new", kind, name).code == 0
+    assert kept("check").code == 0
+    done = kept("run", "check-out", "--target", "my-gw", "--time-scale", "0.5")
+    assert done.code in {0, 3, 4}, (
+        done.err + done.out
+    )  # a busy machine may make it invalid; fail and refuse it must not
+    assert done.summary()["ledger"]["ok"] > 100
+    (kept.folder / "scenarios" / "check_out.py").write_text("mine")
+    refused = kept("new", "scenario", "check-out")
+    assert refused.code == 2
+    assert "is there already" in refused.err
+    assert (kept.folder / "scenarios" / "check_out.py").read_text() == "mine"
+    for name in ("../evil", "Big", "", "a/b"):
+        assert kept("new", "target", name).code == 2
+    assert "hides the shipped" in kept("new", "target", "reference").out
+
+
+def test_up_stands_until_down(kept: Bench) -> None:
+    """It is found, driven, listed and taken down; its state is private and gone afterwards, and so is every process."""
+    done = kept("up", "--target", "reference", "--json")
+    assert done.code == 0, done.err
+    (found,) = json.loads(done.out)["standing"]
+    assert "admin_token" not in done.out
+    assert state(kept, "reference").stat().st_mode & 0o077 == 0
+    pids = [found["keeper_pid"], *found["processes"].values()]
+    assert all(is_there(pid) for pid in pids)
+    assert kept("up", "--target", "reference").code == 2
+    assert "reference stands since" in kept("up", "--list").out
+    kept.scenario("brief", checks='check("error_share", at_most=0, estimate="point")', more="dispatch_limit_ms=2000,")
+    run = kept("run", "brief", "--target", "up:reference")
+    assert run.code == 0, run.err + run.out
+    assert run.summary()["evidence"] == "no-ledger"
+    down = kept("down")
+    assert down.code == 0
+    assert "reference is down" in down.out
+    assert not any(is_there(pid) for pid in pids)
+    assert not state(kept, "reference").exists()
+    assert kept("down").code == 0
+    assert kept("down", "nobody").code == 2
+    assert kept("run", "brief", "--target", "up:reference").code == 2
+
+
+def test_a_keeper_that_is_killed_leaves_nothing(kept: Bench) -> None:
+    """Its guardian ends what it started, and its state is recognised as stale."""
+    (found,) = json.loads(kept("up", "--target", "direct", "--name", "mine", "--json").out)["standing"]
+    os.kill(found["keeper_pid"], signal.SIGKILL)
+    wait_for("its processes to end", lambda: not any(is_there(pid) for pid in found["processes"].values()), 20)
+    assert "Nothing stands" in kept("up", "--list").out
+    assert not state(kept, "mine").exists()
+
+
+def test_a_topology_may_end_by_itself(kept: Bench) -> None:
+    """--for is a time to live."""
+    (found,) = json.loads(kept("up", "--target", "direct", "--for", "2s", "--json").out)["standing"]
+    wait_for("it to end", lambda: not is_there(found["keeper_pid"]), 20)
+    assert "Nothing stands" in kept("up", "--list").out
+
+
+def test_a_target_that_does_not_start_is_said(kept: Bench) -> None:
+    """Exit code 5 with its last words; nothing stands."""
+    toml = 'description = "Broken."\n[[process]]\nname = "broken"\ncommand = ["{{ python }}", "-c", "raise SystemExit(\'no luck\')"]\n'
+    kept.target("broken", toml)
+    done = kept("up", "--target", "broken")
+    assert done.code == 5, done.err
+    assert "no luck" in done.err
+    assert "Nothing stands" in kept("up", "--list").out
+
+
+def test_the_doctor(kept: Bench) -> None:
+    """Every question has an answer, missing things have a cure, and an engine that is not there is broken."""
+    done = kept("doctor", "--json")
+    assert done.code == 0, done.out
+    found = {one["name"]: one for one in json.loads(done.out)["findings"]}
+    assert {"python", "libraries", "nginx", "loopback", "open files", "timer", "engine", "bench up"} <= set(found)
+    assert all(one["found"] for one in found.values() if one["status"] == "missing")
+    kept.env["TOXIPROXY_URL"] = "http://127.0.0.1:1"
+    sick = kept("doctor")
+    assert sick.code == 5
+    assert "unset the variable" in sick.out
+
+
+def test_names_are_completed(kept: Bench) -> None:
+    """A shell that asks is told scenarios and targets, the user's own among them."""
+    kept.scenario("smoking")
+    for words, wanted in (("bench run smo", {"smoke", "smoking"}), ("bench run smoke --target ng", {"nginx"})):
+        kept.env |= {"_BENCH_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        assert BENCH.name == "bench"
+        assert wanted <= set(kept().out.split())
