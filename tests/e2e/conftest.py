@@ -1,9 +1,9 @@
 """What end-to-end tests share: a workspace of its own for each that calls `bench`, and one Toxiproxy server a module."""
 
-from collections.abc import signal
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
-import Iterator
 import pytest
 
 from tests.e2e.bench_command import Bench
