@@ -10,22 +10,10 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from gatebench.units import duration_s
+from gatebench.units import duration_text, positive_duration_text
 
-
-def _duration_text(text: str) -> str:
-    duration_s(text)
-    return text
-
-
-def _positive_duration(text: str) -> str:
-    if duration_s(text) <= 0:
-        raise ValueError(f'"{text}" is no time at all; write a duration above 0s')
-    return text
-
-
-Duration = Annotated[str, AfterValidator(_duration_text)]
-PositiveDuration = Annotated[Duration, AfterValidator(_positive_duration)]
+Duration = Annotated[str, AfterValidator(duration_text)]
+PositiveDuration = Annotated[Duration, AfterValidator(positive_duration_text)]
 
 Layer = Literal["link", "provider", "process"]
 Expectation = Literal["answer", "eof", "reset", "refused", "hang", "delay", "rate"]

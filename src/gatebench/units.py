@@ -19,6 +19,19 @@ def duration_s(text: str) -> float:
     return _finite(float(match[1]) * _DURATION[match[2]], text)
 
 
+def duration_text(text: str) -> str:
+    """Return `text` if it is a duration; ValueError says what is wrong with it."""
+    duration_s(text)
+    return text
+
+
+def positive_duration_text(text: str) -> str:
+    """Return `text` if it is a duration above 0s; ValueError says what is wrong with it."""
+    if duration_s(text) <= 0:
+        raise ValueError(f'"{text}" is no time at all; write a duration above 0s')
+    return text
+
+
 def rate_per_s(text: str) -> float:
     """Return the events per second in `text` (`200/s`, `30/m`); ValueError says what is wrong with it."""
     match = re.fullmatch(_NUMBER + r"\s*/\s*(s|m|min|h)", text.strip())

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import AfterValidator
 
-from gatebench.units import duration_s, rate_per_s
+from gatebench.units import duration_text, positive_duration_text, rate_per_s
 
 Floats = npt.NDArray[np.float64]
 Corners = tuple[Floats, Floats]
@@ -24,21 +24,9 @@ def _rate_text(text: str) -> str:
     return text
 
 
-def _duration_text(text: str) -> str:
-    if duration_s(text) < 0:
-        raise ValueError(f'"{text}" is before the start; write 0s or more')
-    return text
-
-
-def _length_text(text: str) -> str:
-    if duration_s(text) <= 0:
-        raise ValueError(f'"{text}" is no time at all; write a duration above 0s')
-    return text
-
-
 Rate = Annotated[str, AfterValidator(_rate_text)]
-Moment = Annotated[str, AfterValidator(_duration_text)]
-Length = Annotated[str, AfterValidator(_length_text)]
+Moment = Annotated[str, AfterValidator(duration_text)]
+Length = Annotated[str, AfterValidator(positive_duration_text)]
 
 
 def linear(rates: Sequence[float], duration_s: float) -> Corners:
