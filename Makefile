@@ -28,7 +28,7 @@ lint: $(READY)
 	$(BIN)/bench check
 
 test: $(READY) toxiproxy lint
-	$(BIN)/python -m pytest -m "not slow and not bench"
+	@scripts/test $(BIN)/python
 
 check: test
 

@@ -86,6 +86,7 @@ def test_a_gateway_that_sleeps_adds_its_sleep(bench: Bench) -> None:
     assert "Time beyond the provider" in page and "cannot be shown" not in page
 
 
+@pytest.mark.slow
 def test_no_gateway_adds_nothing(bench: Bench) -> None:
     """Against `direct` the scenario compares a path with itself: 0 lies in the interval, or the figure under the floor."""
     streams = "mix(chat(prompt_words=5, max_tokens=4), chat(prompt_words=5, max_tokens=4, stream=True))"

@@ -170,6 +170,7 @@ def test_a_run_joins_them_as_one_provider(bench: Bench) -> None:
     assert marked(run_token(run)) == set()
 
 
+@pytest.mark.slow
 def test_one_of_them_killed_makes_the_run_invalid(bench: Bench) -> None:
     """kill -9 of the second process: exit 3, and the reason names it."""
     scenario(bench, 'phase("baseline", "4s")', 'check("error_share", at_most=1.0, estimate="point")')
