@@ -16,7 +16,24 @@ Duration = Annotated[str, AfterValidator(duration_text)]
 PositiveDuration = Annotated[Duration, AfterValidator(positive_duration_text)]
 
 Layer = Literal["link", "provider", "process"]
-Expectation = Literal["answer", "eof", "reset", "refused", "hang", "delay", "rate"]
+Expectation = Literal[
+    "answer",
+    "eof",
+    "reset",
+    "refused",
+    "hang",
+    "delay",
+    "rate",
+    "loss",
+    "status",
+    "stall",
+    "cut",
+    "unterminated",
+    "malformed",
+    "content-type",
+    "usage",
+]
+Value = int | float | str
 
 
 class Parameter(BaseModel):
@@ -24,7 +41,7 @@ class Parameter(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    default: int | float | str
+    default: Value
     unit: str = ""
     doc: str = ""
     minimum: float | None = None
@@ -34,8 +51,9 @@ class Parameter(BaseModel):
 class Proof(BaseModel):
     """How a canary shows that the fault bites.
 
-    `expect` is what every canary must meet while a yes/no fault is on; for a ratio fault `parameter` names the
-    configured effect that the measured one is divided by. `samples` canaries go over fresh connections and as many over pooled ones.
+    `expect` is what every canary must meet while a yes/no fault is on; `parameter` names the configured effect that the
+    measured one of a ratio fault is divided by, or the status that is expected. `samples` canaries go over fresh connections
+    and as many over pooled ones. With `stream` they ask for a stream.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -43,6 +61,7 @@ class Proof(BaseModel):
     expect: Expectation
     samples: int = Field(default=3, ge=1, le=100)
     parameter: str = ""
+    stream: bool = False
 
 
 class FaultDefinition(BaseModel):
@@ -63,25 +82,61 @@ class FaultDefinition(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> FaultDefinition:
         problems = []
-        ratio = self.proof.expect in {"delay", "rate"}
+        ratio = self.proof.expect in {"delay", "rate", "loss"}
         if ratio != (self.effect == "ratio"):
             problems.append(
-                f'effect "{self.effect}" does not go with a proof by {self.proof.expect}; ratio goes with delay and rate'
+                f'effect "{self.effect}" does not go with a proof by {self.proof.expect}; ratio goes with delay, rate and loss'
             )
         named = self.parameters.get(self.proof.parameter)
         if ratio and (named is None or not isinstance(named.default, int | float) or named.default <= 0):
             problems.append(
                 "a ratio fault needs proof.parameter; name the parameter that holds the effect, with a default above 0"
             )
-        layers = {"link": ("link.down", "toxic."), "provider": ("provider.",), "process": ()}
+        layers = {"link": ("link.down", "toxic."), "provider": ("provider.",), "process": ("process.",)}
         if not self.mechanism.startswith(layers[self.layer]):
-            known = " or ".join(layers[self.layer]) or "nothing yet"
+            known = " or ".join(layers[self.layer])
             problems.append(
                 f'the mechanism "{self.mechanism}" is not of the layer {self.layer}; mechanisms there are {known}…'
             )
+        if self.proof.expect == "status" and self.proof.parameter not in self.parameters:
+            problems.append("a proof by status needs proof.parameter; name the parameter that holds the status")
+        taken = sorted(self.parameters.keys() & common_parameters(self.mechanism).keys())
+        if taken:
+            problems.append(f"the parameters {', '.join(taken)} belong to every fault of this layer; leave them out")
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    @property
+    def settings(self) -> dict[str, Parameter]:
+        """Its own parameters and those that every fault of its kind has."""
+        return {**self.parameters, **common_parameters(self.mechanism)}
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether no other fault may sit on the same place at the same time: its canaries could not tell the two apart."""
+        return self.layer != "provider" and self.effect == "yes/no"
+
+
+_TOXIC = {
+    "toxicity": Parameter(default=1.0, unit="share", doc="of the connections that it acts on", minimum=0, maximum=1)
+}
+_PROVIDER = {
+    "probability": Parameter(
+        default=1.0, unit="share", doc="of the matching requests that it hits", minimum=0, maximum=1
+    ),
+    "route": Parameter(default="", doc="only requests whose path begins so, as in /v1/embeddings; empty: all"),
+    "tenant": Parameter(default="", doc="only this tenant's requests; empty: everybody's"),
+    "model": Parameter(default="", doc="only requests for this model; empty: all"),
+    "nth": Parameter(default=0, unit="requests", doc="only every nth of the matching requests; 0: each", minimum=0),
+}
+
+
+def common_parameters(mechanism: str) -> dict[str, Parameter]:
+    """Return the parameters that every fault has whose mechanism is a toxic, or a provider's."""
+    if mechanism.startswith("toxic."):
+        return _TOXIC
+    return _PROVIDER if mechanism.startswith("provider.") else {}
 
 
 class FaultUse(BaseModel):
@@ -93,7 +148,7 @@ class FaultUse(BaseModel):
     on: str = Field(min_length=1)
     after: Duration = "0s"
     duration: PositiveDuration | None = None
-    parameters: dict[str, int | float | str] = Field(default_factory=dict)
+    parameters: dict[str, Value] = Field(default_factory=dict)
 
 
 def fault(name: str, *, on: str, after: str = "0s", duration: str | None = None, **parameters: Any) -> FaultUse:

@@ -52,7 +52,7 @@ def planned_faults(
                 start_ns=start,
                 end_ns=start + length,
                 parameters={
-                    **{key: parameter.default for key, parameter in definition.parameters.items()},
+                    **{key: parameter.default for key, parameter in definition.settings.items()},
                     **use.parameters,
                 },
                 definition=definition,
@@ -104,10 +104,14 @@ def _fits(use: FaultUse, definition: FaultDefinition, where: str, problems: Prob
     if definition.proof.expect == "rate" and use.on == FRONT:
         problems.say(where, f"{use.name} cannot be proven on the front link.", "Put it on a provider's link.")
     for key, value in use.parameters.items():
-        parameter = definition.parameters.get(key)
+        parameter = definition.settings.get(key)
         if parameter is None:
-            known = ", ".join(sorted(definition.parameters)) or "none"
+            known = ", ".join(sorted(definition.settings)) or "none"
             problems.say(where, f"{use.name} has no parameter {key}.", f"Its parameters are: {known}.")
+        elif isinstance(parameter.default, str) and isinstance(value, str):
+            continue
+        elif isinstance(parameter.default, str):
+            problems.say(where, f"{use.name}: {key} = {value!r} is not a text.", 'Write it in quotes: "…".')
         elif not isinstance(value, int | float) or isinstance(value, bool):
             problems.say(
                 where,

@@ -11,6 +11,7 @@ import httpx
 
 from gatebench.errors import EnvironmentFailure
 from gatebench.execution.toxiproxy.client import Engine
+from gatebench.faults import Value
 from gatebench.plan import PlannedFault
 
 TTL_GRACE_NS = 1_000_000_000
@@ -93,15 +94,28 @@ class ToxicLever:
     def apply(self, ttl_ns: int) -> int:
         """Put the toxic on the link."""
         definition = self._fault.definition
-        attributes = {key: int(value) for key, value in self._fault.parameters.items()}
+        parameters = self._fault.parameters
+        attributes = {key: _number(parameters[key]) for key in definition.parameters}
         kind = definition.mechanism.removeprefix("toxic.")
         return self._engine.add_toxic(
-            self._fault.on, self._fault.id, kind, definition.stream, attributes, ttl_ms=ttl_ns // 1_000_000
+            self._fault.on,
+            self._fault.id,
+            kind,
+            definition.stream,
+            attributes,
+            toxicity=float(parameters["toxicity"]),
+            ttl_ms=ttl_ns // 1_000_000,
         )
 
     def clear(self) -> Cleared:
         """Take the toxic off the link."""
         return Cleared(self._engine.remove_toxic(self._fault.on, self._fault.id))
+
+
+def _number(value: Value) -> int | float:
+    """Return an attribute as the engine takes it: whole where it is whole."""
+    number = float(value)
+    return int(number) if number.is_integer() else number
 
 
 class LinkDownLever:

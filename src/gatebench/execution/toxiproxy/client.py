@@ -182,7 +182,7 @@ class Engine:
         toxic: str,
         type: str,
         stream: str,
-        attributes: Mapping[str, int],
+        attributes: Mapping[str, int | float],
         *,
         toxicity: float = 1.0,
         ttl_ms: int = 0,
