@@ -1,19 +1,22 @@
 """What can break: a fault is data that says where it sits, what it does, and how it proves itself.
 
-A fault file (`chaos/NAME.toml`) puts a name on one mechanism of one engine: a toxic or the state of a link, or a behaviour of a
-simulated provider (`measurement.md` 20 lists what each must state).
+A fault file (`chaos/NAME.toml`) puts a name on one mechanism of one engine: a toxic or the state of a link, a behaviour of a
+simulated provider, or what becomes of a process (`measurement.md` 20 lists what each must state). A plan, in the same
+folder, puts faults on places in windows.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from gatebench.units import duration_text, positive_duration_text
+from gatebench.errors import Problem
+from gatebench.shapes import PositiveDuration, Ramp, Shape, Step
+from gatebench.units import duration_text
 
 Duration = Annotated[str, AfterValidator(duration_text)]
-PositiveDuration = Annotated[Duration, AfterValidator(positive_duration_text)]
 
 Layer = Literal["link", "provider", "process"]
 Expectation = Literal[
@@ -148,12 +151,64 @@ class FaultUse(BaseModel):
     on: str = Field(min_length=1)
     after: Duration = "0s"
     duration: PositiveDuration | None = None
+    shape: Shape = Step()
     parameters: dict[str, Value] = Field(default_factory=dict)
 
 
-def fault(name: str, *, on: str, after: str = "0s", duration: str | None = None, **parameters: Any) -> FaultUse:
-    """Put the fault `name` on a link (`front`, `provider-a`) or a provider.
+def fault(
+    name: str,
+    *,
+    on: str,
+    after: str = "0s",
+    duration: str | None = None,
+    shape: Shape | None = None,
+    **parameters: Any,
+) -> FaultUse:
+    """Put the fault `name` on a link (`front`, `provider-a`), a provider or a process.
 
-    It begins `after` the start of its phase and lasts for `duration`, by default to the end of the phase.
+    It begins `after` the start of its phase and lasts for `duration`, by default to the end of the phase; `shape` is
+    `ramped(…)`, `flap(…)` or `at_random(…)`, by default on all the time.
     """
-    return cast(FaultUse, {"name": name, "on": on, "after": after, "duration": duration, "parameters": parameters})
+    use = {"name": name, "on": on, "after": after, "duration": duration, "parameters": parameters}
+    return cast(FaultUse, use if shape is None else {**use, "shape": shape})
+
+
+def parameter_problems(
+    name: str, parameters: Mapping[str, Value], shape: Shape, definition: FaultDefinition, where: str
+) -> Iterator[Problem]:
+    """Yield what is wrong with the parameters, and with the ramp, of one use of the fault `name`."""
+    for key, value in parameters.items():
+        parameter = definition.settings.get(key)
+        if parameter is None:
+            known = ", ".join(sorted(definition.settings)) or "none"
+            yield Problem(where, f"{name} has no parameter {key}.", f"Its parameters are: {known}.")
+        else:
+            yield from _value_problems(f"{name}: {key}", value, parameter, where)
+    if isinstance(shape, Ramp):
+        parameter = definition.settings.get(shape.parameter)
+        if parameter is None or isinstance(parameter.default, str):
+            numbers = [key for key, one in definition.settings.items() if not isinstance(one.default, str)]
+            cure = f"Ramp one of: {', '.join(sorted(numbers)) or 'nothing can be'}."
+            yield Problem(where, f"{name} has no number called {shape.parameter} to ramp.", cure)
+        else:
+            for value in (shape.start, shape.end):
+                yield from _value_problems(f"{name}: a ramp of {shape.parameter}", value, parameter, where, ramp=True)
+
+
+def _value_problems(
+    what: str, value: Value, parameter: Parameter, where: str, *, ramp: bool = False
+) -> Iterator[Problem]:
+    unit = parameter.unit or "plain numbers"
+    if isinstance(parameter.default, str):
+        if not isinstance(value, str):
+            yield Problem(where, f"{what} = {value!r} is not a text.", 'Write it in quotes: "…".')
+        return
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        yield Problem(where, f"{what} = {value!r} is not a number.", f"Write it in {unit}.")
+        return
+    if isinstance(parameter.default, int) and not ramp and not float(value).is_integer():
+        yield Problem(where, f"{what} = {value} is not a whole number.", f"Write whole {unit}.")
+    low, high = parameter.minimum, parameter.maximum
+    if (low is not None and value < low) or (high is not None and value > high):
+        cure = f"Choose from {'any' if low is None else f'{low:g}'} to {'any' if high is None else f'{high:g}'} {parameter.unit}".rstrip()
+        yield Problem(where, f"{what} = {value} is out of range.", f"{cure}.")
