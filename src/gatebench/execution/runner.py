@@ -11,21 +11,18 @@ from typing import Protocol
 
 from gatebench.errors import ConfigurationError, EnvironmentFailure, GatebenchError, Interrupted, Problem
 from gatebench.execution.breaking_point import BreakingPoint
-from gatebench.execution.chaos.canary import Address, Canary, payload_path
-from gatebench.execution.chaos.injector import Injector, Switch
-from gatebench.execution.chaos.lever import Lever, LinkDownLever, ProviderLever, ToxicLever
-from gatebench.execution.chaos.watchdog import WatchedLever
+from gatebench.execution.chaos.injector import Injector
 from gatebench.execution.load.engine import LoadEngine, LoadState
 from gatebench.execution.loading import trace_rows
 from gatebench.execution.provenance import provenance
 from gatebench.execution.scrape import Scraper, assemble_series
 from gatebench.execution.secrets import Secrets, header_values, key_values
+from gatebench.execution.switchboard import switch
 from gatebench.execution.topology.supervisor import ChildProcess, Supervisor
 from gatebench.execution.topology.topology import Topology
-from gatebench.plan import Plan, PlannedFault
+from gatebench.plan import Plan
 from gatebench.run.assemble import assemble
 from gatebench.run.folder import RunFolder, Status
-from gatebench.scenario import FRONT
 from gatebench.schedule.load import open_parts
 
 _WORKERS_READY_S = 30.0
@@ -119,7 +116,7 @@ class Runner:
             self._note_topology(topology, load)
             scraper.start()
             injector = Injector(
-                [self._switch(fault, topology, supervisor) for fault in self.plan.faults], self.folder.event
+                [switch(fault, self.plan, topology, supervisor) for fault in self.plan.faults], self.folder.event
             )
             self._drive(load, injector, supervisor)
         finally:
@@ -212,29 +209,6 @@ class Runner:
         if problems:
             raise ConfigurationError(problems)
         return Secrets({**headers, **self.headers}, keys)
-
-    def _switch(self, fault: PlannedFault, topology: Topology, supervisor: Supervisor) -> Switch:
-        engine = topology.engine
-        assert engine is not None  # noqa: S101 - the topology is up
-        place = topology.links[fault.on]
-        headers: tuple[tuple[str, str], ...] = ()
-        path = "/v1/models"
-        if fault.definition.proof.expect == "rate":
-            path, headers = payload_path(), (("x-gatebench-token", topology.admin_token),)
-        secure = topology.trust if fault.on == FRONT else None
-        lever: Lever
-        mechanism = fault.definition.mechanism
-        if fault.definition.layer == "provider":
-            lever = ProviderLever(fault, [place.url for place in topology.admins[fault.on]], topology.admin_token)
-        elif mechanism == "link.down":
-            lever = LinkDownLever(fault, engine)
-        else:
-            lever = ToxicLever(fault, engine)
-        if fault.definition.layer == "link" and self.plan.engine.kind != "embedded":
-            lever = WatchedLever(lever, fault, f"{engine.url}/proxies/{topology.proxy_name(fault.on)}", supervisor)
-        return Switch(
-            fault, lever, Canary(fault, Address(place.host, place.port, path, headers, secure), self.plan.token)
-        )
 
     def _pids(self, topology: Topology, load: LoadEngine) -> dict[str, int]:
         return {name: child.pid for name, child in topology.processes.items()} | load.pids()

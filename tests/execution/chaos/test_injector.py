@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import pytest
@@ -12,7 +12,7 @@ from gatebench.execution.chaos.canary import Canary, Probe
 from gatebench.execution.chaos.injector import Injector, Switch
 from gatebench.execution.chaos.lever import Cleared, NoLever
 from gatebench.execution.chaos.watchdog import WatchedLever
-from gatebench.faults import FaultDefinition
+from gatebench.faults import FaultDefinition, Value
 from gatebench.plan import PlannedFault
 
 MS = 1_000_000
@@ -43,12 +43,18 @@ class Lever:
         self.on = False
         self.ttl_ns = 0
         self.broken = broken
+        self.changes: list[dict[str, Value]] = []
 
     def apply(self, ttl_ns: int) -> int:
         """Switch on, or refuse."""
         if self.broken:
             raise EnvironmentFailure("the engine is gone.")
         self.on, self.ttl_ns = True, ttl_ns
+        return time.monotonic_ns()
+
+    def change(self, parameters: Mapping[str, Value], ttl_ns: int) -> int:
+        """Note the step of a ramp."""
+        self.changes.append(dict(parameters))
         return time.monotonic_ns()
 
     def clear(self) -> Cleared:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Literal
 
 from gatebench import tls
 from gatebench.faults import Expectation, FaultDefinition
@@ -47,6 +48,7 @@ class Address:
     path: str
     headers: tuple[tuple[str, str], ...] = ()
     tls: TlsPlan | None = None
+    protocol: Literal["http", "redis"] = "http"
 
 
 def timeout_s(definition: FaultDefinition, parameters: Mapping[str, int | float | str]) -> float:

@@ -202,6 +202,13 @@ class Engine:
         }
         return self._change(f"{self._path(link)}/toxics", content)
 
+    def change_toxic(
+        self, link: str, toxic: str, attributes: Mapping[str, int | float], *, toxicity: float, ttl_ms: int = 0
+    ) -> int:
+        """Give a toxic on a link other values; with `ttl_ms` its time to live on our engine begins anew."""
+        content = {"attributes": dict(attributes), "toxicity": toxicity, "ttl_ms": ttl_ms}
+        return self._change(f"{self._path(link)}/toxics/{quote(toxic, safe='')}", content)
+
     def remove_toxic(self, link: str, toxic: str) -> int:
         """Take a toxic off a link; harmless when it, or the link, is gone."""
         sent_ns = time.monotonic_ns()
