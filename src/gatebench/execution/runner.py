@@ -12,11 +12,13 @@ from typing import Protocol
 from gatebench.errors import ConfigurationError, EnvironmentFailure, GatebenchError, Interrupted, Problem
 from gatebench.execution.breaking_point import BreakingPoint
 from gatebench.execution.chaos.injector import Injector
+from gatebench.execution.desk import Desk, DeskServer, desk_state
 from gatebench.execution.load.engine import LoadEngine, LoadState
 from gatebench.execution.loading import trace_rows
 from gatebench.execution.provenance import provenance
 from gatebench.execution.scrape import Scraper, assemble_series
 from gatebench.execution.secrets import Secrets, header_values, key_values
+from gatebench.execution.stopping import Stopper
 from gatebench.execution.switchboard import switch
 from gatebench.execution.topology.supervisor import ChildProcess, Supervisor
 from gatebench.execution.topology.topology import Topology
@@ -63,6 +65,7 @@ class Runner:
     workspace: Path = field(default_factory=Path.cwd)
     watcher: Watcher = field(default_factory=Nobody)
     join_token: str | None = None  # what workers on other machines show; written nowhere
+    stopped: bool = field(default=False, init=False)
     on_teardown: Callable[[], None] = lambda: None  # called first when taking down begins, which nothing may cut short
 
     def run(self) -> RunFolder:
@@ -86,7 +89,7 @@ class Runner:
                 self._measure(supervisor)
             if supervisor.survivors:
                 self._trouble(f"processes {supervisor.survivors} could not be ended")
-            self._end("finished")
+            self._end("stopped" if self.stopped else "finished")
         except (Interrupted, KeyboardInterrupt):
             self.folder.event("run.interrupted")
             self._end("interrupted")
@@ -118,7 +121,7 @@ class Runner:
             injector = Injector(
                 [switch(fault, self.plan, topology, supervisor) for fault in self.plan.faults], self.folder.event
             )
-            self._drive(load, injector, supervisor)
+            self._drive(load, injector, supervisor, topology)
         finally:
             self.on_teardown()
             self.watcher.step("taking everything down")
@@ -156,7 +159,7 @@ class Runner:
         except EnvironmentFailure as error:
             self._trouble(f"a fault could not be cleared by its engine; its time to live ends it: {error.what}")
 
-    def _drive(self, load: LoadEngine, injector: Injector, supervisor: Supervisor) -> None:
+    def _drive(self, load: LoadEngine, injector: Injector, supervisor: Supervisor, topology: Topology) -> None:
         """Begin at t0 and look on until the load is over and every fault is proven gone."""
         t0_ns = time.monotonic_ns() + _LEAD_NS
         self.record.status = "running"
@@ -165,30 +168,65 @@ class Runner:
         self.folder.event("load.started", t0_ns, t0_ns=t0_ns)
         load.begin(t0_ns)
         injector.start(t0_ns)
+        with self._desk(injector, supervisor, topology, t0_ns):
+            self._watch(load, injector, supervisor, t0_ns)
+            self.record.clock.load_end_ns = time.monotonic_ns()
+            self.folder.event("load.finished")
+            injector.join(_SLACK_S)
+
+    def _desk(self, injector: Injector, supervisor: Supervisor, topology: Topology, t0_ns: int) -> DeskServer:
+        """Let faults be asked for from a second terminal while the load goes on."""
+        end_ns = t0_ns + self.plan.load.duration_ns
+        desk = Desk(
+            self.plan,
+            injector,
+            self.folder.event,
+            lambda fault: switch(fault, self.plan, topology, supervisor),
+            t0_ns=t0_ns,
+            end_ns=end_ns,
+        )
+        ends_unix = time.time() + (end_ns - time.monotonic_ns()) / 1e9
+        name = self.folder.path.name
+        return DeskServer(
+            desk, desk_state(self.plan, topology, self.folder, kind="run", name=name, ends_unix=ends_unix)
+        )
+
+    def _watch(self, load: LoadEngine, injector: Injector, supervisor: Supervisor, t0_ns: int) -> None:
+        """Look on until every row is written, or a condition ends the load before."""
         total_ns = self.plan.load.duration_ns
         latest_ns = t0_ns + total_ns + self.plan.load.deadlines.total_ns + int(_SLACK_S * 1e9)
         lost: set[str] = set()
         breaking = self._breaking_point()
+        stopper = Stopper(self.plan.stop_when) if self.plan.stop_when else None
         while True:
             state = load.poll()
             self._note_lost(state, lost)
-            elapsed_ns = time.monotonic_ns() - t0_ns
+            now_ns = time.monotonic_ns()
+            elapsed_ns = now_ns - t0_ns
             self.watcher.progress(
                 self._phase_at(elapsed_ns), elapsed_ns / 1e9, total_ns / 1e9, state, injector.active()
             )
-            if state.finished or time.monotonic_ns() > latest_ns:
+            if state.finished or now_ns > latest_ns:
                 break
-            if breaking is not None and breaking.sees(time.monotonic_ns(), state):
+            if breaking is not None and breaking.sees(now_ns, state):
                 self._broke(breaking, load, elapsed_ns)
                 breaking = None
+            why = stopper.why(now_ns, state) if stopper is not None else None
+            if why is not None:
+                self._stop_run(why, load, injector)
+                stopper = None
             if not supervisor.is_guarded:
                 raise EnvironmentFailure("The guardian process is gone, and with it the processes of the run.")
             time.sleep(_POLL_S)
         if not state.finished:
             self._trouble("the load workers did not finish in time")
-        self.record.clock.load_end_ns = time.monotonic_ns()
-        self.folder.event("load.finished")
-        injector.join(_SLACK_S)
+
+    def _stop_run(self, why: str, load: LoadEngine, injector: Injector) -> None:
+        """A stop condition is met: no more load, and every fault off."""
+        self.folder.event("stop.condition", why=why)
+        self.stopped = True
+        load.end_early()
+        injector.clear()
 
     def _breaking_point(self) -> BreakingPoint | None:
         shares = [part.stop_when_bad for part in open_parts(self.plan.load.load) if part.stop_when_bad is not None]
