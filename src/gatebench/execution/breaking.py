@@ -68,7 +68,7 @@ def planned_faults(
         for use, chaos in [(use, "") for use in phase.faults] + list(_of_plans(phase.chaos, content, problems)):
             number += 1
             ground = Ground(content, places, f"chaos/{chaos}.toml" if chaos else where, foreign)
-            windows = use_windows(use, stretch, ground, _seed(request.seed, number), problems)
+            windows = use_windows(use, stretch, ground, seed_of(request.seed, number), problems)
             found += [window.model_copy(update={"chaos": chaos}) for window in windows]
     if len(found) > MOST_FAULTS:
         problems.say(
@@ -164,7 +164,8 @@ def _of_plans(names: Sequence[str], content: Content, problems: list[Problem]) -
             problems.extend(error.problems)
 
 
-def _seed(seed: int, number: int) -> int:
+def seed_of(seed: int, number: int) -> int:
+    """Return the seed of the random windows of one use of a fault."""
     return int.from_bytes(hashlib.blake2b(f"{seed}\0chaos\0{number}".encode(), digest_size=8).digest(), "big")
 
 

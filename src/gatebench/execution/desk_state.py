@@ -59,13 +59,13 @@ class DeskState(BaseModel):
 
     @property
     def _path(self) -> Path:
-        return _folder() / f"{self.token}-{self.pid}.json"
+        return desk_folder() / f"{self.token}-{self.pid}.json"
 
 
 def desks() -> list[DeskState]:
     """Return every desk that was opened and not closed, the oldest first; those whose harness died are among them."""
     found = []
-    for path in _folder().glob("*.json"):
+    for path in desk_folder().glob("*.json"):
         try:
             found.append(DeskState.model_validate_json(path.read_text()))
         except (OSError, ValidationError):
@@ -78,5 +78,6 @@ def journal_path() -> Path:
     return state_folder().parent / "chaos.jsonl"
 
 
-def _folder() -> Path:
+def desk_folder() -> Path:
+    """Return the folder of this user's desks."""
     return state_folder().parent / "desks"

@@ -80,6 +80,16 @@ def write_private(path: Path, text: str) -> None:
     draft.replace(path)
 
 
+def append_private(path: Path, text: str) -> None:
+    """Append to a file that its owner alone can read; its folder is made as private."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+
+
 def forget(name: str) -> None:
     """Remove a state; harmless when there is none."""
     (state_folder() / f"{name}.json").unlink(missing_ok=True)
