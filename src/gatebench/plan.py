@@ -110,7 +110,10 @@ class TlsPlan(_Frozen):
 
 
 class TargetPlan(_Frozen):
-    """What is measured: a target folder with a profile, or a URL (or a Unix socket) that somebody else keeps running."""
+    """What is measured: a target folder with a profile, or a URL (or a Unix socket) that somebody else keeps running.
+
+    `standing` is the folder of the topology of `bench up` behind the URL.
+    """
 
     name: str
     profile: str = "default"
@@ -118,6 +121,7 @@ class TargetPlan(_Frozen):
     unix: str | None = None
     tls: TlsPlan | None = None
     folder: str | None = None
+    standing: str | None = None
     definition: TargetDefinition | None = None
     settings: dict[str, Setting] = Field(default_factory=dict)
     ignored_settings: dict[str, Setting] = Field(default_factory=dict)

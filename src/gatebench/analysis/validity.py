@@ -295,9 +295,15 @@ def _fault(tables: RunTables, fault: FaultTimeline) -> Iterator[Finding]:
 
 
 def _weighed(fault: FaultTimeline, found: Iterable[Finding]) -> Iterator[Finding]:
-    """Yield what was found about a fault; of one injected by hand, on which no figure stands, only its end must be proven."""
+    """Yield what was found about a fault; of one injected by hand, on which no figure stands, only its end must be proven.
+
+    One on a standing topology may outlast the run.
+    """
+    lasting = fault.planned.id.startswith("up-")
     for finding in found:
-        excused = fault.planned.manual and finding.status == "invalid" and not finding.name.endswith("_cleared")
+        excused = (
+            fault.planned.manual and finding.status == "invalid" and (lasting or not finding.name.endswith("_cleared"))
+        )
         yield finding.model_copy(update={"status": "unknown"}) if excused else finding
 
 

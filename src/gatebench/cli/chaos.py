@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from gatebench.plan import PlannedFault
 
 _POLL_S = 0.2
-_STATES = {"on": "red", "to come": "yellow", "over": "dim", "failed": "magenta"}
 
 chaos = typer.Typer(
     no_args_is_help=True,
@@ -362,10 +361,9 @@ def _told(row: dict[str, Any], *, as_json: bool) -> None:
 
 def _say_row(row: dict[str, Any]) -> None:
     from gatebench.cli import say
-    from gatebench.cli.chaos_view import sentence
+    from gatebench.cli.chaos_view import mark, sentence
 
-    colour = _STATES[row["state"]]
-    say.out().print(f"[{colour}]●[/{colour}]", sentence(row), soft_wrap=True)
+    say.out().print(mark(row), sentence(row), soft_wrap=True)
 
 
 def _code(rows: list[dict[str, Any]]) -> int:

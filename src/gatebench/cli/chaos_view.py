@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.markup import escape
-from rich.table import Table
 
 from gatebench.cli import say
 
@@ -65,22 +64,20 @@ def show_status(rows: Sequence[dict[str, Any]]) -> None:
         if not current:
             console.print(f"  nothing is on{f'; {over} faults are over' if over else ''}")
             continue
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2), header_style="bold")
-        for title in ("fault", "on", "state", "since", "until", "proven"):
-            table.add_column(title)
         for fault in current:
-            known = {True: "yes", False: "NO", None: "not yet"}[fault["proven"]]
-            name = (
-                fault["name"]
-                + (f" ({fault['part']})" if fault.get("part") else "")
-                + (" by hand" if fault.get("manual") else "")
-            )
-            since = clock(fault.get("since_unix") if fault["state"] == "on" else fault.get("from_unix"))
-            table.add_row(escape(name), escape(fault["on"]), fault["state"], since, clock(fault.get("to_unix")), known)
-            said = parameters(fault["parameters"])
-            if said:
-                table.add_row(f"[dim]  {escape(said)}[/dim]")
-        console.print(table)
+            console.print(f"  {mark(fault)} {sentence(fault)}{_asides(fault)}", soft_wrap=True)
+
+
+def mark(row: dict[str, Any]) -> str:
+    """Return the dot in front of a fault; its colour only repeats what the words say."""
+    colour = {"on": "red", "to come": "yellow", "over": "dim", "failed": "magenta"}[row["state"]]
+    return f"[{colour}]●[/{colour}]"
+
+
+def _asides(fault: dict[str, Any]) -> str:
+    asides = [f"window {fault['part']}" if fault.get("part") else "", "by hand" if fault.get("manual") else ""]
+    said = "; ".join(aside for aside in (*asides, parameters(fault["parameters"])) if aside)
+    return f" [dim]({escape(said)})[/dim]" if said else ""
 
 
 def show_log(lines: Sequence[str]) -> None:

@@ -157,7 +157,7 @@ def _standing_target(request: RunRequest, problems: Problems) -> TargetPlan | No
             f"--target {request.target}", f"nothing of this name stands; there stands: {names}.", "Try: bench up."
         )
         return None
-    return TargetPlan(name=f"up:{found[0].name}", url=f"http://{found[0].links['front']}")
+    return TargetPlan(name=f"up:{found[0].name}", url=f"http://{found[0].links['front']}", standing=found[0].folder)
 
 
 def _url_target(request: RunRequest, problems: Problems) -> TargetPlan | None:

@@ -36,10 +36,17 @@ def single_fault(order: Order, desk: DeskState | None, problems: list[Problem]) 
     """
     content = Content()
     use, length_s = _use(order, content, problems)
-    if use is None:
-        return []
     where = f"bench chaos inject {order.fault}"
     if desk is None:
+        return []
+    if use is None:
+        known = {name for layer in ("link", "provider", "process") for name in desk.where().of(layer)}
+        if order.on not in known:
+            problems.append(
+                Problem(
+                    f"--on {order.on}", "there is no such place here.", f"Choose one of: {', '.join(sorted(known))}."
+                )
+            )
         return []
     ground = Ground(content, desk.where(), where, foreign=desk.engine.kind != "embedded")
     return use_windows(use, Stretch("", 0, round(length_s * _NS)), ground, 0, problems)

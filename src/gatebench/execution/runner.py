@@ -15,6 +15,7 @@ from gatebench.execution.chaos.injector import Injector
 from gatebench.execution.desk import Desk, DeskServer, desk_state
 from gatebench.execution.load.engine import LoadEngine, LoadState
 from gatebench.execution.loading import trace_rows
+from gatebench.execution.mirrored import mirrored
 from gatebench.execution.provenance import provenance
 from gatebench.execution.scrape import Scraper, assemble_series
 from gatebench.execution.secrets import Secrets, header_values, key_values
@@ -277,10 +278,20 @@ class Runner:
         with contextlib.suppress(OSError):
             self.folder.event("run.trouble", why=text)
 
+    def _mirror(self) -> None:
+        """Copy what a second terminal did to the standing topology that this run drove."""
+        standing, t0_ns = self.plan.target.standing, self.record.clock.load_start_ns
+        if standing is None or t0_ns is None:
+            return
+        for event in mirrored(Path(standing), t0_ns, time.monotonic_ns()):
+            facts = {key: value for key, value in event.items() if key not in {"at_ns", "event"}}
+            self.folder.event(event["event"], event["at_ns"], **facts)
+
     def _end(self, status: Status) -> None:
         """Leave the folder readable, whatever happened to the run; a disk that takes nothing more is said, not raised."""
         self.record.status = status
         try:
+            self._mirror()
             self.folder.save(self.record)
             assemble(self.folder)
             assemble_series(self.folder.parts / "series.jsonl", self.folder.series)
