@@ -42,6 +42,7 @@ class Bench:
     before: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        self.env.setdefault("GATEBENCH_STATE", str(self.folder / "state"))
         for name in ("scenarios", "targets", "chaos"):
             (self.folder / name).mkdir(exist_ok=True)
 

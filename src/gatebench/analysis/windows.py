@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from gatebench.analysis.faults import FaultTimeline
 from gatebench.plan import Plan
-from gatebench.scenario import FRONT
 
 TRANSITION: Final = "transition"
 
@@ -63,6 +62,7 @@ class Outage:
 def outages(plan: Plan, faults: Sequence[FaultTimeline], end_ns: int) -> tuple[Outage, ...]:
     """Return the outages in order of time; faults that were never acknowledged make none."""
     found = []
+    providers = {provider.name for provider in plan.providers}
     for phase in plan.phases:
         own = [
             fault
@@ -80,7 +80,7 @@ def outages(plan: Plan, faults: Sequence[FaultTimeline], end_ns: int) -> tuple[O
                 t1_ns=end_ns if None in ends else max(end or 0 for end in ends),
                 until_ns=end_ns,
                 cleared=None not in ends,
-                provider=next(iter(places)) if len(places) == 1 and FRONT not in places else None,
+                provider=next(iter(places)) if len(places) == 1 and places <= providers else None,
                 attempts_visible=all(fault.planned.definition.attempts_visible for fault in own),
                 spells=_spells(
                     [

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from gatebench.errors import EnvironmentFailure
 from gatebench.execution.chaos.injector import Injector, Journal, Switch, Walk
-from gatebench.execution.desk_state import DeskState
+from gatebench.execution.desk_state import DeskState, desks
 from gatebench.execution.places import overlapping, places
 from gatebench.execution.topology.topology import Topology
 from gatebench.plan import MANUAL_IDS, Plan, PlannedFault
@@ -31,6 +31,7 @@ _LEAD_NS = 800_000_000
 _NS = 1_000_000_000
 _LONGEST_LINE = 4_000_000
 _TELL_S = 15.0
+_REMEMBERED_S = 3600.0
 
 Answer = dict[str, Any]
 
@@ -74,6 +75,7 @@ class Desk:
         except ValidationError as error:
             return {"problems": [f"this is no planned fault: {error}"]}
         with self._lock:
+            self._recycle(len(faults))
             begin_ns = time.monotonic_ns() + _LEAD_NS - self._t0_ns
             faults = [self._numbered(fault, number, begin_ns) for number, fault in enumerate(faults)]
             problems = self._problems(faults)
@@ -94,6 +96,11 @@ class Desk:
         if len(walks) == 1:
             walks[0].told.wait((walks[0].fault.proven_at_ns - begin_ns + _LEAD_NS) / _NS + _TELL_S)
         return {"faults": [self._row(walk) for walk in walks]}
+
+    def _recycle(self, wanted: int) -> None:
+        """Take ids of faults that are over for new ones: what just stands may stand for long. A run's stay unique."""
+        if self._end_ns is None and len(self._free) < wanted:
+            self._free += [walk.fault.id for walk in self._injector.walks() if walk.over.is_set()]
 
     def _numbered(self, fault: PlannedFault, number: int, begin_ns: int) -> PlannedFault:
         """Return the fault with an id of its own, on the clock of the load."""
@@ -189,6 +196,9 @@ class DeskServer:
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
 
     def __enter__(self) -> DeskServer:
+        for gone in desks():
+            if not gone.lives and time.time() - gone.since_unix > _REMEMBERED_S:
+                gone.forget()  # its guardian ended everything long ago
         self._thread.start()
         self._state.write()
         return self

@@ -18,21 +18,34 @@ def mirrored(standing: Path, t0_ns: int, until_ns: int) -> Iterator[dict[str, An
     """
     events = RunFolder(standing).events()
     began_ns = next((event["at_ns"] for event in events if event["event"] == "topology.ready"), t0_ns)
-    for fault in [event["fault"] for event in events if event["event"] == "fault.planned"]:
-        own = [event for event in events if event.get("fault") == fault]
+    for place, planned in enumerate(events):
+        if planned["event"] != "fault.planned":
+            continue
+        fault, own = planned["fault"], _until_next(events[place:])
         on_ns = [event["at_ns"] for event in own if event["event"] == "fault.acknowledged"]
         off_ns = [event["at_ns"] for event in own if event["event"] == "fault.cleared"]
         if not on_ns or on_ns[0] > until_ns or (off_ns and off_ns[0] < t0_ns):
             continue
         for event in own:
-            copy = {**event, "fault": PREFIX + fault}
+            copy = {**event, "fault": f"{PREFIX}{place}-{fault}"}
             if "planned" in event:
-                copy["planned"] = _moved(event["planned"], began_ns - t0_ns)
+                copy["planned"] = {**_moved(event["planned"], began_ns - t0_ns), "id": copy["fault"]}
             yield copy
+
+
+def _until_next(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the events of the first one's fault, until its id is given to another."""
+    own: list[dict[str, Any]] = []
+    for event in events:
+        if event.get("fault") == events[0]["fault"]:
+            if own and event["event"] == "fault.planned":
+                break
+            own.append(event)
+    return own
 
 
 def _moved(planned: dict[str, Any], by_ns: int) -> dict[str, Any]:
     """Return a planned fault on the clock of another load."""
     steps = [{**step, "at_ns": step["at_ns"] + by_ns} for step in planned["steps"]]
     moved = {key: planned[key] + by_ns for key in ("start_ns", "end_ns")}
-    return {**planned, **moved, "steps": steps, "id": PREFIX + planned["id"]}
+    return {**planned, **moved, "steps": steps}
