@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 SCENARIO = '''"""A short run that can be broken in many ways."""
 
-from gatebench import Scenario, breakpoint, check, constant, fault, mixed, phase, poisson, sine, spike, trace, users
+from gatebench import (Scenario, at_random, breakpoint, check, constant, fault, flap, mixed, phase, poisson, ramped, sine, spike,
+    trace, users)
 from gatebench.traffic import chat, mix, models
 
 scenario = Scenario(
