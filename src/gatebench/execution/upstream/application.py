@@ -92,7 +92,7 @@ class Application:
         attempt = self._open(connection, request, api, asked)
         faults = self._hitting(request, attempt, asked) if self._faults.any else None
         if faults:
-            exchange: Exchange = FaultedExchange(attempt, connection, self._ledger, faults, api, asked)
+            exchange: Exchange = FaultedExchange(attempt, connection, self._ledger, faults=faults, api=api, asked=asked)
         else:
             exchange = Exchange(attempt, connection, self._ledger)
         if not faults and self._limits is not None:

@@ -30,6 +30,7 @@ class FaultedExchange(Exchange):
         attempt: Attempt,
         connection: Connection,
         ledger: Ledger,
+        *,
         faults: Sequence[ActiveFault],
         api: Api[Any],
         asked: Asked | Refusal,

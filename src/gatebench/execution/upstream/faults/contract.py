@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Protocol
+import math
+from typing import Annotated, Any, ClassVar, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from gatebench.execution.upstream.api import Api, Asked
 from gatebench.execution.upstream.attempt import Attempt
@@ -14,6 +15,14 @@ from gatebench.resource import PREFIX
 HEALTHY = 200
 DROPPED = 0
 _APIS = ("/v1/", PREFIX)
+
+
+def _rounded(value: Any) -> Any:
+    return round(value) if isinstance(value, float) and math.isfinite(value) else value
+
+
+Whole = Annotated[int, BeforeValidator(_rounded)]
+"""A whole number. A step of a ramp may lie between two: it is the nearest."""
 
 
 class Active(Protocol):
@@ -101,7 +110,7 @@ class Fault(BaseModel):
     route: str = ""
     tenant: str = ""
     model: str = ""
-    nth: int = Field(default=0, ge=0)
+    nth: Whole = Field(default=0, ge=0)
 
     def matches(self, attempt: Attempt) -> bool:
         """Tell whether it is about such requests, before they are counted and drawn."""

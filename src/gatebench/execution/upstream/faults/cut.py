@@ -5,14 +5,14 @@ from __future__ import annotations
 from pydantic import Field
 
 from gatebench.execution.upstream.faults.breaking import beginning, breaks_here
-from gatebench.execution.upstream.faults.contract import Fault, Hit
+from gatebench.execution.upstream.faults.contract import Fault, Hit, Whole
 from gatebench.execution.upstream.faults.registry import register
 
 
 class Cut(Fault):
     """Closes within the token after `after_tokens`, inside its event; a whole answer within its body."""
 
-    after_tokens: int = Field(default=1, ge=0)
+    after_tokens: Whole = Field(default=1, ge=0)
 
     async def on_chunk(self, hit: Hit, data: bytes) -> bytes:
         """Write a part of it, and close."""

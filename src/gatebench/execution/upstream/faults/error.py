@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import Field
 
 from gatebench.execution.upstream.chat import Refusal
-from gatebench.execution.upstream.faults.contract import Fault, Hit
+from gatebench.execution.upstream.faults.contract import Fault, Hit, Whole
 from gatebench.execution.upstream.faults.registry import register
 
 _MESSAGES: Final = {
@@ -26,7 +26,7 @@ def server_error(status: int) -> Refusal:
 class Error(Fault):
     """Answers with `status` in the error shape of the API that was asked."""
 
-    status: int = Field(default=500, ge=500, le=599)
+    status: Whole = Field(default=500, ge=500, le=599)
 
     async def apply(self, hit: Hit) -> None:
         """Answer with the error."""

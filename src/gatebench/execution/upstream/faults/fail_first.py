@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from gatebench.execution.upstream.attempt import Attempt
-from gatebench.execution.upstream.faults.contract import Fault, Hit
+from gatebench.execution.upstream.faults.contract import Fault, Hit, Whole
 from gatebench.execution.upstream.faults.error import server_error
 from gatebench.execution.upstream.faults.registry import register
 
@@ -17,8 +17,8 @@ class FailFirst(Fault):
     it sees.
     """
 
-    count: int = Field(default=1, ge=1, le=1000)
-    status: int = Field(default=503, ge=400, le=599)
+    count: Whole = Field(default=1, ge=1, le=1000)
+    status: Whole = Field(default=503, ge=400, le=599)
 
     async def apply(self, hit: Hit) -> None:
         """Fail it, or let it pass."""

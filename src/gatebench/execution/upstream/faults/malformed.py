@@ -5,14 +5,14 @@ from __future__ import annotations
 from pydantic import Field
 
 from gatebench.execution.upstream.faults.breaking import breaks_here
-from gatebench.execution.upstream.faults.contract import Fault, Hit
+from gatebench.execution.upstream.faults.contract import Fault, Hit, Whole
 from gatebench.execution.upstream.faults.registry import register
 
 
 class Malformed(Fault):
     """Leaves out the last brace of a body, or of the event after `after_tokens` tokens; HTTP and the events' frames hold."""
 
-    after_tokens: int = Field(default=1, ge=0)
+    after_tokens: Whole = Field(default=1, ge=0)
 
     async def on_chunk(self, hit: Hit, data: bytes) -> bytes:
         """Leave it out."""

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field, field_validator
 
-from gatebench.execution.upstream.faults.contract import DROPPED, HEALTHY, Fault, Hit
+from gatebench.execution.upstream.faults.contract import DROPPED, HEALTHY, Fault, Hit, Whole
 from gatebench.execution.upstream.faults.error import server_error
 from gatebench.execution.upstream.faults.registry import register
 
@@ -19,7 +19,7 @@ class Outage(Fault):
 
     everywhere: ClassVar[bool] = True
 
-    status: int = Field(default=DROPPED, ge=0, le=599)
+    status: Whole = Field(default=DROPPED, ge=0, le=599)
 
     @field_validator("status")
     @classmethod

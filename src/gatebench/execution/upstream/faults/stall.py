@@ -7,7 +7,7 @@ import math
 from pydantic import Field
 
 from gatebench.execution.upstream.faults.breaking import beginning, breaks_here
-from gatebench.execution.upstream.faults.contract import Fault, Hit
+from gatebench.execution.upstream.faults.contract import Fault, Hit, Whole
 from gatebench.execution.upstream.faults.registry import register
 
 
@@ -17,7 +17,7 @@ class Stall(Fault):
     When the fault ends the connection is closed: an answer that has lost its time cannot go on as if nothing were.
     """
 
-    after_tokens: int = Field(default=1, ge=0)
+    after_tokens: Whole = Field(default=1, ge=0)
 
     async def on_chunk(self, hit: Hit, data: bytes) -> bytes:
         """Say no more, until the caller leaves or the fault ends."""

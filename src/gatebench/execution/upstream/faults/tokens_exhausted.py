@@ -8,7 +8,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from gatebench.execution.upstream.chat import Refusal
-from gatebench.execution.upstream.faults.contract import Fault, Hit
+from gatebench.execution.upstream.faults.contract import Fault, Hit, Whole
 from gatebench.execution.upstream.faults.registry import register
 from gatebench.execution.upstream.limits import Bucket, Exceeded, Standing, Verdict
 from gatebench.execution.upstream.rejection import refusal
@@ -25,7 +25,7 @@ class TokensExhausted(Fault):
     """
 
     status: Literal[429] = 429
-    tokens_per_minute: int = Field(default=10_000, ge=1, le=1_000_000_000_000)
+    tokens_per_minute: Whole = Field(default=10_000, ge=1, le=1_000_000_000_000)
 
     async def apply(self, hit: Hit) -> None:
         """Reject it, or charge it and say what is left."""
@@ -51,10 +51,10 @@ class TokensExhausted(Fault):
         hit.refuse(rejected)
 
     def _bucket(self, hit: Hit) -> Bucket:
-        """Return the bucket of this term, which began empty."""
+        """Return the bucket of this term, which began empty, and does so anew with another limit."""
         active = hit.active
         bucket: Bucket | None = active.memory.get("bucket")
-        if bucket is None:
+        if bucket is None or bucket.limit != self.tokens_per_minute:
             bucket = Bucket(self.tokens_per_minute, _MINUTE_NS, _MINUTE_NS, active.share, active.since_ns, full=False)
             active.memory["bucket"] = bucket
         return bucket

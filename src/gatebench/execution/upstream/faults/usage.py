@@ -6,7 +6,7 @@ import math
 import re
 from typing import Final
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from gatebench.execution.upstream.faults.contract import Fault, Hit
 from gatebench.execution.upstream.faults.registry import register
@@ -18,6 +18,13 @@ class Usage(Fault):
     """Tells `factor` times the tokens: rounded away from the truth, so that no number above 0 is right by chance."""
 
     factor: float = Field(default=2.0, ge=0, le=1000)
+
+    @field_validator("factor")
+    @classmethod
+    def _is_wrong(cls, factor: float) -> float:
+        if factor == 1:
+            raise ValueError("1 times the tokens is the truth; use another factor")
+        return factor
 
     async def on_chunk(self, hit: Hit, data: bytes) -> bytes:
         """Multiply every count in it."""
