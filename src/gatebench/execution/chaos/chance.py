@@ -8,16 +8,22 @@ from __future__ import annotations
 from math import ceil, comb, fsum, log
 
 LEAST_SHARE = 0.05
-_UNSEEN = 0.001
-_OUTSIDE = 0.001
+_MOST_SHARE = 0.8
+_TAIL = 0.0005
 
 
 def connections(share: float, least: int) -> int:
-    """Return how many are enough for one to be hit with probability 0.999, and no fewer than `least`.
+    """Return how many show a share, and no fewer than `least`.
 
-    Nobody is hit with probability (1 - share)^n.
+    Nobody is hit with probability (1 - share)^n, and everybody with share^n: neither is to be in the interval. To tell
+    more than four fifths from all would take hundreds; there it is enough that somebody is hit.
     """
-    return least if share >= 1 else max(least, ceil(log(_UNSEEN) / log(1 - share)))
+    if share >= 1:
+        return least
+    needed = log(_TAIL) / log(1 - share)
+    if share <= _MOST_SHARE:
+        needed = max(needed, log(_TAIL) / log(share))
+    return max(least, ceil(needed))
 
 
 def interval(n: int, share: float) -> tuple[int, int]:
@@ -25,8 +31,8 @@ def interval(n: int, share: float) -> tuple[int, int]:
     if share >= 1:
         return n, n
     chances = [comb(n, hits) * share**hits * (1 - share) ** (n - hits) for hits in range(n + 1)]
-    least = next(hits for hits in range(n + 1) if fsum(chances[: hits + 1]) > _OUTSIDE / 2)
-    most = next(hits for hits in range(n, -1, -1) if fsum(chances[hits:]) > _OUTSIDE / 2)
+    least = next(hits for hits in range(n + 1) if fsum(chances[: hits + 1]) > _TAIL)
+    most = next(hits for hits in range(n, -1, -1) if fsum(chances[hits:]) > _TAIL)
     return least, most
 
 
