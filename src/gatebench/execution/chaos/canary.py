@@ -201,7 +201,7 @@ class Canary:
 
     def is_gone(self, after: Sequence[Probe]) -> bool:
         """Tell whether the probes prove that nothing is left of the fault."""
-        if not after or not all(probe.met == "answer" for probe in after):
+        if not after or not all(probe.met == "answer" and not probe.added_ns for probe in after):
             return False
         if not self._ratio or not self._before_ns() or self.fault.definition.proof.expect == "loss":
             return True
