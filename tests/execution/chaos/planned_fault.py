@@ -22,12 +22,12 @@ def shipped_provider_faults() -> list[str]:
     return [file.stem for file in files if 'mechanism = "provider.' in file.read_text()]
 
 
-def planned(name: str, id_: str = "f1", **parameters: Value) -> PlannedFault:
+def planned(name: str, id_: str = "f1", /, **parameters: Value) -> PlannedFault:
     """A use of a shipped fault; what is not given has its default."""
     return using(shipped(name), id_, **parameters)
 
 
-def using(definition: FaultDefinition, id_: str = "f1", **parameters: Value) -> PlannedFault:
+def using(definition: FaultDefinition, id_: str = "f1", /, **parameters: Value) -> PlannedFault:
     """A use of a definition."""
     defaults = {key: parameter.default for key, parameter in definition.settings.items()}
     return PlannedFault(
