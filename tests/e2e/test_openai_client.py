@@ -301,6 +301,27 @@ def test_a_second_attempt_succeeds(provider: Running) -> None:
         assert on.lever.clear().hits == 6
 
 
+@pytest.mark.parametrize(
+    ("name", "call", "attempts"),
+    [
+        ("stream-stall", whole, 2),
+        ("stream-stall", stream, 1),
+        ("stream-cut", whole, 2),
+        ("stream-cut", stream, 1),
+        ("quota-exceeded", whole, 2),
+        ("malformed-answer", whole, 1),
+        ("malformed-answer", stream, 1),
+    ],
+)
+def test_what_the_client_tries_again(
+    provider: Running, name: str, call: Callable[[openai.OpenAI], Report], attempts: int
+) -> None:
+    """With one retry: whole answers that break and every 429, a quota's too; neither streams that have begun, nor bad JSON."""
+    with On(provider, planned(name, "fault-0")) as on, client_of(provider, 0.3).with_options(max_retries=1) as client:
+        assert tried(call, client).error
+        assert on.lever.clear().hits == attempts
+
+
 @pytest.mark.parametrize(("call", "tokens"), [(whole, 0), (stream, 1)])
 def test_a_stall_that_ends_before_patience_does(
     provider: Running, call: Callable[[openai.OpenAI], Report], tokens: int
