@@ -56,7 +56,7 @@ async def serve(config: ProviderConfig) -> None:
         writer = StreamWriter(ATTEMPT, config.stream_path, config.vocabularies, {"provider": config.name})
     ledger = Ledger(config.name, writer, config.run, config.first_ordinal, config.processes)
     Connection.number_from(config.first_ordinal, config.processes)
-    faults = ActiveFaults(config.seed, config.vocabularies.get("fault", ()))
+    faults = ActiveFaults(config.seed, config.vocabularies.get("fault", ()), config.processes)
     control = Admin(
         name=config.name,
         token=config.admin_token,
