@@ -136,6 +136,9 @@ def test_two_uses_of_one_shape_do_not_share_their_windows(tmp_path: Path) -> Non
         ('faults=[fault("latency", on="provider-a", speed=3)]', "has no parameter speed"),
         ('faults=[fault("latency", on="provider-a", toxicity=1.5)]', "out of range"),
         ('faults=[fault("provider-drops", on="provider-a", tenant=7)]', "is not a text"),
+        ('faults=[fault("latency", on="provider-a", toxicity=0.01)]', "too few for canaries"),
+        ('faults=[fault("provider-errors", on="provider-a", status=200)]', "status"),
+        ('faults=[fault("stream-unterminated", on="provider-a", route="/v1/embeddings")]', "nothing is streamed"),
         ('faults=[fault("latency", on="provider-a", shape=ramped("speed", 1, 2))]', "no number called speed"),
         ('faults=[fault("latency", on="provider-a", shape=ramped("latency", 0, 200))]', "out of range"),
         (

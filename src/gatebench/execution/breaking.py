@@ -11,6 +11,7 @@ from gatebench.content import Content
 from gatebench.errors import ConfigurationError, Problem
 from gatebench.execution.asking import Problems, RunRequest
 from gatebench.execution.chaos.canary import proof_needs_s
+from gatebench.execution.chaos.provable import provable
 from gatebench.execution.places import Places, overlapping
 from gatebench.execution.toxiproxy import toxics  # noqa: F401 - registers the kinds
 from gatebench.execution.toxiproxy.toxic import kinds
@@ -233,8 +234,13 @@ def _unknown_mechanism(definition: FaultDefinition, where: str, *, foreign: bool
 
 
 def _unprovable(windows: Sequence[PlannedFault], where: str) -> Iterator[Problem]:
-    """Say when a window, or the rest before the next one, is too short for the proofs."""
+    """Say when no canary could prove a fault, or a window, or the rest before the next one, is too short for that."""
     for fault in windows[:1]:
+        why = provable(fault.definition, fault.parameters)
+        if why is not None:
+            what, _, cure = why.partition(". ")
+            yield Problem(where, f"{fault.name} on {fault.on}: {what[:1].lower()}{what[1:].rstrip('.')}.", cure)
+            return
         length_s = (fault.proven_until_ns - fault.proven_at_ns) / _NS
         needed_s = proof_needs_s(fault.definition, fault.parameters)
         if length_s < needed_s - 1e-9:

@@ -1,11 +1,7 @@
-"""Proves from outside that a fault bites and that it is gone: small requests over the link it sits on, fresh and pooled.
-
-Built on http.client because a proof needs the exact way in which a connection fails, which richer clients fold together.
-"""
+"""Proves from outside that a fault bites and that it is gone: small requests over the link it sits on, fresh and pooled."""
 
 from __future__ import annotations
 
-import http.client
 import itertools
 import statistics
 import time
@@ -14,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
-from gatebench import tls
 from gatebench.execution.chaos.chance import connections, interval, plausible
+from gatebench.execution.chaos.line import HttpLine, Line, RedisLine
 from gatebench.execution.chaos.provable import share
 from gatebench.execution.chaos.question import asked_of_link, asked_of_provider
 from gatebench.execution.chaos.ramp import Ramp, ramp_of
-from gatebench.execution.chaos.symptom import Met, symptom
+from gatebench.execution.chaos.symptom import Met
 from gatebench.faults import Expectation, FaultDefinition, Value
 from gatebench.plan import PlannedFault, TlsPlan
 from gatebench.stamp import KINDS, format_request_id
@@ -106,7 +102,7 @@ class Canary:
         self._provider = definition.layer == "provider"
         self._question = asked_of_provider(definition, parameters) if self._provider else asked_of_link(address.path)
         self._numbers = itertools.count()
-        self._pooled: list[http.client.HTTPConnection] = []
+        self._pooled: list[Line] = []
         self._ratio = definition.effect == "ratio"
         self._timeout_s = timeout_s(definition, parameters)
         self._round_s = max(self._timeout_s, _round_s(definition, parameters))
@@ -125,7 +121,7 @@ class Canary:
         """Ask over fresh connections and keep them for later: all should answer."""
         self.close()
         self._since_ns = None
-        self._pooled = [self._connection() for _ in range(self._samples)]
+        self._pooled = [self._line() for _ in range(self._samples)]
         self._before = self._ask(self._pooled, pooled=0, keep=True)
         return self._before
 
@@ -136,13 +132,13 @@ class Canary:
             if self._ramp is not None:
                 time.sleep(self._ramp.settling_s())
         pooled, self._pooled = self._pooled, []
-        fresh = [self._connection() for _ in range(self._samples)]
+        fresh = [self._line() for _ in range(self._samples)]
         return self._ask([*pooled, *fresh], pooled=len(pooled), keep=False)
 
     def after(self) -> list[Probe]:
         """Ask over fresh connections: all should answer as before."""
         self._since_ns = None
-        fresh = [self._connection() for _ in range(self._samples)]
+        fresh = [self._line() for _ in range(self._samples)]
         return self._ask(fresh, pooled=0, keep=False)
 
     def accepts(self, probe: Probe) -> bool:
@@ -244,73 +240,41 @@ class Canary:
                 return False
         return True
 
-    def _connection(self) -> http.client.HTTPConnection:
+    def _line(self) -> Line:
         address = self._address
-        if address.tls is not None:
-            return _Secured(address.host, address.port, address.tls, self._timeout_s)
-        return http.client.HTTPConnection(address.host, address.port, timeout=self._timeout_s)
+        if address.protocol == "redis":
+            payload_bytes = _PAYLOAD_BYTES if self.fault.definition.proof.expect == "rate" else 0
+            return RedisLine(address.host, address.port, timeout_s=self._timeout_s, payload_bytes=payload_bytes)
+        return HttpLine(
+            address.host,
+            address.port,
+            self._question,
+            timeout_s=self._timeout_s,
+            whole=self._provider,
+            trust=address.tls,
+        )
 
-    def _ask(self, connections: Sequence[http.client.HTTPConnection], *, pooled: int, keep: bool) -> list[Probe]:
-        """Ask over `connections`, of which the first `pooled` are from before."""
-        threads = 1 if self.fault.definition.proof.expect == "rate" else max(1, len(connections))
+    def _ask(self, lines: Sequence[Line], *, pooled: int, keep: bool) -> list[Probe]:
+        """Ask over `lines`, of which the first `pooled` are from before."""
+        threads = 1 if self.fault.definition.proof.expect == "rate" else max(1, len(lines))
         with ThreadPoolExecutor(threads) as pool:
-            jobs = [
-                pool.submit(self._one, connection, place < pooled, keep) for place, connection in enumerate(connections)
-            ]
+            jobs = [pool.submit(self._one, line, place < pooled, keep) for place, line in enumerate(lines)]
             return [job.result() for job in jobs]
 
-    def _one(self, connection: http.client.HTTPConnection, pooled: bool, keep: bool) -> Probe:
-        question = self._question
-        headers = {
-            "x-request-id": format_request_id(self._run, next(self._numbers), 0, _CANARY),
-            "x-gatebench-canary": self.fault.id,
-            **dict(question.headers),
-            **dict(self._address.headers),
-        }
-        start = time.monotonic_ns()
-        received = added_ns = 0
-        begun = False
-        try:
-            if self._address.tls is not None and connection.sock is None:
-                connection.connect()
-                start = time.monotonic_ns()  # a handshake takes several turns, and each would meet the fault
-            connection.request(question.method, question.path, question.body, headers)
-            answer = connection.getresponse()
-            begun = self._provider  # where it matters whether an answer that is not whole had begun
-            body = answer.read()
-            received = len(body)
-            added_ns = int(answer.getheader("x-gatebench-added-us") or 0) * 1000
-            met = symptom(question, answer.status, answer.getheader("content-type") or "", body)
-        except (http.client.RemoteDisconnected, http.client.IncompleteRead):
-            met = "cut" if begun else "eof"
-        except ConnectionRefusedError:
-            met = "refused"
-        except (ConnectionResetError, BrokenPipeError):
-            met = "reset"
-        except TimeoutError:
-            met = "stall" if begun else "hang"
-        except (OSError, http.client.HTTPException) as error:
-            met = type(error).__name__
-        took = time.monotonic_ns() - start
+    def _one(self, line: Line, pooled: bool, keep: bool) -> Probe:
+        heard = line.ask(
+            {
+                "x-request-id": format_request_id(self._run, next(self._numbers), 0, _CANARY),
+                "x-gatebench-canary": self.fault.id,
+                **dict(self._address.headers),
+            }
+        )
         if not keep:
-            connection.close()
+            line.close()
+        met = heard.met
         if self._ramp is not None and self._since_ns is not None and met == "answer":
-            met = self._ramp.judge(added_ns, start - self._since_ns)
-        return Probe(pooled, met, took, received, added_ns)
-
-
-class _Secured(http.client.HTTPSConnection):
-    """TLS through a link: the connection goes to the link, the name and the certificate are the target's."""
-
-    def __init__(self, host: str, port: int, trust: TlsPlan, timeout_s: float) -> None:
-        self._trust_context = tls.context(trust)
-        super().__init__(host, port, timeout=timeout_s, context=self._trust_context)
-        self._server_name = trust.server_name
-
-    def connect(self) -> None:
-        """Connect to the link and shake hands with what is behind it."""
-        http.client.HTTPConnection.connect(self)
-        self.sock = self._trust_context.wrap_socket(self.sock, server_hostname=self._server_name)
+            met = self._ramp.judge(heard.added_ns, heard.asked_ns - self._since_ns)
+        return Probe(pooled, met, heard.took_ns, heard.received, heard.added_ns)
 
 
 def payload_path() -> str:
