@@ -78,8 +78,10 @@ def test_nothing_outlives_a_killed_keeper(bench: Bench, fault: str, place: str) 
     """A standing topology with a fault by hand: kill what keeps it, and it is gone with its fault."""
     assert bench("up", "--target", "reference").code == 0
     (state,) = json.loads(bench("up", "--list", "--json").out)["standing"]
-    assert bench("chaos", "inject", fault, "--on", place, "--for", "60s").code == 0
-    os.kill(state["keeper_pid"], signal.SIGKILL)
+    try:
+        assert bench("chaos", "inject", fault, "--on", place, "--for", "60s").code == 0
+    finally:
+        os.kill(state["keeper_pid"], signal.SIGKILL)
     wait_for("everything to be gone", lambda: not any(is_there(pid) for pid in state["processes"].values()), GONE_S)
     assert bench("chaos", "clear").code == 0
 
