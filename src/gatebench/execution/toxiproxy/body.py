@@ -57,6 +57,9 @@ class Fields:
         """Tell whether the name is there and not null."""
         return self._values.get(name) is not None
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
     def text(self, name: str, default: str = "") -> str:
         """Return a string."""
         return str(self._get(name, str, default))
@@ -88,6 +91,11 @@ class Fields:
     def object(self, name: str) -> dict[str, Any]:
         """Return an object with its names in lower case; empty when it is not there."""
         return {key.lower(): value for key, value in self._get(name, dict, {}).items()}
+
+    def optional_array(self, name: str) -> list[Any] | None:
+        """Return an array, None when it is not there."""
+        value = self._get(name, list, None)
+        return None if value is None else list(value)
 
     def _get(self, name: str, kind: type, default: Any) -> Any:
         value = self._values.get(name)

@@ -44,7 +44,7 @@ class ToxicState:
     type: str
     stream: str
     toxicity: float
-    attributes: Mapping[str, int]
+    attributes: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ class Engine:
         toxic: str,
         type: str,
         stream: str,
-        attributes: Mapping[str, int],
+        attributes: Mapping[str, float],
         *,
         toxicity: float = 1.0,
         ttl_ms: int = 0,

@@ -7,6 +7,7 @@ from functools import partial
 from random import Random
 
 from gatebench.execution.toxiproxy.clock import Clock
+from gatebench.execution.toxiproxy.effects import Effects
 from gatebench.execution.toxiproxy.peer import Peer
 from gatebench.execution.toxiproxy.stage import Stage
 from gatebench.execution.toxiproxy.toxic import Toxic
@@ -28,7 +29,7 @@ class Link:
         self._source = source
         self._sink = sink
         self._draw = draw
-        self._draw_keys: dict[str, str] = {}
+        self._toxics: dict[str, Toxic] = {}
         self._stages: list[Stage] = []
         self._blocks = 0
         self._over = False
@@ -44,7 +45,7 @@ class Link:
         """
         if self._over:
             return
-        self._draw_keys = {toxic.name: toxic.draw_key for toxic in toxics}
+        self._toxics = {toxic.name: toxic for toxic in toxics}
         acting = {toxic.name: toxic for toxic in toxics if self._draw(toxic.draw_key) < toxic.toxicity * _DRAWS}
         for gone in [stage for stage in self._stages if stage.name not in acting]:
             gone.leave()
@@ -58,6 +59,7 @@ class Link:
         )
         for stage in self._stages:
             if stage.name not in standing:
+                stage.effects.connections_hit += 1
                 stage.start()
             elif stage.attributes != acting[stage.name].attributes:
                 stage.change(acting[stage.name].attributes)
@@ -82,7 +84,11 @@ class Link:
 
     def random(self, toxic: str) -> Random:
         """Return a generator of its own for the toxic of this name."""
-        return Random(self._draw(f"{self._draw_keys[toxic]}\0values"))
+        return Random(self._draw(f"{self._toxics[toxic].draw_key}\0values"))
+
+    def effects(self, toxic: str) -> Effects:
+        """Return the counts of the toxic of this name."""
+        return self._toxics[toxic].effects
 
     def block(self) -> None:
         """Read nothing until `unblock` was called as often."""
