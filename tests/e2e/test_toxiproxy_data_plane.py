@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.execution.toxiproxy.rig import (
     Server,
@@ -14,6 +16,7 @@ from tests.execution.toxiproxy.rig import (
     elapsed_ms,
     ending,
     free_port,
+    pieces,
     read,
     sending,
     transfer_ms,
@@ -218,3 +221,225 @@ class TestToxicity:
         server.add_toxic("timeout", "upstream")
         far.sendall(b"down")
         assert read(client, 4) == b"down"
+
+
+class TestSlowClose:
+    @pytest.mark.parametrize("stream", ["upstream", "downstream"])
+    def test_only_the_end_waits(self, server: Server, upstream: Upstream, stream: str) -> None:
+        """Data arrive at once; the end comes 300 ms after it was sent."""
+        client, far = upstream.pair(server.add_proxy(upstream.address))
+        server.add_toxic("slow_close", stream, delay=300)
+        leaver, stayer = (client, far) if stream == "upstream" else (far, client)
+        start_ns = time.monotonic_ns()
+        leaver.sendall(b"x")
+        assert read(stayer, 1) == b"x"
+        assert elapsed_ms(start_ns) < 250
+        leaver.close()
+        closed_ns = time.monotonic_ns()
+        assert ending(stayer) == "FIN"
+        assert 299 <= elapsed_ms(closed_ns) < 800
+
+    def test_removal_ends_the_wait(self, server: Server, upstream: Upstream) -> None:
+        """Nobody waits for a delay that is not there any more."""
+        client, far = upstream.pair(server.add_proxy(upstream.address))
+        server.add_toxic("slow_close", "upstream", name="slow", delay=60_000)
+        client.close()
+        assert ending(far, within_s=0.2) == "open"
+        server.remove_toxic("slow")
+        assert ending(far) == "FIN"
+
+
+class TestLimitData:
+    @pytest.mark.parametrize("stream", ["upstream", "downstream"])
+    @pytest.mark.parametrize(("limit", "sent"), [(1000, 1000), (1000, 1001), (100_000, 300_000), (1, 2)])
+    def test_exact(self, server: Server, upstream: Upstream, stream: str, limit: int, sent: int) -> None:
+        """The limit arrives and not a byte more, then the end, on an exact match too."""
+        client, far = upstream.pair(server.add_proxy(upstream.address))
+        server.add_toxic("limit_data", stream, bytes=limit)
+        source, sink = (client, far) if stream == "upstream" else (far, client)
+        sender = sending(source, bytes(sent))
+        assert len(read(sink, sent + 1)) == limit
+        sender.join()
+
+    def test_one_byte_less_is_no_end(self, server: Server, upstream: Upstream) -> None:
+        """Below the limit the connection goes on."""
+        client, far = upstream.pair(server.add_proxy(upstream.address))
+        server.add_toxic("limit_data", "upstream", bytes=5)
+        client.sendall(b"four")
+        assert read(far, 4) == b"four"
+        assert ending(far, within_s=0.2) == "open"
+
+    def test_zero_ends_at_the_first_data(self, server: Server, upstream: Upstream) -> None:
+        """An idle connection is left alone."""
+        client, far = upstream.pair(server.add_proxy(upstream.address))
+        server.add_toxic("limit_data", "upstream", bytes=0)
+        assert ending(far, within_s=0.2) == "open"
+        client.sendall(b"x")
+        far.settimeout(10)
+        assert read(far, 1) == b""
+
+    def test_the_count_outlives_updates_and_belongs_to_the_connection(self, server: Server, upstream: Upstream) -> None:
+        """After 8 of 10 a limit of 20 leaves 12; another connection has 20."""
+        port = server.add_proxy(upstream.address)
+        server.add_toxic("limit_data", "upstream", name="limit", bytes=10)
+        client, far = upstream.pair(port)
+        client.sendall(bytes(8))
+        assert len(read(far, 8)) == 8
+        server.ask("PATCH", "/proxies/it/toxics/limit", {"attributes": {"bytes": 20}})
+        client.sendall(bytes(50))
+        assert len(read(far, 50)) == 12
+        client, far = upstream.pair(port)
+        client.sendall(bytes(50))
+        assert len(read(far, 50)) == 20
+
+
+class TestSlicer:
+    def test_pieces_pauses_and_bytes(self, server: Server, upstream: Upstream) -> None:
+        """1000 bytes about 100 become 16 pieces of 62 or 63 with 10 ms between: 150 ms at least, and the bytes are the same."""
+        client, far = upstream.pair(server.add_proxy(upstream.address))
+        server.add_toxic("slicer", "upstream", average_size=100, delay=10_000)
+        start_ns = time.monotonic_ns()
+        client.sendall(bytes(range(250)) * 4)
+        lengths = pieces(far, 1000)
+        assert 149 <= elapsed_ms(start_ns) < 500
+        assert 12 <= len(lengths) <= 16
+        assert max(lengths) <= 4 * 63  # a reader that is late finds pieces joined
+
+    def test_variation(self, server: Server, upstream: Upstream) -> None:
+        """Sizes differ and stay within average and variation."""
+        client, far = upstream.pair(server.add_proxy(upstream.address))
+        server.add_toxic("slicer", "upstream", average_size=100, size_variation=20, delay=8000)
+        client.sendall(bytes(1000))
+        lengths = pieces(far, 1000)
+        assert len(set(lengths)) > 2
+        assert sum(lengths) == 1000
+
+    def test_large_streams_arrive_whole(self, server: Server, upstream: Upstream) -> None:
+        """Two megabytes of a pattern in pieces of about a thousand bytes are the same two megabytes."""
+        client, far = upstream.pair(server.add_proxy(upstream.address))
+        server.add_toxic("slicer", "upstream", average_size=1000, size_variation=500)
+        data = bytes(range(256)) * 8000
+        sender = sending(client, data)
+        assert read(far, len(data)) == data
+        sender.join()
+
+    def test_removal_releases_the_rest(self, server: Server, upstream: Upstream) -> None:
+        """Half-way through a chunk, what is left arrives at once."""
+        client, far = upstream.pair(server.add_proxy(upstream.address))
+        server.add_toxic("slicer", "upstream", name="slow", average_size=1, delay=1_000_000)
+        client.sendall(b"0123456789")
+        assert read(far, 1) == b"0"
+        server.remove_toxic("slow")
+        assert read(far, 9) == b"123456789"
+
+
+class TestChain:
+    def test_order_is_that_of_insertion(self, server: Server, upstream: Upstream) -> None:
+        """Latency 100 ms, then 10 KB/s, then 500 bytes: the cut comes last, half of 1000 bytes, behind 100 + 100 ms."""
+        client, far = upstream.pair(server.add_proxy(upstream.address))
+        server.add_toxic("latency", "upstream", latency=100)
+        server.add_toxic("bandwidth", "upstream", rate=10)
+        server.add_toxic("limit_data", "upstream", bytes=500)
+        start_ns = time.monotonic_ns()
+        client.sendall(bytes(1000))
+        assert len(read(far, 1000)) == 500
+        assert 199 <= elapsed_ms(start_ns) < 600
+
+    def test_what_is_cut_first_is_not_paid_for(self, server: Server, upstream: Upstream) -> None:
+        """100 bytes, then 1 KB/s: a hundred milliseconds, not a second."""
+        client, far = upstream.pair(server.add_proxy(upstream.address))
+        server.add_toxic("limit_data", "upstream", bytes=100)
+        server.add_toxic("bandwidth", "upstream", rate=1)
+        start_ns = time.monotonic_ns()
+        client.sendall(bytes(1000))
+        assert len(read(far, 1000)) == 100
+        assert 99 <= elapsed_ms(start_ns) < 700
+
+    def test_both_streams_at_once(self, server: Server, upstream: Upstream) -> None:
+        """A limit up and another down: each cuts its own direction, whichever comes first ends both."""
+        client, far = upstream.pair(server.add_proxy(upstream.address))
+        server.add_toxic("limit_data", "upstream", bytes=10)
+        server.add_toxic("limit_data", "downstream", bytes=20)
+        far.sendall(bytes(15))
+        assert len(read(client, 15)) == 15
+        client.sendall(bytes(30))
+        assert len(read(far, 30)) == 10
+        assert read(client, 1) == b""
+
+    def test_two_of_one_type(self, server: Server, upstream: Upstream) -> None:
+        """The smaller limit counts, in either order."""
+        port = server.add_proxy(upstream.address)
+        for first, second in ((10, 30), (30, 10)):
+            server.add_toxic("limit_data", "upstream", name="first", bytes=first)
+            server.add_toxic("limit_data", "upstream", name="second", bytes=second)
+            client, far = upstream.pair(port)
+            client.sendall(bytes(50))
+            assert len(read(far, 50)) == 10
+            for name in ("first", "second"):
+                server.remove_toxic(name)
+
+    @pytest.mark.parametrize(
+        ("type_name", "attributes"),
+        [
+            ("latency", {"latency": 1}),
+            ("bandwidth", {"rate": 100_000}),
+            ("slow_close", {"delay": 1}),
+            ("slicer", {"average_size": 500}),
+            ("limit_data", {"bytes": 10_000_000}),
+            ("timeout", {"toxicity": 0.0}),
+            ("noop", {}),
+        ],
+    )
+    def test_mild_toxics_harm_nothing(
+        self, server: Server, upstream: Upstream, type_name: str, attributes: dict[str, Any]
+    ) -> None:
+        """In both directions at once a pattern goes there and back, and the end behind it."""
+        client, far = upstream.pair(server.add_proxy(upstream.address))
+        for stream in ("upstream", "downstream"):
+            server.add_toxic(type_name, stream, **attributes)
+        echo = echoing(far)
+        data = bytes(range(256)) * 1000
+        sender = sending(client, data)
+        assert read(client, len(data)) == data
+        sender.join()
+        client.close()
+        echo.join(10)
+        assert not echo.is_alive()
+
+
+class TestMetrics:
+    @staticmethod
+    def bytes_of(server: Server, port: int) -> dict[tuple[str, str], float]:
+        """Return the byte counters of the proxy by direction and by what they count."""
+        found = {}
+        for family in text_string_to_metric_families(server.ask("GET", "/metrics").text):
+            for sample in family.samples:
+                if sample.labels.get("listener") == f"127.0.0.1:{port}":
+                    assert sample.labels["proxy"] == "it"
+                    assert sample.labels["upstream"].startswith("127.0.0.1:")
+                    found[sample.labels["direction"], sample.name.split("_")[2]] = sample.value
+        return found
+
+    def test_bytes_of_connections_that_are_over(self, server: Server, upstream: Upstream) -> None:
+        """1000 up, 70 down; a toxic that drops shows as received and not sent."""
+        port = server.add_proxy(upstream.address)
+        client, far = upstream.pair(port)
+        client.sendall(bytes(1000))
+        assert len(read(far, 1000)) == 1000
+        far.sendall(bytes(70))
+        assert len(read(client, 70)) == 70
+        server.add_toxic("timeout", "upstream")
+        client.sendall(bytes(5))
+        time.sleep(0.1)  # nothing shows outside when a byte was dropped
+        client.close()
+        assert ending(far) == "FIN"
+        expected = {
+            ("upstream", "received"): 1005,
+            ("upstream", "sent"): 1000,
+            ("downstream", "received"): 70,
+            ("downstream", "sent"): 70,
+        }
+        deadline_s = time.monotonic() + 5
+        while self.bytes_of(server, port) != expected and time.monotonic() < deadline_s:
+            time.sleep(0.01)
+        assert self.bytes_of(server, port) == expected

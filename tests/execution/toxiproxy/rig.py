@@ -113,11 +113,15 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(kind: Kind, *, seed: int = 1, allow_remote: tuple[str, ...] = ()) -> Iterator[Server]:
-    """Start a server, wait until it answers, and end it."""
+def running(
+    kind: Kind, *, seed: int = 1, allow_remote: tuple[str, ...] = (), more: tuple[str, ...] = ()
+) -> Iterator[Server]:
+    """Start a server, with `more` arguments of its own, wait until it answers, and end it."""
     port = free_port()
     program = real_server() if kind == "toxiproxy" else None
-    arguments = command(kind, port, seed, program, allow_remote)
+    arguments = [*command(kind, port, seed, program, allow_remote), *more]
+    if kind == "toxiproxy":
+        arguments += ["-proxy-metrics", "-runtime-metrics"]
     with subprocess.Popen(
         arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
     ) as process:
@@ -177,8 +181,22 @@ class Upstream:
             server.close()
         return victims
 
+    def echo_everybody(self) -> None:
+        """Echo on every connection from now on, in threads."""
+
+        def serve() -> None:
+            self.listener.settimeout(None)
+            with contextlib.suppress(OSError):
+                while True:
+                    far, _ = self.listener.accept()
+                    echoing(self._keep(far))
+
+        threading.Thread(target=serve, daemon=True).start()
+
     def close(self) -> None:
         """Close everything."""
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)  # wakes whoever accepts
         for sock in [*self._open, self.listener]:
             sock.close()
 
@@ -256,6 +274,14 @@ def transfer_ms(source: socket.socket, sink: socket.socket, data: bytes) -> floa
     taken_ms = elapsed_ms(start_ns)
     sender.join()
     return taken_ms
+
+
+def pieces(sock: socket.socket, size: int) -> list[int]:
+    """Read `size` bytes and return the length of every single read."""
+    lengths: list[int] = []
+    while sum(lengths) < size and (chunk := sock.recv(65536)):
+        lengths.append(len(chunk))
+    return lengths
 
 
 def create(server: Server, **fields: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from tests.execution.toxiproxy.fakes import Bench
@@ -283,3 +285,214 @@ class TestResetPeer:
         bench.stage.stop()
         bench.clock.advance(100)
         assert bench.reset_ms is None
+
+
+class TestSlowClose:
+    def test_data_pass_and_the_end_waits(self) -> None:
+        """Data leave at once, the end 300 ms after it came, and data are not delayed with it."""
+        bench = Bench("slow_close", delay=300)
+        bench.feed(b"a")
+        bench.clock.advance(50)
+        bench.stage.feed_eof()
+        bench.clock.advance(1000)
+        assert bench.out == [(0.0, b"a")]
+        assert bench.ended_ms == 350.0
+        assert bench.done.closes_delayed == 1
+
+    def test_change_starts_the_wait_anew(self) -> None:
+        """200 ms of an old wait do not count: 200 + 300 = 500."""
+        bench = Bench("slow_close", delay=300)
+        bench.stage.feed_eof()
+        bench.clock.advance(200)
+        bench.change(delay=300)
+        bench.clock.advance(1000)
+        assert bench.ended_ms == 500.0
+
+    def test_removal_ends_the_wait(self) -> None:
+        """At once when the end came; an open connection does not notice."""
+        bench = Bench("slow_close", delay=60_000)
+        bench.stage.leave()
+        assert bench.ended_ms is None
+        bench.stage.feed_eof()
+        bench.clock.advance(10)
+        bench.stage.leave()
+        assert bench.ended_ms == 10.0
+
+    def test_a_stopped_stage_is_silent(self) -> None:
+        """No timer outlives the connection."""
+        bench = Bench("slow_close", delay=10)
+        bench.stage.feed_eof()
+        bench.stage.stop()
+        bench.clock.advance(100)
+        assert bench.ended_ms is None
+
+
+class TestLimitData:
+    @pytest.mark.parametrize(
+        ("limit", "chunks", "passed", "ends"),
+        [
+            (10, [b"0123"], b"0123", False),  # 4 of 10
+            (10, [b"0123", b"456789"], b"0123456789", True),  # 4 + 6 = 10: an exact match is the end
+            (10, [b"0123", b"456789abc"], b"0123456789", True),  # the chunk that crosses is cut
+            (0, [b"0"], b"", True),  # nothing may pass
+            (0, [], b"", False),  # and nothing ends before somebody tries
+        ],
+    )
+    def test_exactly_so_many_bytes(self, limit: int, chunks: list[bytes], passed: bytes, ends: bool) -> None:
+        """The limit passes, not a byte more, and the end comes with its last byte."""
+        bench = Bench("limit_data", bytes=limit)
+        for chunk in chunks:
+            bench.feed(chunk)
+        assert bench.data() == passed
+        assert (bench.ended_ms is not None) == ends
+        if ends:
+            bench.feed(b"late")
+        bench.stage.feed_eof()
+        assert bench.data() == passed
+
+    def test_the_count_outlives_updates(self) -> None:
+        """8 of 10 have passed; under 20 there are 12 left; under 5 there is nothing left and the next chunk is the end."""
+        bench = Bench("limit_data", bytes=10)
+        bench.feed(bytes(8))
+        bench.change(bytes=20)
+        bench.feed(bytes(11))
+        assert len(bench.data()) == 19
+        bench.change(bytes=5)
+        assert bench.done.connections_closed == 0
+        bench.feed(b"x")
+        assert (len(bench.data()), bench.ended_ms) == (19, 0.0)
+        assert (bench.done.bytes_dropped, bench.done.connections_closed) == (1, 1)
+
+
+class TestSlicer:
+    def test_pieces_and_pauses(self) -> None:
+        """1000 bytes about 100: halves of halves down to 62 or 63, each 2 ms after the last, the next chunk behind them."""
+        bench = Bench("slicer", average_size=100, delay=2000)
+        data = bytes(number % 256 for number in range(1000))
+        bench.feed(data)
+        bench.clock.advance(1000)
+        assert bench.data() == data
+        assert [len(piece) for _, piece in bench.out] == [62, 63, 62, 63] * 4
+        assert [at_ms for at_ms, _ in bench.out] == [2.0 * place for place in range(16)]
+        assert bench.done.chunks_sliced == 1
+
+    def test_the_pause_holds_between_chunks(self) -> None:
+        """A small chunk passes whole, and keeps its distance from the one before: 0 and 5 ms."""
+        bench = Bench("slicer", average_size=100, delay=5000)
+        bench.feed(b"a")
+        bench.clock.advance(1)
+        bench.feed(b"b")
+        bench.clock.advance(10)
+        assert bench.out == [(0.0, b"a"), (5.0, b"b")]
+        assert bench.done.chunks_sliced == 0
+
+    @pytest.mark.parametrize(("size", "variation"), [(1, 0), (10, 9), (10, 10), (3, 500), (64, 1)])
+    def test_sizes_vary_within_their_bounds(self, size: int, variation: int) -> None:
+        """No piece is empty, none is larger than average and variation together, whatever the variation, and all is there."""
+        bench = Bench("slicer", average_size=size, size_variation=variation)
+        data = bytes(number % 251 for number in range(5000))
+        bench.feed(data)
+        for _ in range(100):
+            bench.clock.advance(1)
+        assert bench.data() == data
+        assert all(1 <= len(piece) <= size + variation for _, piece in bench.out)
+
+    def test_a_flood_of_pieces_leaves_room_for_others(self) -> None:
+        """Five thousand pieces without a pause leave 256 at a time: another appointment of the same moment gets its turn."""
+        bench = Bench("slicer", average_size=1)
+        bench.feed(bytes(5000))
+        seen: list[int] = []
+        bench.clock.at(bench.clock.now_ns() + 1, lambda: seen.append(len(bench.out)))
+        bench.clock.advance(1)
+        assert seen == [256]
+        assert len(bench.out) == 5000
+
+    @pytest.mark.parametrize("how", ["change", "leave"])
+    def test_what_is_left_leaves_in_one_piece(self, how: str) -> None:
+        """Changed or removed in the middle of a chunk, the rest of it follows whole, then the end, and the source goes on."""
+        bench = Bench("slicer", average_size=100, delay=10_000)
+        bench.feed(bytes(400))
+        bench.stage.feed_eof()
+        bench.clock.advance(15)
+        assert (len(bench.out), bench.blocks) == (2, 1)
+        if how == "change":
+            bench.change(delay=1)
+        else:
+            bench.stage.leave()
+        assert [len(piece) for _, piece in bench.out] == [100, 100, 200]
+        assert (bench.ended_ms, bench.blocks) == (15.0, 0)
+
+
+class TestPacketLoss:
+    @staticmethod
+    def fates(count: int = 20_000, **attributes: float) -> list[bool]:
+        """Return, for each chunk, whether it was lost."""
+        bench = Bench("packet_loss", **attributes)
+        lost = []
+        for _ in range(count):
+            before = len(bench.out)
+            bench.feed(b"x")
+            lost.append(len(bench.out) == before)
+        assert bench.done.chunks_dropped == bench.done.bytes_dropped == sum(lost)
+        return lost
+
+    @pytest.mark.parametrize(("rate", "correlation"), [(0.0, 0.0), (0.0, 0.9), (1.0, 0.0), (1.0, 0.9)])
+    def test_none_or_all(self, rate: float, correlation: float) -> None:
+        """At 0 nothing is lost, at 1 everything, whatever the correlation."""
+        assert set(self.fates(100, loss_rate=rate, correlation=correlation)) == {rate == 1.0}
+
+    def test_the_share_is_the_rate(self) -> None:
+        """Of 20 000 chunks at 0.3, 6000 are lost, give or take 4 standard deviations of 64.8."""
+        assert abs(sum(self.fates(loss_rate=0.3)) - 6000) < 260
+
+    def test_correlation_makes_bursts_and_keeps_the_share(self) -> None:
+        """At 0.3 and 0.75 a burst lasts 1 / (0.7 * 0.25) = 5.7 chunks; without correlation 1 / 0.7 = 1.4."""
+        for correlation, burst in ((0.0, 1 / 0.7), (0.75, 1 / (0.7 * 0.25))):
+            lost = self.fates(60_000, loss_rate=0.3, correlation=correlation)
+            bursts = sum(now and not before for before, now in zip([False, *lost], lost, strict=False))
+            assert sum(lost) / bursts == pytest.approx(burst, rel=0.1)
+            assert sum(lost) / len(lost) == pytest.approx(0.3, abs=0.03)
+
+    def test_full_correlation_keeps_the_first_fate(self) -> None:
+        """At 1 every chunk shares the fate of the first."""
+        assert len(set(self.fates(100, loss_rate=0.5, correlation=1.0))) == 1
+
+    def test_a_change_moves_no_later_draw(self) -> None:
+        """After the rate went to 0 and back, the same chunks are lost as without that."""
+        plain = self.fates(300, loss_rate=0.3)
+        bench = Bench("packet_loss", loss_rate=0.3)
+        for place in range(300):
+            if place in (100, 200):
+                bench.change(loss_rate=0.0 if place == 100 else 0.3)
+            bench.feed(bytes([place % 256]))
+        kept = [chunk[0] for _, chunk in bench.out]
+        expected = [place % 256 for place in range(300) if 100 <= place < 200 or not plain[place]]
+        assert kept == expected
+
+
+class TestEffects:
+    @pytest.mark.parametrize(
+        ("type_name", "attributes", "expected"),
+        [
+            ("latency", {"latency": 5}, {"chunks_delayed": 2}),
+            ("latency", {}, {}),
+            ("bandwidth", {"rate": 1}, {"chunks_delayed": 2}),
+            ("timeout", {"timeout": 5}, {"chunks_dropped": 2, "bytes_dropped": 7, "connections_closed": 1}),
+            ("reset_peer", {}, {"connections_reset": 1}),
+            ("limit_data", {"bytes": 3}, {"bytes_dropped": 1, "connections_closed": 1}),
+            ("slicer", {"average_size": 3}, {"chunks_sliced": 1}),
+            ("packet_loss", {"loss_rate": 1}, {"chunks_dropped": 2, "bytes_dropped": 7}),
+            ("noop", {}, {}),
+        ],
+    )
+    def test_what_was_done_is_counted(
+        self, type_name: str, attributes: dict[str, float], expected: dict[str, int]
+    ) -> None:
+        """Four bytes, three bytes, a long silence; limit_data drops one of the first four and never sees the three."""
+        bench = Bench(type_name, **attributes)
+        bench.feed(b"four")
+        if type_name != "limit_data":
+            bench.feed(b"abc")
+        bench.clock.advance(1000)
+        counted = dataclasses.asdict(bench.done)
+        assert {name: count for name, count in counted.items() if count} == expected

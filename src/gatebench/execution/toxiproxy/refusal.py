@@ -22,6 +22,10 @@ class Refusal(Exception):
         self.message = message
         self.problems = tuple(problems)
 
+    def at(self, where: str) -> Refusal:
+        """Return this refusal with every sentence saying where."""
+        return Refusal(self.status, f"{self.message} {where}", [f"{problem} {where}" for problem in self.problems])
+
     def to_json(self) -> dict[str, Any]:
         """Return the error as the API shows it; `problems` is our extension."""
         shown: dict[str, Any] = {"error": self.message, "status": self.status}

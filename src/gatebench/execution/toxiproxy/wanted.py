@@ -69,15 +69,15 @@ def wanted_change(fields: Fields, kind: Kind, old: Toxic) -> WantedToxic:
     return WantedToxic(Toxic(old.name, kind, old.stream, toxicity, attributes, old.draw_as, old.effects), ttl_ms)
 
 
-def wanted_proxy(fields: Fields, where: str = "") -> WantedProxy:
-    """Return the proxy that `fields` asks for; raises Refusal, which says `where` it was found."""
+def wanted_proxy(fields: Fields) -> WantedProxy:
+    """Return the proxy that `fields` asks for; raises Refusal."""
     name, upstream = fields.text("name"), fields.text("upstream")
     listen, enabled = fields.text("listen"), fields.flag("enabled", True)  # wrong types first, missing fields second
     toxics = fields.optional_array("toxics")
     for field, value in (("name", name), ("upstream", upstream)):
         if not value:
-            raise Refusal(400, f"missing required field: {field}{where}")
-    read = None if toxics is None else tuple(_toxics(toxics, name, where))
+            raise Refusal(400, f"missing required field: {field}")
+    read = None if toxics is None else tuple(_toxics(toxics, name))
     return WantedProxy(_usable(name), listen, upstream, enabled, read)
 
 
@@ -97,22 +97,21 @@ def wanted_proxies(value: Any) -> list[WantedProxy]:
     findings = Findings()
     for place, entry in enumerate(value or [], start=1):
         try:
-            wanted.append(wanted_proxy(Fields(entry), f" at proxy {place}"))
+            wanted.append(wanted_proxy(Fields(entry)))
         except Refusal as refusal:
-            findings.add(refusal)
+            findings.add(refusal.at(f"at proxy {place}"))
     findings.settle()
     return wanted
 
 
-def _toxics(entries: Iterable[Any], proxy: str, where: str) -> list[WantedToxic]:
+def _toxics(entries: Iterable[Any], proxy: str) -> list[WantedToxic]:
     read: list[WantedToxic] = []
     findings = Findings()
     for place, entry in enumerate(entries, start=1):
         try:
             read.append(wanted_toxic(Fields(entry), proxy, [one.toxic.name for one in read]))
         except Refusal as refusal:
-            problems = [f"{problem} at toxic {place}{where}" for problem in refusal.problems]
-            findings.add(Refusal(refusal.status, f"{refusal.message} at toxic {place}{where}", problems))
+            findings.add(refusal.at(f"at toxic {place}"))
     findings.settle()
     return read
 
