@@ -84,7 +84,7 @@ def test_wrong_types_are_refused(read: Any) -> None:
         Fields([])
 
 
-@pytest.mark.parametrize("value", [-0.1, 1.1, 2, -1])
+@pytest.mark.parametrize("value", [-0.1, 1.1, 2, -1, 10**400, 1e999])
 def test_a_share_lies_between_0_and_1(value: float) -> None:
     """A toxicity of 2 is a mistake, not a certainty."""
     with pytest.raises(Refusal, match="between 0 and 1"):

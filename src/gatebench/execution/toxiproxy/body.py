@@ -83,10 +83,10 @@ class Fields:
     def share(self, name: str, default: float) -> float:
         """Return a number from 0 to 1."""
         value = self._values.get(name)
-        value = float(self._get(name, int if type(value) is int else float, default))
-        if not 0.0 <= value <= 1.0:
+        value = self._get(name, int if type(value) is int else float, default)
+        if not 0 <= value <= 1:  # before it becomes a float: an integer may be too large for one
             raise Refusal(400, f'"{name}" must lie between 0 and 1')
-        return value
+        return float(value)
 
     def object(self, name: str) -> dict[str, Any]:
         """Return an object with its names in lower case; empty when it is not there."""

@@ -29,6 +29,7 @@ class Link:
         self._source = source
         self._sink = sink
         self._draw = draw
+        self._applied: Sequence[Toxic] = ()
         self._toxics: dict[str, Toxic] = {}
         self._stages: list[Stage] = []
         self._blocks = 0
@@ -43,10 +44,11 @@ class Link:
 
         Those that are gone or changed release what they hold; the others do not notice.
         """
-        if self._over:
+        if self._over or toxics == self._applied:
             return
+        self._applied = toxics
         self._toxics = {toxic.name: toxic for toxic in toxics}
-        acting = {toxic.name: toxic for toxic in toxics if self._draw(toxic.draw_key) < toxic.toxicity * _DRAWS}
+        acting = {toxic.name: toxic for toxic in toxics if self._is_victim(toxic)}
         for gone in [stage for stage in self._stages if stage.name not in acting]:
             gone.leave()
             gone.stop()
@@ -100,6 +102,9 @@ class Link:
         self._blocks -= 1
         if self._blocks == 0:
             self._source.resume()
+
+    def _is_victim(self, toxic: Toxic) -> bool:
+        return toxic.toxicity >= 1.0 or self._draw(toxic.draw_key) < toxic.toxicity * _DRAWS
 
     def _connect(self, chain: list[Stage]) -> None:
         self._stages = chain

@@ -165,7 +165,7 @@ class Proxy:
             self.accepted,
             client,
             flows=self.flows,
-            toxics=lambda: self.toxics,
+            toxics=self._acting,
             over=self.connections.discard,
         )
         self.accepted += 1
@@ -181,8 +181,13 @@ class Proxy:
 
     def _set_toxics(self, toxics: list[Toxic]) -> None:
         self.toxics = toxics
+        upstream, downstream = self._acting()
         for connection in list(self.connections):
-            connection.apply(toxics)
+            connection.apply(upstream, downstream)
+
+    def _acting(self) -> tuple[list[Toxic], list[Toxic]]:
+        up, down = ([toxic for toxic in self.toxics if toxic.direction == direction] for direction in DIRECTIONS)
+        return up, down
 
     def _counted(self, toxic: Toxic) -> Toxic:
         """Return the toxic with counts that go on where those of its namesake ended."""
