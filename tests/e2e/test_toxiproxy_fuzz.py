@@ -6,13 +6,15 @@ import json
 import random
 import socket
 import string
+import subprocess
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.execution.toxiproxy.rig import PATIENCE_S, Server, create, elapsed_ms, running
+from gatebench.execution.toxiproxy.program import command
+from tests.execution.toxiproxy.rig import PATIENCE_S, Server, create, elapsed_ms, free_port, running
 
 pytestmark = pytest.mark.e2e
 
@@ -210,6 +212,20 @@ def test_what_is_hardly_http(server: Server, raw: bytes) -> None:
             got += chunk
     assert not got.startswith(b"HTTP/1.1 5")
     assert server.ask("GET", "/version").status == 200
+
+
+def test_nobody_reads_what_it_says() -> None:
+    """Three thousand malformed requests of an engine whose standard error is a pipe that is never emptied: it answers on."""
+    port = free_port()
+    process = subprocess.Popen(command("embedded", port, 1), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with process:
+        server = Server("embedded", port, process)
+        assert process.stdout is not None
+        process.stdout.readline()
+        for _ in range(3000):
+            assert server.ask("BREW", "/proxies").status == 400
+        process.terminate()
+        assert process.wait(PATIENCE_S) == 0
 
 
 def test_a_request_that_never_ends_holds_nobody_up(server: Server) -> None:

@@ -7,11 +7,13 @@ import http.client
 import json
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from urllib.parse import quote
 
 import pytest
 
@@ -73,7 +75,7 @@ class Server:
 
     kind: Kind
     port: int
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[Any]
 
     def ask(self, method: str, path: str, content: Any = None, **headers: str) -> Reply:
         """Make one request; `content` is sent as it is when it is bytes, as JSON otherwise."""
@@ -109,7 +111,7 @@ class Server:
     def clean(self) -> None:
         """Remove every proxy."""
         for name in self.ask("GET", "/proxies").json:
-            assert self.ask("DELETE", f"/proxies/{name}").status == 204
+            assert self.ask("DELETE", f"/proxies/{quote(name, safe='')}").status == 204
 
 
 @contextlib.contextmanager
@@ -122,9 +124,12 @@ def running(
     arguments = [*command(kind, port, seed, program, allow_remote), *more]
     if kind == "toxiproxy":
         arguments += ["-proxy-metrics", "-runtime-metrics"]
-    with subprocess.Popen(
-        arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
-    ) as process:
+    with (
+        tempfile.TemporaryFile("w+") as said,
+        subprocess.Popen(
+            arguments, stdout=subprocess.DEVNULL, stderr=said, stdin=subprocess.DEVNULL, text=True
+        ) as process,
+    ):
         server = Server(kind, port, process)
         try:
             deadline_s = time.monotonic() + PATIENCE_S
@@ -133,7 +138,7 @@ def running(
                     server.ask("GET", "/version")
                     break
                 except OSError:
-                    assert process.poll() is None, process.stderr.read() if process.stderr else ""
+                    assert process.poll() is None, (said.seek(0), said.read())
                     assert time.monotonic() < deadline_s, "the server does not answer"
                     time.sleep(0.01)
             yield server

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from gatebench.execution.toxiproxy.refusal import Refusal
@@ -15,6 +16,7 @@ _KINDS = {
     dict: "an object",
     list: "an array",
 }
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 _ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
 
 
@@ -62,12 +64,12 @@ class Fields:
 
     def text(self, name: str, default: str = "") -> str:
         """Return a string."""
-        return str(self._get(name, str, default))
+        return _whole(self._get(name, str, default))
 
     def optional_text(self, name: str) -> str | None:
         """Return a string, None when it is not there."""
         value = self._get(name, str, None)
-        return None if value is None else str(value)
+        return None if value is None else _whole(value)
 
     def flag(self, name: str, default: bool) -> bool:
         """Return a truth value."""
@@ -104,6 +106,11 @@ class Fields:
         if type(value) is not kind:
             raise _wrong(f'"{name}"', value, _KINDS[kind])
         return value
+
+
+def _whole(text: str) -> str:
+    """Return a string in which half of a surrogate pair is U+FFFD, as Go reads it: no URL could spell it."""
+    return _HALF_PAIR.sub("\ufffd", text)
 
 
 def _wrong(what: str, value: Any, wanted: str) -> Refusal:

@@ -211,12 +211,13 @@ class Proxy:
     def _revive_in(self, ms: int) -> None:
         self._revival = self._in(ms, self._revive)
 
-    def _revive(self) -> None:
+    def _revive(self, first: bool = True) -> None:
         try:
             self.enable()
         except Refusal as refusal:
-            _log.warning("%s could not be enabled again (%s); trying on.", self.name, refusal.message)
-            self._revive_in(_RETRY_MS)
+            if first:
+                _log.warning("%s could not be enabled again (%s); trying on.", self.name, refusal.message)
+            self._revival = self._in(_RETRY_MS, lambda: self._revive(first=False))
 
     def _forget_revival(self) -> None:
         if self._revival is not None:

@@ -158,6 +158,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM; returns the exit code: 0, 2 for what was asked for wrongly, 5 for a port that is taken."""
     options = _arguments(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    # It warns of every malformed request: whoever sends many would fill a pipe that nobody reads, and stop the engine.
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
     try:
         wanted = _read_config(options.config, options.allow_remote) if options.config else []
         with _bind_api(options.host, options.port) as api_socket:
