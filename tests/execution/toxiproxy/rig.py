@@ -198,12 +198,17 @@ class Upstream:
 
         threading.Thread(target=serve, daemon=True).start()
 
+    def forget(self) -> None:
+        """Close every connection that was made so far."""
+        while self._open:
+            self._open.pop().close()
+
     def close(self) -> None:
         """Close everything."""
         with contextlib.suppress(OSError):
             self.listener.shutdown(socket.SHUT_RDWR)  # wakes whoever accepts
-        for sock in [*self._open, self.listener]:
-            sock.close()
+        self.forget()
+        self.listener.close()
 
     def _keep(self, sock: socket.socket) -> socket.socket:
         sock.settimeout(PATIENCE_S)
