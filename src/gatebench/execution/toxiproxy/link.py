@@ -14,6 +14,7 @@ from gatebench.execution.toxiproxy.toxic import Toxic
 
 Draw = Callable[[str], int]
 _DRAWS = 2**64
+_MOST_DRAWN = 32
 
 
 class Link:
@@ -30,6 +31,7 @@ class Link:
         self._sink = sink
         self._draw = draw
         self._applied: Sequence[Toxic] = ()
+        self._drawn: dict[str, int] = {}
         self._toxics: dict[str, Toxic] = {}
         self._stages: list[Stage] = []
         self._blocks = 0
@@ -47,6 +49,8 @@ class Link:
         if self._over or toxics == self._applied:
             return
         self._applied = toxics
+        if len(self._drawn) > _MOST_DRAWN:
+            self._drawn.clear()
         self._toxics = {toxic.name: toxic for toxic in toxics}
         acting = {toxic.name: toxic for toxic in toxics if self._is_victim(toxic)}
         for gone in [stage for stage in self._stages if stage.name not in acting]:
@@ -104,7 +108,12 @@ class Link:
             self._source.resume()
 
     def _is_victim(self, toxic: Toxic) -> bool:
-        return toxic.toxicity >= 1.0 or self._draw(toxic.draw_key) < toxic.toxicity * _DRAWS
+        if toxic.toxicity >= 1.0:
+            return True
+        drawn = self._drawn.get(toxic.draw_key)
+        if drawn is None:
+            drawn = self._drawn[toxic.draw_key] = self._draw(toxic.draw_key)
+        return drawn < toxic.toxicity * _DRAWS
 
     def _connect(self, chain: list[Stage]) -> None:
         self._stages = chain
