@@ -258,11 +258,11 @@ class TestConnections:
         """Sixteen empty updates of a toxic at one half. Real: each draws anew. Ours: a connection keeps its fate."""
         client, far = upstream.pair(server.add_proxy(upstream.address))
         echoing(far)
-        server.add_toxic("latency", "upstream", name="half", toxicity=0.5, latency=60)
+        server.add_toxic("latency", "upstream", name="half", toxicity=0.5, latency=120)
         fates = set()
         for _ in range(16):
             server.ask("PATCH", "/proxies/it/toxics/half", {})
-            fates.add(echo_ms(client) >= 60)
+            fates.add(echo_ms(client) >= 120)
         assert len(fates) == {"toxiproxy": 2, "embedded": 1}[server.kind]
 
     def test_a_disabled_proxys_port(self, server: Server) -> None:
