@@ -14,22 +14,26 @@ if TYPE_CHECKING:
     from gatebench.providers import provider
     from gatebench.scenario import Scenario, check, phase
     from gatebench.schedule import breakpoint, constant, mixed, poisson, ramp, sine, spike, steps, trace, users
+    from gatebench.shapes import at_random, flap, ramped
 
 __version__ = "0.1.0"
 
 __all__ = [
     "LatencyModel",
     "Scenario",
+    "at_random",
     "breakpoint",
     "check",
     "constant",
     "fault",
+    "flap",
     "measured",
     "mixed",
     "phase",
     "poisson",
     "provider",
     "ramp",
+    "ramped",
     "sine",
     "spike",
     "steps",
@@ -46,6 +50,7 @@ _HOMES = {
     **dict.fromkeys(
         ("breakpoint", "constant", "mixed", "poisson", "ramp", "sine", "spike", "steps", "trace", "users"), "schedule"
     ),
+    **dict.fromkeys(("at_random", "flap", "ramped"), "shapes"),
     "measured": "latency",
     "provider": "providers",
 }

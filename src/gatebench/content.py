@@ -20,7 +20,8 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from gatebench.errors import ConfigurationError, Problem
-from gatebench.faults import FaultDefinition
+from gatebench.fault_plan import FaultPlan
+from gatebench.faults import FaultDefinition, parameter_problems
 from gatebench.latency import MeasuredLatency
 from gatebench.latency_trace import filled
 from gatebench.scenario import Scenario
@@ -103,7 +104,11 @@ class Content:
 
     def fault_names(self) -> list[str]:
         """Return the names of all faults."""
-        return self._names("chaos", self._files("chaos", "*.toml"))
+        return self._names("chaos", (path for path in self._files("chaos", "*.toml") if not _is_plan(path)))
+
+    def plan_names(self) -> list[str]:
+        """Return the names of all fault plans."""
+        return self._names("chaos", (path for path in self._files("chaos", "*.toml") if _is_plan(path)))
 
     def scenario(self, name: str) -> LoadedScenario:
         """Load a scenario; ConfigurationError holds every problem of its file."""
@@ -143,7 +148,20 @@ class Content:
         path = self._find("chaos", f"{name}.toml")
         if path is None:
             raise ConfigurationError([_unknown("fault", name, self.fault_names())])
+        if _is_plan(path):
+            problem = Problem(name, "is a fault plan, not a fault.", f'Refer to it as phase(…, chaos="{name}").')
+            raise ConfigurationError([problem])
         return read_toml(path, FaultDefinition, f"chaos/{name}.toml")
+
+    def fault_plan(self, name: str) -> FaultPlan:
+        """Load a fault plan; ConfigurationError holds every problem of its file."""
+        path = self._find("chaos", f"{name}.toml")
+        if path is None:
+            raise ConfigurationError([_unknown("fault plan", name, self.plan_names())])
+        if not _is_plan(path):
+            cure = f'Refer to it as fault("{name}", on=…), or name a plan: {", ".join(self.plan_names()) or "none is there"}.'
+            raise ConfigurationError([Problem(name, "is a fault, not a fault plan.", cure)])
+        return read_toml(path, FaultPlan, f"chaos/{name}.toml")
 
     def problems(self) -> Iterator[Problem]:
         """Load everything and yield every problem."""
@@ -151,14 +169,27 @@ class Content:
             (self.scenario_names(), self.scenario),
             (self.target_names(), self.target),
             (self.fault_names(), self.fault),
+            (self.plan_names(), self.fault_plan),
         ):
             for name in names:
                 try:
                     loaded = load(name)
                     if isinstance(loaded, LoadedScenario):
                         yield from self._trace_problems(loaded)
+                    if isinstance(loaded, FaultPlan):
+                        yield from self._plan_problems(name, loaded)
                 except ConfigurationError as error:
                     yield from error.problems
+
+    def _plan_problems(self, name: str, plan: FaultPlan) -> Iterator[Problem]:
+        """Yield the problems of the faults that a plan names."""
+        for entry in plan.fault:
+            try:
+                definition = self.fault(entry.name)
+            except ConfigurationError as error:
+                yield from (Problem(f"chaos/{name}.toml", str(problem), "") for problem in error.problems)
+                continue
+            yield from parameter_problems(entry.name, entry.parameters, entry.shape, definition, f"chaos/{name}.toml")
 
     def _trace_problems(self, loaded: LoadedScenario) -> Iterator[Problem]:
         """Yield the problems of the latency traces that a scenario names."""
@@ -229,6 +260,14 @@ def read_toml(path: Path, model: type[_Model], where: str) -> _Model:
         return model.model_validate(raw)
     except ValidationError as error:
         raise ConfigurationError(sentences(error, where)) from None
+
+
+def _is_plan(path: Path) -> bool:
+    """Tell whether a file of `chaos/` is a plan; one that cannot be read is taken for a fault, and then explained."""
+    try:
+        return "fault" in tomllib.loads(path.read_text())
+    except (OSError, ValueError):
+        return False
 
 
 def sentences(error: ValidationError, where: str) -> list[Problem]:

@@ -7,14 +7,18 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gatebench.faults import FaultDefinition
+from gatebench.faults import FaultDefinition, Value
 from gatebench.providers import ProviderModel
-from gatebench.scenario import ONE_LANE, CheckUse, Lanes, Objective, Role
+from gatebench.scenario import ONE_LANE, CheckUse, Lanes, Objective, Role, StopWhen
 from gatebench.schedule import AnyLoad, Locustfile, Schedule, Users, schedule_of
 from gatebench.target import Setting, TargetDefinition
 from gatebench.traffic import Traffic
 
 Evidence = Literal["full", "no-ledger", "closed", "unreset"]
+
+
+MANUAL_IDS = tuple(f"m{number}" for number in range(1, 41))
+"""The ids kept for faults that somebody injects from a second terminal while a topology stands."""
 
 
 class _Frozen(BaseModel):
@@ -30,8 +34,20 @@ class PlannedPhase(_Frozen):
     end_ns: int
 
 
+class FaultStep(_Frozen):
+    """One level of a fault that ramps: from `at_ns` on, nanoseconds from the start of the load, these are its parameters."""
+
+    at_ns: int
+    parameters: dict[str, Value]
+
+
 class PlannedFault(_Frozen):
-    """A fault with its planned window and its parameters filled in."""
+    """A fault with one window on one place, its parameters filled in.
+
+    `link` is the one that its canaries go through: the place itself, or the link that leads to it. A ramp has `steps`, the
+    first at the beginning of the window; `parameters` are then those of the step that the canaries prove. `part` says
+    which window of a flapping or random fault this is, as in "2 of 5".
+    """
 
     id: str
     name: str
@@ -39,8 +55,34 @@ class PlannedFault(_Frozen):
     phase: str
     start_ns: int
     end_ns: int
-    parameters: dict[str, int | float | str]
+    parameters: dict[str, Value]
     definition: FaultDefinition
+    link: str = ""
+    steps: tuple[FaultStep, ...] = ()
+    part: str = ""
+    chaos: str = ""
+    manual: bool = False
+
+    @property
+    def via(self) -> str:
+        """The link that leads to the place."""
+        return self.link or self.on
+
+    @property
+    def initial(self) -> dict[str, Value]:
+        """The parameters at the beginning of the window."""
+        return self.steps[0].parameters if self.steps else self.parameters
+
+    @property
+    def proven_at_ns(self) -> int:
+        """When the parameters that the canaries prove are first in force, nanoseconds from the start of the load."""
+        return next((step.at_ns for step in self.steps if step.parameters == self.parameters), self.start_ns)
+
+    @property
+    def proven_until_ns(self) -> int:
+        """When they cease to be."""
+        later = [step.at_ns for step in self.steps if step.at_ns > self.proven_at_ns]
+        return later[0] if later else self.end_ns
 
 
 class ProviderPlan(ProviderModel):
@@ -68,7 +110,10 @@ class TlsPlan(_Frozen):
 
 
 class TargetPlan(_Frozen):
-    """What is measured: a target folder with a profile, or a URL (or a Unix socket) that somebody else keeps running."""
+    """What is measured: a target folder with a profile, or a URL (or a Unix socket) that somebody else keeps running.
+
+    `standing` is the folder of the topology of `bench up` behind the URL.
+    """
 
     name: str
     profile: str = "default"
@@ -76,6 +121,7 @@ class TargetPlan(_Frozen):
     unix: str | None = None
     tls: TlsPlan | None = None
     folder: str | None = None
+    standing: str | None = None
     definition: TargetDefinition | None = None
     settings: dict[str, Setting] = Field(default_factory=dict)
     ignored_settings: dict[str, Setting] = Field(default_factory=dict)
@@ -185,6 +231,8 @@ class Plan(_Frozen):
     not_applicable: str | None = None
     headers: dict[str, str] = Field(default_factory=dict)
     keys: str | None = None
+    most_faults: int = 5
+    stop_when: StopWhen | None = None
     allow_remote: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -202,7 +250,7 @@ class Plan(_Frozen):
     def control_provider(self) -> str:
         """Return the provider that the control lanes reach past the gateway: the first, or where a target without one enters."""
         definition = self.target.definition
-        entry = definition.entry if definition is not None and not definition.process else None
+        entry = definition.entry if definition is not None and definition.front is None else None
         return entry or self.providers[0].name
 
     def vocabularies(self) -> dict[str, tuple[str, ...]]:
@@ -212,5 +260,5 @@ class Plan(_Frozen):
             "route": self.traffic.route_names(),
             "tenant": self.traffic.tenant_names(),
             "provider": tuple(provider.name for provider in self.providers),
-            "fault": ("", *(fault.id for fault in self.faults)),
+            "fault": ("", *(fault.id for fault in self.faults), *MANUAL_IDS),
         }

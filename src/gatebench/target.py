@@ -31,6 +31,16 @@ class Process(BaseModel):
     ready: Readiness = Readiness()
 
 
+class Store(BaseModel):
+    """A store behind a link of its own: `process` is the one of the target's that serves it, in `protocol`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: str = Field(default="store", pattern=r"^[a-z][a-z0-9-]*$")
+    process: str
+    protocol: Literal["redis"] = "redis"
+
+
 class Render(BaseModel):
     """A file made from a template of the target's folder before anything starts."""
 
@@ -103,8 +113,8 @@ class Profile(BaseModel):
 class TargetDefinition(BaseModel):
     """A target as its folder declares it.
 
-    With processes, clients reach the one called `entry` (default: the first). Without, `entry` names the provider whose link
-    clients reach directly: a control with as many links in the path as a gateway has.
+    With processes, clients reach the one called `entry` (default: the first that serves no store). Without, `entry` names the
+    provider whose link clients reach directly: a control with as many links in the path as a gateway has.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -122,6 +132,7 @@ class TargetDefinition(BaseModel):
     tls: Tls | None = None
     render: tuple[Render, ...] = ()
     process: tuple[Process, ...] = ()
+    store: tuple[Store, ...] = ()
     entry: str | None = None
 
     @model_validator(mode="after")
@@ -131,7 +142,15 @@ class TargetDefinition(BaseModel):
             problems.append(
                 'no [[process]] and no "entry"; add one of them: a gateway to start, or the provider clients reach directly'
             )
-        if self.process and self.entry is not None and self.entry not in {process.name for process in self.process}:
+        names = [process.name for process in self.process]
+        problems += [
+            f'the store {store.name} names the process "{store.process}", which is not there'
+            for store in self.store
+            if store.process not in names
+        ]
+        if self.process and not self.gateways:
+            problems.append("every process serves a store; add the gateway's own")
+        if self.process and self.entry is not None and self.entry not in {process.name for process in self.gateways}:
             problems.append(f'"entry" names "{self.entry}", which is no process here')
         for role, setting in self.timing.model_dump(exclude_none=True).items():
             if setting not in self.settings:
@@ -142,7 +161,6 @@ class TargetDefinition(BaseModel):
                 for key in profile.settings
                 if key not in self.settings
             ]
-        names = [process.name for process in self.process]
         problems += [
             f'two processes are called "{name}"; give each its own name'
             for name in sorted({n for n in names if names.count(n) > 1})
@@ -157,3 +175,14 @@ class TargetDefinition(BaseModel):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    @property
+    def gateways(self) -> tuple[Process, ...]:
+        """The processes that serve no store."""
+        stores = {store.process for store in self.store}
+        return tuple(process for process in self.process if process.name not in stores)
+
+    @property
+    def front(self) -> str | None:
+        """The name of the process that clients reach, None without processes."""
+        return (self.entry or self.gateways[0].name) if self.gateways else None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gatebench.analysis.faults import FaultTimeline
-from gatebench.analysis.windows import edges, label, outages, windows
+from gatebench.analysis.windows import by_hand, edges, label, outages, windows
 from gatebench.plan import Plan, PlannedFault, PlannedPhase
 from gatebench.scenario import Role
 from tests.planned import MS, Knobs, S, make_plan
@@ -129,3 +129,46 @@ def test_label(due_ms: int, done_ms: int, expected: int) -> None:
     found = windows(plan, outages(plan, faults, 3 * S), 3 * S)
     got = label(np.array([due_ms * MS]), np.array([done_ms * MS]), found, edges(faults))
     assert got.tolist() == [expected]
+
+
+def test_a_fault_that_flaps_is_one_outage_of_several_spells() -> None:
+    """Three windows apart from each other are three stretches; two that touch or overlap are one."""
+    plan = plan_of(*CLASSIC)
+    first = plan.faults[0]
+    spells = [(13, 15), (17, 19), (21, 23), (22, 23)]
+    parts = [
+        first.model_copy(update={"id": f"f{number}", "start_ns": start * S, "end_ns": end * S})
+        for number, (start, end) in enumerate(spells)
+    ]
+    (outage,) = outages(plan, [happened(part) for part in parts], 33 * S)
+    assert outage.spells == 3
+    (single,) = outages(plan, [happened(first)], 33 * S)
+    assert single.spells == 1
+
+
+def test_what_is_no_provider_is_nobody_to_fail_over_from() -> None:
+    """A fault on a process of the gateway or on a store has no provider."""
+    plan = plan_of(*CLASSIC)
+    for place in ("gateway", "store", "front"):
+        (outage,) = outages(plan, [happened(plan.faults[0].model_copy(update={"on": place}))], 33 * S)
+        assert outage.provider is None
+
+
+def test_hands_make_no_outage_and_their_rows_count_in_no_phase() -> None:
+    """A fault injected by hand moves no window; every row that was under way while it was on is a transition."""
+    plan = plan_of(*CLASSIC)
+    hand = plan.faults[0].model_copy(
+        update={"id": "m1", "phase": "baseline", "start_ns": 5 * S, "end_ns": 7 * S, "manual": True}
+    )
+    faults = [happened(plan.faults[0], 0), happened(hand, 0)]
+    assert len(outages(plan, faults, 33 * S)) == 1
+    found = windows(plan, outages(plan, faults, 33 * S), 33 * S)
+    due_s, done_s = [4.0, 4.9, 5.0, 6.0, 6.9, 7.0, 8.0], [4.5, 5.1, 5.5, 6.1, 9.0, 7.2, 8.1]
+    got = label(
+        np.array([round(at * S) for at in due_s]),
+        np.array([round(at * S) for at in done_s]),
+        found,
+        edges(faults),
+        by_hand(faults, 33 * S),
+    )
+    assert got.tolist() == [1, -1, -1, -1, -1, 1, 1]

@@ -134,3 +134,18 @@ def test_sentence(events: list[tuple[float, str, dict[str, Any]]], words: str) -
     sentence = timeline(*events).sentence
     assert sentence.startswith("provider-drops on provider-a")
     assert words in sentence
+
+
+def test_faults_by_hand_are_read_from_the_journal() -> None:
+    """Their plan stands in an event; a damaged one is left out."""
+    plan = make_plan(Knobs())
+    hand = plan.faults[0].model_copy(update={"id": "m1", "name": "latency", "manual": True})
+    lines = [
+        {"at_ns": START_NS, "event": "fault.planned", "fault": "m1", "planned": hand.model_dump(mode="json")},
+        {"at_ns": START_NS, "event": "fault.planned", "fault": "m2", "planned": {"id": "m2"}},
+        {"at_ns": START_NS + 2 * S, "event": "fault.acknowledged", "fault": "m1"},
+    ]
+    found = timelines(plan, lines, START_NS)
+    assert [one.planned.id for one in found] == ["f1", "m1"]
+    assert found[1].acknowledged_ns == 2 * S
+    assert "injected by hand" in found[1].sentence

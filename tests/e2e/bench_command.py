@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 SCENARIO = '''"""A short run that can be broken in many ways."""
 
-from gatebench import Scenario, breakpoint, check, constant, fault, mixed, phase, poisson, sine, spike, trace, users
+from gatebench import (Scenario, at_random, breakpoint, check, constant, fault, flap, mixed, phase, poisson, ramped, sine, spike,
+    trace, users)
 from gatebench.traffic import chat, mix, models
 
 scenario = Scenario(
@@ -42,6 +43,7 @@ class Bench:
     before: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        self.env.setdefault("GATEBENCH_STATE", str(self.folder / "state"))
         for name in ("scenarios", "targets", "chaos"):
             (self.folder / name).mkdir(exist_ok=True)
 

@@ -85,7 +85,7 @@ class TestVictims:
                 port = server.add_proxy(upstream.address, name)
                 server.add_toxic("timeout", "upstream", proxy=name, name="t", toxicity=toxicity, draw_as="link")
                 chosen[label] = upstream.victims(port, 40)
-        assert chosen["first"]
+        assert chosen["first"] == {0, 1, 2, 4, 7, 9, 19, 20, 24, 26, 29, 30, 31, 36, 39}  # for ever: runs are compared
         assert chosen["first"] == chosen["again"]
         assert chosen["first"] < chosen["more"]
         assert chosen["first"] != chosen["else"]

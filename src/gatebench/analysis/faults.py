@@ -6,10 +6,13 @@ nanoseconds from the start of the load.
 
 from __future__ import annotations
 
+import contextlib
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+
+from pydantic import ValidationError
 
 from gatebench.analysis.wording import count
 from gatebench.plan import Plan, PlannedFault
@@ -121,6 +124,10 @@ class FaultTimeline:
     def sentence(self) -> str:
         """What happened, in words."""
         what = f"{self.planned.name} on {self.planned.on}"
+        if self.planned.part:
+            what += f" (window {self.planned.part})"
+        if self.planned.manual:
+            what += ", injected by hand,"
         if self.failed:
             return f"{what} failed: {self.failed}"
         if self.acknowledged_ns is None:
@@ -147,11 +154,22 @@ def _what(canaries: Sequence[Canary]) -> str:
 
 
 def timelines(plan: Plan, events: Sequence[Event], start_ns: int) -> tuple[FaultTimeline, ...]:
-    """Return what became of every planned fault, in the order of the plan; `start_ns` is the start of the load."""
+    """Return what became of every fault: those of the plan in its order, then those that somebody injected by hand.
+
+    `start_ns` is the start of the load.
+    """
     return tuple(
         _timeline(fault, [event for event in events if event.get("fault") == fault.id], start_ns)
-        for fault in plan.faults
+        for fault in (*plan.faults, *_by_hand(events))
     )
+
+
+def _by_hand(events: Sequence[Event]) -> Iterator[PlannedFault]:
+    """Yield the faults that were asked for from a second terminal; a damaged record of one is left out."""
+    for event in events:
+        if event.get("event") == "fault.planned":
+            with contextlib.suppress(ValidationError):
+                yield PlannedFault.model_validate(event.get("planned"))
 
 
 def _timeline(fault: PlannedFault, events: Sequence[Event], start_ns: int) -> FaultTimeline:

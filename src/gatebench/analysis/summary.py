@@ -61,6 +61,7 @@ def summarise(folder: RunFolder) -> Summary:
             *record.trouble,
             *unlike_workers(record),
             *target_deaths(tables),
+            *injected_by_hand(tables),
             *harness_limits(folder, plan),
             *under_the_floor(added),
         ],
@@ -139,6 +140,17 @@ def target_deaths(tables: RunTables) -> list[str]:
     return found
 
 
+def injected_by_hand(tables: RunTables) -> Iterator[str]:
+    """Yield a sentence for the faults that a second terminal injected: what they touched counts in no phase."""
+    found = [fault for fault in tables.faults if fault.planned.manual and fault.acknowledged_ns is not None]
+    if found:
+        names = ", ".join(dict.fromkeys(f"{fault.planned.name} on {fault.planned.on}" for fault in found))
+        yield (
+            f"{names}: injected by hand during this run. Requests under way meanwhile are shown as transition and count in no "
+            "phase."
+        )
+
+
 def target_name(record: RunRecord) -> str:
     """Return the target as the command line names it: NAME, or NAME:PROFILE."""
     target = record.plan.target
@@ -206,6 +218,9 @@ def _fault(fault: FaultTimeline) -> FaultTimes:
         gone=fault.gone,
         fidelity=fault.fidelity,
         hits=fault.hits,
+        part=planned.part,
+        chaos=planned.chaos,
+        manual=planned.manual,
         sentence=fault.sentence,
     )
 

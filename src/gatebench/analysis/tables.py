@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from gatebench.analysis.blocks import by_block
 from gatebench.analysis.faults import FaultTimeline, timelines
-from gatebench.analysis.windows import TRANSITION, Outage, Window, edges, label, outages, windows
+from gatebench.analysis.windows import TRANSITION, Outage, Window, by_hand, edges, label, outages, windows
 from gatebench.plan import Plan
 from gatebench.run.assemble import Assembly, assemble
 from gatebench.run.folder import RunFolder, RunRecord
@@ -163,6 +163,13 @@ class RunTables:
         )
 
 
+class Cuts(NamedTuple):
+    """What takes rows out of the phases: the edges of faults, and the stretches in which one was on by hand."""
+
+    edges: tuple[int, ...]
+    by_hand: tuple[tuple[int, int], ...]
+
+
 def read(folder: RunFolder) -> RunTables:
     """Assemble the run's parts if there are any, and return its tables; whatever a crash left is enough."""
     assembly = assemble(folder)
@@ -178,7 +185,8 @@ def read(folder: RunFolder) -> RunTables:
     found = outages(record.plan, faults, end_ns)
     phases = windows(record.plan, found, end_ns)
     _derive(samples, record.plan, start_ns)
-    _label(samples, phases, edges(faults), start_ns, end_ns, own_pace=record.plan.load.locustfile is not None)
+    cuts = Cuts(tuple(edges(faults)), tuple(by_hand(faults, end_ns)))
+    _label(samples, phases, cuts, start_ns, end_ns, own_pace=record.plan.load.locustfile is not None)
     if attempts is not None:
         _join(samples, attempts)
     return RunTables(
@@ -267,7 +275,7 @@ def _derive(samples: pd.DataFrame, plan: Plan, start_ns: int) -> None:
 
 
 def _label(
-    samples: pd.DataFrame, phases: tuple[Window, ...], cuts: list[int], start_ns: int, end_ns: int, *, own_pace: bool
+    samples: pd.DataFrame, phases: tuple[Window, ...], cuts: Cuts, start_ns: int, end_ns: int, *, own_pace: bool
 ) -> None:
     due_ns = samples["due_ns"].to_numpy() - start_ns
     # What the user's own code asks for after the end of the load, because it was in the middle of something, belongs to
@@ -275,7 +283,7 @@ def _label(
     begun = own_pace | (samples["ordinal"].to_numpy() > 0)
     due_ns = np.where(begun, np.minimum(due_ns, end_ns - 1), due_ns)
     done_ns = np.where(samples["done_ns"] == NEVER, np.iinfo(np.int64).max, samples["done_ns"] - start_ns)
-    labels = label(due_ns, done_ns, phases, cuts)
+    labels = label(due_ns, done_ns, phases, cuts.edges, cuts.by_hand)
     names = [phase.name for phase in phases]
     names = names if TRANSITION in names else [*names, TRANSITION]
     codes = np.where(labels < 0, names.index(TRANSITION), labels).astype(np.int16)

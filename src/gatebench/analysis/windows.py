@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from gatebench.analysis.faults import FaultTimeline
 from gatebench.plan import Plan
-from gatebench.scenario import FRONT
 
 TRANSITION: Final = "transition"
 
@@ -46,7 +45,8 @@ class Outage:
 
     `until_ns` ends the time in which its recovery may be looked for: the next outage's t0, or the end of the load.
     `provider` is the provider behind the faults, None when they sit elsewhere or on several. `cleared` is False when
-    the end was never acknowledged: then t1 is where the run ended.
+    the end was never acknowledged: then t1 is where the run ended. `spells` counts the stretches of time in which some of
+    them were on: a fault that flaps makes several. Faults injected by hand are no part of it.
     """
 
     phase: str
@@ -56,13 +56,19 @@ class Outage:
     cleared: bool
     provider: str | None
     attempts_visible: bool
+    spells: int = 1
 
 
 def outages(plan: Plan, faults: Sequence[FaultTimeline], end_ns: int) -> tuple[Outage, ...]:
     """Return the outages in order of time; faults that were never acknowledged make none."""
     found = []
+    providers = {provider.name for provider in plan.providers}
     for phase in plan.phases:
-        own = [fault for fault in faults if fault.planned.phase == phase.name and fault.acknowledged_ns is not None]
+        own = [
+            fault
+            for fault in faults
+            if fault.planned.phase == phase.name and fault.acknowledged_ns is not None and not fault.planned.manual
+        ]
         if not own:
             continue
         ends = [fault.cleared_ns for fault in own]
@@ -74,8 +80,14 @@ def outages(plan: Plan, faults: Sequence[FaultTimeline], end_ns: int) -> tuple[O
                 t1_ns=end_ns if None in ends else max(end or 0 for end in ends),
                 until_ns=end_ns,
                 cleared=None not in ends,
-                provider=next(iter(places)) if len(places) == 1 and FRONT not in places else None,
+                provider=next(iter(places)) if len(places) == 1 and places <= providers else None,
                 attempts_visible=all(fault.planned.definition.attempts_visible for fault in own),
+                spells=_spells(
+                    [
+                        (fault.acknowledged_ns or 0, end_ns if fault.cleared_ns is None else fault.cleared_ns)
+                        for fault in own
+                    ]
+                ),
             )
         )
     found.sort(key=lambda outage: outage.t0_ns)
@@ -110,20 +122,47 @@ def windows(plan: Plan, found: Sequence[Outage], end_ns: int) -> tuple[Window, .
     return tuple(result)
 
 
+def _spells(spans: Sequence[tuple[int, int]]) -> int:
+    """Return how many stretches of time the spans make together."""
+    count, reached = 0, -1
+    for start_ns, stop_ns in sorted(spans):
+        count += start_ns > reached
+        reached = max(reached, stop_ns)
+    return count
+
+
+def by_hand(faults: Sequence[FaultTimeline], end_ns: int) -> list[tuple[int, int]]:
+    """Return the stretches of time in which a fault was on that somebody injected by hand."""
+    return [
+        (fault.acknowledged_ns, end_ns if fault.cleared_ns is None else fault.cleared_ns)
+        for fault in faults
+        if fault.planned.manual and fault.acknowledged_ns is not None
+    ]
+
+
 def edges(faults: Sequence[FaultTimeline]) -> list[int]:
     """Return every acknowledged beginning and end of a fault, sorted."""
     times = {time for fault in faults for time in (fault.acknowledged_ns, fault.cleared_ns) if time is not None}
     return sorted(times)
 
 
-def label(due_ns: Times, done_ns: Times, found: Sequence[Window], cuts: Sequence[int]) -> npt.NDArray[np.int64]:
+def label(
+    due_ns: Times,
+    done_ns: Times,
+    found: Sequence[Window],
+    cuts: Sequence[int],
+    disturbed: Sequence[tuple[int, int]] = (),
+) -> npt.NDArray[np.int64]:
     """Return for each row the number of its window, or -1 for a transition.
 
-    A transition is a row that was under way at an edge of a fault (due < edge ≤ done), and a row due in no window.
+    A transition is a row that was under way at an edge of a fault (due < edge ≤ done), one that was under way in a
+    disturbed stretch of time, and a row due in no window.
     """
     labels = np.full(len(due_ns), -1, dtype=np.int64)
     for number, window in enumerate(found):
         labels[(due_ns >= window.start_ns) & (due_ns < window.end_ns)] = number
     for cut in cuts:
         labels[(due_ns < cut) & (cut <= done_ns)] = -1
+    for start_ns, stop_ns in disturbed:
+        labels[(due_ns < stop_ns) & (start_ns <= done_ns)] = -1
     return labels

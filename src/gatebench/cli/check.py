@@ -36,8 +36,18 @@ def check() -> None:
             for use in phase.faults
             if use.name not in known
         ]
+        plans = content.plan_names()
+        problems += [
+            Problem(where, f'uses the fault plan "{plan}", which does not exist.', "`bench ls plans` lists them.")
+            for phase in scenario.phases
+            for plan in phase.chaos
+            if plan not in plans
+        ]
     if problems:
         say.problems(problems)
         raise typer.Exit(2)
-    counts = f"{len(content.scenario_names())} scenarios, {len(content.target_names())} targets, {len(content.fault_names())} faults"
+    counts = (
+        f"{len(content.scenario_names())} scenarios, {len(content.target_names())} targets, {len(content.fault_names())} faults, "
+        f"{len(content.plan_names())} fault plans"
+    )
     say.out().print(f"{counts}: no problem.")

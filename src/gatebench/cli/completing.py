@@ -23,6 +23,23 @@ def targets(incomplete: str) -> list[str]:
     return [name for name in (*_content().target_names(), *standing) if name.startswith(incomplete)]
 
 
+def faults(incomplete: str) -> list[str]:
+    """Return the faults that begin so."""
+    return [name for name in _content().fault_names() if name.startswith(incomplete)]
+
+
+def plans(incomplete: str) -> list[str]:
+    """Return the fault plans that begin so."""
+    return [name for name in _content().plan_names() if name.startswith(incomplete)]
+
+
+def desks(incomplete: str) -> list[str]:
+    """Return what runs or stands and takes faults."""
+    from gatebench.execution.desk_state import desks as all_desks
+
+    return [desk.name for desk in all_desks() if desk.name.startswith(incomplete)]
+
+
 def _content() -> Content:
     from gatebench.content import Content
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from gatebench.faults import Parameter
 
 
 class Kind(StrEnum):
@@ -16,6 +19,7 @@ class Kind(StrEnum):
     SCENARIOS = "scenarios"
     TARGETS = "targets"
     FAULTS = "faults"
+    PLANS = "plans"
     METRICS = "metrics"
     RUNS = "runs"
 
@@ -24,7 +28,7 @@ def ls(
     kind: Annotated[Kind, typer.Argument(help="What to list.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """List scenarios, targets, faults, metrics or runs.
+    """List scenarios, targets, faults, fault plans, metrics or runs.
 
     bench ls faults
     """
@@ -83,6 +87,8 @@ def _rows(kind: Kind) -> list[dict[str, str]]:
         ]
     if kind is Kind.FAULTS:
         return [_fault_row(name) for name in content.fault_names()]
+    if kind is Kind.PLANS:
+        return [_plan_row(name) for name in content.plan_names()]
     if kind is Kind.METRICS:
         from gatebench.analysis.metrics import metrics
 
@@ -93,21 +99,38 @@ def _rows(kind: Kind) -> list[dict[str, str]]:
     return _run_rows()
 
 
+_WHERE = {"link": "a link", "provider": "a provider", "process": "a process: gateway, a provider, a store"}
+
+
 def _fault_row(name: str) -> dict[str, str]:
     from gatebench.content import Content
 
     fault = Content().fault(name)
-    parameters = ", ".join(f"{key} = {value.default} {value.unit}".strip() for key, value in fault.parameters.items())
+    stream = ", of a stream" if fault.proof.stream else ""
     return {
         "name": name,
         "does": fault.description,
         "layer": fault.layer,
-        "parameters": parameters or "–",
+        "put on": _WHERE[fault.layer],
+        "parameters": ", ".join(_parameter(key, one) for key, one in fault.settings.items()) or "–",
         "live connections": fault.live_connections,
         "attempts seen": "yes" if fault.attempts_visible else "no",
         "effect": fault.effect,
-        "proven by": f"{fault.proof.samples} × {fault.proof.expect}",
+        "proven by": f"{fault.proof.samples} × {fault.proof.expect}{stream}, over fresh connections and pooled ones",
     }
+
+
+def _parameter(name: str, parameter: Parameter) -> str:
+    value = f'"{parameter.default}"' if isinstance(parameter.default, str) else f"{parameter.default:g}"
+    return f"{name} = {value} {parameter.unit}".strip()
+
+
+def _plan_row(name: str) -> dict[str, str]:
+    from gatebench.content import Content
+
+    plan = Content().fault_plan(name)
+    parts = [f"{entry.name} on {', '.join(entry.on)} ({entry.shape.kind})" for entry in plan.fault]
+    return {"name": name, "does": plan.description, "puts on": "; ".join(parts)}
 
 
 def _run_rows() -> list[dict[str, str]]:

@@ -9,7 +9,7 @@ import traceback
 
 import typer
 
-from gatebench.cli import check, doctor, ls, new, report, run, up, worker
+from gatebench.cli import chaos, check, doctor, ls, new, report, run, up, worker
 from gatebench.errors import EnvironmentFailure, GatebenchError
 
 _UNHEARD = 141  # as a shell reports SIGPIPE: 128 + 13
@@ -40,6 +40,7 @@ app.command("new")(new.new)
 app.command("doctor")(doctor.doctor)
 app.command("up")(up.up)
 app.command("down")(up.down)
+app.add_typer(chaos.chaos, name="chaos")
 app.command("worker")(worker.worker)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from gatebench.plan import PlannedPhase
+    from gatebench.plan import PlannedFault, PlannedPhase
 
 WIDTH = 64
 HEIGHT = 7
@@ -40,6 +40,39 @@ def plot(due_ns: Sequence[int], duration_ns: int, phases: Sequence[PlannedPhase]
     lines.append(Text.assemble(" " * 11, (_names(duration_ns, phases), "dim")))
     lines.append(Text.assemble(" " * 11, (_seconds(duration_ns, phases), "dim")))
     return lines
+
+
+def timeline(faults: Sequence[PlannedFault], duration_ns: int) -> list[Text]:
+    """Return a line for each fault and place, in which a block stands wherever it is on; a ramp rises or falls."""
+    rows: dict[str, list[PlannedFault]] = {}
+    for fault in faults:
+        rows.setdefault(f"{fault.name} on {fault.on}", []).append(fault)
+    lines = []
+    for name, windows in rows.items():
+        bar = [" "] * WIDTH
+        for fault in windows:
+            first, last = _column(fault.start_ns, duration_ns), _column(fault.end_ns - 1, duration_ns)
+            for column in range(first, last + 1):
+                bar[column] = _level(fault, (column + 0.5) / WIDTH * duration_ns)
+        spans = ", ".join(f"{fault.start_ns / _NS_PER_S:.4g}–{fault.end_ns / _NS_PER_S:.4g} s" for fault in windows[:3])
+        more = f" and {len(windows) - 3} more" if len(windows) > 3 else ""
+        lines.append(Text.assemble(" " * 11, (name, "bold"), (f"  {spans}{more}", "dim")))
+        lines.append(Text.assemble(" " * 10, "│", ("".join(bar), "red")))
+    return lines
+
+
+def _level(fault: PlannedFault, at_ns: float) -> str:
+    """Return the character of a fault at a moment: full, or for a ramp as high as the parameter is between its ends."""
+    if not fault.steps:
+        return "█"
+    (name,) = [key for key, value in fault.steps[0].parameters.items() if value != fault.steps[-1].parameters[key]] or [
+        ""
+    ]
+    values = [float(step.parameters.get(name, 1)) for step in fault.steps]
+    now = sum(step.at_ns <= at_ns for step in fault.steps)
+    low, high = min(values), max(values)
+    share = (values[max(0, now - 1)] - low) / (high - low) if high > low else 1.0
+    return _EIGHTHS[1 + round(7 * share)]
 
 
 def _eighths(part: float) -> int:

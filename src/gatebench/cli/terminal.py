@@ -12,7 +12,7 @@ from rich.table import Table
 
 from gatebench.cli import say
 from gatebench.cli.overhead import overhead_tables
-from gatebench.cli.plot import plot
+from gatebench.cli.plot import plot, timeline
 
 if TYPE_CHECKING:
     from gatebench.plan import Plan
@@ -140,15 +140,14 @@ def print_plan(plan: Plan, due_ns: Sequence[int]) -> None:
         console.print()
         console.print(*plot(due_ns, load.duration_ns, plan.phases), sep="\n")
         console.print()
+    if plan.faults:
+        console.print(*timeline(plan.faults, load.duration_ns), sep="\n")
+        console.print()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2), header_style="bold")
     for title in ("from", "to", "phase", "breaks"):
         table.add_column(title)
     for phase in plan.phases:
-        faults = [
-            f"{fault.name} on {fault.on} {fault.start_ns / 1e9:g}–{fault.end_ns / 1e9:g} s"
-            for fault in plan.faults
-            if fault.phase == phase.name
-        ]
+        faults = dict.fromkeys(f"{fault.name} on {fault.on}" for fault in plan.faults if fault.phase == phase.name)
         table.add_row(f"{phase.start_ns / 1e9:g} s", f"{phase.end_ns / 1e9:g} s", phase.name, ", ".join(faults) or "–")
     console.print(table)
     for check in plan.checks:

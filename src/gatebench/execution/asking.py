@@ -21,7 +21,8 @@ from gatebench.plan import EnginePlan, TargetPlan, TlsPlan
 from gatebench.target import Setting
 
 _LONGEST_UNIX = 107
-_SCENARIO_KEYS = ("fault", "objective.response_ms")
+STOP_KEYS = ("stop_when.error_rate", "stop_when.p99_ms", "stop_when.bad_requests", "stop_when.over")
+_SCENARIO_KEYS = ("fault", "objective.response_ms", *STOP_KEYS)
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class RunRequest:
     run_time: str | None = None
 
     def target_settings(self) -> dict[str, str]:
-        """Return the --set values that are the target's; the others are the scenario's (`fault`, `objective.response_ms`)."""
+        """Return the --set values that are the target's; the others are the scenario's (`fault`, `stop_when.…`)."""
         return {key: value for key, value in self.settings.items() if key not in _SCENARIO_KEYS}
 
 
@@ -118,7 +119,7 @@ def resolve_target(
     if profile_name and profile_name != "default" and profile is None:
         names = ", ".join(sorted({"default", *definition.profiles}))
         problems.say(f"--target {request.target}", f"{name} has no profile {profile_name}.", f"Choose one of: {names}.")
-    if definition.listen != "auto" and definition.process:
+    if definition.listen != "auto" and definition.front is not None:
         port = int(definition.listen.rpartition(":")[2])
         if not is_free(port):
             problems.say(
@@ -156,7 +157,7 @@ def _standing_target(request: RunRequest, problems: Problems) -> TargetPlan | No
             f"--target {request.target}", f"nothing of this name stands; there stands: {names}.", "Try: bench up."
         )
         return None
-    return TargetPlan(name=f"up:{found[0].name}", url=f"http://{found[0].links['front']}")
+    return TargetPlan(name=f"up:{found[0].name}", url=f"http://{found[0].links['front']}", standing=found[0].folder)
 
 
 def _url_target(request: RunRequest, problems: Problems) -> TargetPlan | None:

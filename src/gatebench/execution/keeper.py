@@ -6,6 +6,7 @@ guardian is gone. Should it be killed, the guardian ends everything it started.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -13,12 +14,16 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 
 from gatebench.errors import GatebenchError
+from gatebench.execution.chaos.injector import Injector
+from gatebench.execution.desk import Desk, DeskServer, desk_state
 from gatebench.execution.standing import Standing, forget, state_folder, write
+from gatebench.execution.switchboard import switch
 from gatebench.execution.topology.supervisor import Supervisor
 from gatebench.execution.topology.topology import Topology
 from gatebench.plan import Plan
@@ -44,9 +49,11 @@ def main(arguments: list[str]) -> int:
                 topology.start()
                 topology.wait_ready()
                 write(_state(plan, name, until, folder, topology))
-                said = _say({"ready": True})
-                while not over.wait(_LOOK_S) and supervisor.is_guarded and not (until and time.time() > until):
-                    pass
+                with _desk(plan, name, folder, topology, supervisor) as injector:
+                    said = _say({"ready": True})
+                    while not over.wait(_LOOK_S) and supervisor.is_guarded and not (until and time.time() > until):
+                        pass
+                    injector.stop()
             finally:
                 forget(name)
                 topology.stop()
@@ -59,6 +66,16 @@ def main(arguments: list[str]) -> int:
             _say({"error": traceback.format_exc(limit=3), "log": []})
         raise
     return 0
+
+
+@contextlib.contextmanager
+def _desk(plan: Plan, name: str, folder: RunFolder, topology: Topology, supervisor: Supervisor) -> Iterator[Injector]:
+    """Let faults be asked for while the topology stands; what is done is in its folder's events.jsonl."""
+    injector = Injector([], folder.event)
+    t0_ns = folder.event("topology.ready")
+    desk = Desk(plan, injector, folder.event, lambda fault: switch(fault, plan, topology, supervisor), t0_ns=t0_ns)
+    with DeskServer(desk, desk_state(plan, topology, folder, kind="up", name=name)):
+        yield injector
 
 
 def _state(plan: Plan, name: str, until: float | None, folder: RunFolder, topology: Topology) -> Standing:

@@ -8,21 +8,22 @@ from collections.abc import Collection, Iterator
 
 from pydantic import ValidationError
 
-from gatebench.content import Content, LoadedScenario
+from gatebench.content import Content, LoadedScenario, sentences
 from gatebench.errors import ConfigurationError, Problem
-from gatebench.execution.asking import Problems, RunRequest, resolve_engine, resolve_target
-from gatebench.execution.breaking import planned_faults, refuse_overlaps, refuse_unreachable
+from gatebench.execution.asking import STOP_KEYS, Problems, RunRequest, resolve_engine, resolve_target
+from gatebench.execution.breaking import planned_faults, refuse_overlaps
 from gatebench.execution.controls import refuse_controls
 from gatebench.execution.load.wire import header_problems
 from gatebench.execution.loading import overridden_load, planned_load
 from gatebench.execution.measuring import planned_providers
+from gatebench.execution.places import places, refuse_unreachable
 from gatebench.execution.remote import refuse_unportable, refuse_workers, workers_warnings
 from gatebench.execution.secrets import header_values, key_values
 from gatebench.execution.topology.rendering import rehearse
 from gatebench.execution.toxiproxy import toxics  # noqa: F401 - registers the kinds
 from gatebench.execution.user_tasks import with_tasks
 from gatebench.plan import Evidence, LoadPlan, Plan, PlannedFault, PlannedPhase, ProviderPlan, TargetPlan
-from gatebench.scenario import Objective, Scenario
+from gatebench.scenario import FRONT, Objective, Scenario, StopWhen
 from gatebench.schedule import Trace
 from gatebench.units import duration_s, human_duration, rate_per_s
 
@@ -59,13 +60,16 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
             scenario, request, own=loaded.path, folders=folders, where=where, problems=problems
         )
         phases = _phases(scenario, request.time_scale)
-        faults = tuple(
-            planned_faults(
-                scenario=scenario, phases=phases, request=request, content=content, where=where, problems=problems
-            )
+        faults = planned_faults(
+            scenario=scenario,
+            phases=phases,
+            places=places(scenario.providers, target if target is not None and target.is_ours else None),
+            request=request,
+            content=content,
+            where=where,
+            problems=problems,
         )
-        if not problems:
-            refuse_overlaps(faults, where, problems)
+        refuse_overlaps(faults, scenario.most_faults, where, problems)
         load = planned_load(
             scenario,
             [phase.end_ns for phase in phases],
@@ -108,6 +112,8 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
         not_applicable=f"{target.name} does not declare {', '.join(missing)}" if missing else None,
         headers=scenario.headers,
         keys=scenario.keys,
+        most_faults=scenario.most_faults,
+        stop_when=scenario.stop_when,
         allow_remote=request.allow_remote,
         warnings=(*notes, *_warnings(scenario, phases, load, target), *workers_warnings(request)),
     )
@@ -182,6 +188,13 @@ def _overridden(scenario: Scenario, request: RunRequest, problems: Problems) -> 
                 "is not a number of milliseconds above 0.",
                 "Write for instance 250.",
             )
+    stop = {key.removeprefix("stop_when."): value for key, value in request.settings.items() if key in STOP_KEYS}
+    if stop:
+        now = scenario.stop_when.model_dump() if scenario.stop_when else {}
+        try:
+            changes["stop_when"] = StopWhen.model_validate({**now, **stop})
+        except ValidationError as error:
+            problems.extend(sentences(error, "--set stop_when"))
     return scenario.model_copy(update=changes)
 
 
@@ -214,6 +227,10 @@ def _entry(scenario: Scenario, target: TargetPlan, problems: Problems) -> None:
         problems.say(
             where, f'"entry" names "{definition.entry}", which is no provider here.', f"The providers are: {known}."
         )
+    for store in definition.store:
+        if store.name in {FRONT, *scenario.providers}:
+            cure = "Call the store otherwise, as in store."
+            problems.say(where, f'a store is called "{store.name}", which is a link here already.', cure)
     taken = {process.name for process in definition.process} & {
         *scenario.providers,
         *(f"{name}.{number}" for name, model in scenario.providers.items() for number in range(model.processes)),

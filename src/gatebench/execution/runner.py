@@ -11,21 +11,21 @@ from typing import Protocol
 
 from gatebench.errors import ConfigurationError, EnvironmentFailure, GatebenchError, Interrupted, Problem
 from gatebench.execution.breaking_point import BreakingPoint
-from gatebench.execution.chaos.canary import Address, Canary, payload_path
-from gatebench.execution.chaos.injector import Injector, Switch
-from gatebench.execution.chaos.lever import Lever, LinkDownLever, ProviderLever, ToxicLever
-from gatebench.execution.chaos.watchdog import WatchedLever
+from gatebench.execution.chaos.injector import Injector
+from gatebench.execution.desk import Desk, DeskServer, desk_state
 from gatebench.execution.load.engine import LoadEngine, LoadState
 from gatebench.execution.loading import trace_rows
+from gatebench.execution.mirrored import mirrored
 from gatebench.execution.provenance import provenance
 from gatebench.execution.scrape import Scraper, assemble_series
 from gatebench.execution.secrets import Secrets, header_values, key_values
+from gatebench.execution.stopping import Stopper
+from gatebench.execution.switchboard import switch
 from gatebench.execution.topology.supervisor import ChildProcess, Supervisor
 from gatebench.execution.topology.topology import Topology
-from gatebench.plan import Plan, PlannedFault
+from gatebench.plan import Plan
 from gatebench.run.assemble import assemble
 from gatebench.run.folder import RunFolder, Status
-from gatebench.scenario import FRONT
 from gatebench.schedule.load import open_parts
 
 _WORKERS_READY_S = 30.0
@@ -66,6 +66,7 @@ class Runner:
     workspace: Path = field(default_factory=Path.cwd)
     watcher: Watcher = field(default_factory=Nobody)
     join_token: str | None = None  # what workers on other machines show; written nowhere
+    stopped: bool = field(default=False, init=False)
     on_teardown: Callable[[], None] = lambda: None  # called first when taking down begins, which nothing may cut short
 
     def run(self) -> RunFolder:
@@ -89,7 +90,7 @@ class Runner:
                 self._measure(supervisor)
             if supervisor.survivors:
                 self._trouble(f"processes {supervisor.survivors} could not be ended")
-            self._end("finished")
+            self._end("stopped" if self.stopped else "finished")
         except (Interrupted, KeyboardInterrupt):
             self.folder.event("run.interrupted")
             self._end("interrupted")
@@ -119,9 +120,9 @@ class Runner:
             self._note_topology(topology, load)
             scraper.start()
             injector = Injector(
-                [self._switch(fault, topology, supervisor) for fault in self.plan.faults], self.folder.event
+                [switch(fault, self.plan, topology, supervisor) for fault in self.plan.faults], self.folder.event
             )
-            self._drive(load, injector, supervisor)
+            self._drive(load, injector, supervisor, topology)
         finally:
             self.on_teardown()
             self.watcher.step("taking everything down")
@@ -159,7 +160,7 @@ class Runner:
         except EnvironmentFailure as error:
             self._trouble(f"a fault could not be cleared by its engine; its time to live ends it: {error.what}")
 
-    def _drive(self, load: LoadEngine, injector: Injector, supervisor: Supervisor) -> None:
+    def _drive(self, load: LoadEngine, injector: Injector, supervisor: Supervisor, topology: Topology) -> None:
         """Begin at t0 and look on until the load is over and every fault is proven gone."""
         t0_ns = time.monotonic_ns() + _LEAD_NS
         self.record.status = "running"
@@ -168,30 +169,65 @@ class Runner:
         self.folder.event("load.started", t0_ns, t0_ns=t0_ns)
         load.begin(t0_ns)
         injector.start(t0_ns)
+        with self._desk(injector, supervisor, topology, t0_ns):
+            self._watch(load, injector, supervisor, t0_ns)
+            self.record.clock.load_end_ns = time.monotonic_ns()
+            self.folder.event("load.finished")
+            injector.join(_SLACK_S)
+
+    def _desk(self, injector: Injector, supervisor: Supervisor, topology: Topology, t0_ns: int) -> DeskServer:
+        """Let faults be asked for from a second terminal while the load goes on."""
+        end_ns = t0_ns + self.plan.load.duration_ns
+        desk = Desk(
+            self.plan,
+            injector,
+            self.folder.event,
+            lambda fault: switch(fault, self.plan, topology, supervisor),
+            t0_ns=t0_ns,
+            end_ns=end_ns,
+        )
+        ends_unix = time.time() + (end_ns - time.monotonic_ns()) / 1e9
+        name = self.folder.path.name
+        return DeskServer(
+            desk, desk_state(self.plan, topology, self.folder, kind="run", name=name, ends_unix=ends_unix)
+        )
+
+    def _watch(self, load: LoadEngine, injector: Injector, supervisor: Supervisor, t0_ns: int) -> None:
+        """Look on until every row is written, or a condition ends the load before."""
         total_ns = self.plan.load.duration_ns
         latest_ns = t0_ns + total_ns + self.plan.load.deadlines.total_ns + int(_SLACK_S * 1e9)
         lost: set[str] = set()
         breaking = self._breaking_point()
+        stopper = Stopper(self.plan.stop_when) if self.plan.stop_when else None
         while True:
             state = load.poll()
             self._note_lost(state, lost)
-            elapsed_ns = time.monotonic_ns() - t0_ns
+            now_ns = time.monotonic_ns()
+            elapsed_ns = now_ns - t0_ns
             self.watcher.progress(
                 self._phase_at(elapsed_ns), elapsed_ns / 1e9, total_ns / 1e9, state, injector.active()
             )
-            if state.finished or time.monotonic_ns() > latest_ns:
+            if state.finished or now_ns > latest_ns:
                 break
-            if breaking is not None and breaking.sees(time.monotonic_ns(), state):
+            if breaking is not None and breaking.sees(now_ns, state):
                 self._broke(breaking, load, elapsed_ns)
                 breaking = None
+            why = stopper.why(now_ns, state) if stopper is not None else None
+            if why is not None:
+                self._stop_run(why, load, injector)
+                stopper = None
             if not supervisor.is_guarded:
                 raise EnvironmentFailure("The guardian process is gone, and with it the processes of the run.")
             time.sleep(_POLL_S)
         if not state.finished:
             self._trouble("the load workers did not finish in time")
-        self.record.clock.load_end_ns = time.monotonic_ns()
-        self.folder.event("load.finished")
-        injector.join(_SLACK_S)
+
+    def _stop_run(self, why: str, load: LoadEngine, injector: Injector) -> None:
+        """A stop condition is met: no more load, and every fault off."""
+        self.folder.event("stop.condition", why=why)
+        self.stopped = True
+        load.end_early()
+        injector.clear()
 
     def _breaking_point(self) -> BreakingPoint | None:
         shares = [part.stop_when_bad for part in open_parts(self.plan.load.load) if part.stop_when_bad is not None]
@@ -212,29 +248,6 @@ class Runner:
         if problems:
             raise ConfigurationError(problems)
         return Secrets({**headers, **self.headers}, keys)
-
-    def _switch(self, fault: PlannedFault, topology: Topology, supervisor: Supervisor) -> Switch:
-        engine = topology.engine
-        assert engine is not None  # noqa: S101 - the topology is up
-        place = topology.links[fault.on]
-        headers: tuple[tuple[str, str], ...] = ()
-        path = "/v1/models"
-        if fault.definition.proof.expect == "rate":
-            path, headers = payload_path(), (("x-gatebench-token", topology.admin_token),)
-        secure = topology.trust if fault.on == FRONT else None
-        lever: Lever
-        mechanism = fault.definition.mechanism
-        if fault.definition.layer == "provider":
-            lever = ProviderLever(fault, [place.url for place in topology.admins[fault.on]], topology.admin_token)
-        elif mechanism == "link.down":
-            lever = LinkDownLever(fault, engine)
-        else:
-            lever = ToxicLever(fault, engine)
-        if fault.definition.layer == "link" and self.plan.engine.kind != "embedded":
-            lever = WatchedLever(lever, fault, f"{engine.url}/proxies/{topology.proxy_name(fault.on)}", supervisor)
-        return Switch(
-            fault, lever, Canary(fault, Address(place.host, place.port, path, headers, secure), self.plan.token)
-        )
 
     def _pids(self, topology: Topology, load: LoadEngine) -> dict[str, int]:
         return {name: child.pid for name, child in topology.processes.items()} | load.pids()
@@ -265,10 +278,20 @@ class Runner:
         with contextlib.suppress(OSError):
             self.folder.event("run.trouble", why=text)
 
+    def _mirror(self) -> None:
+        """Copy what a second terminal did to the standing topology that this run drove."""
+        standing, t0_ns = self.plan.target.standing, self.record.clock.load_start_ns
+        if standing is None or t0_ns is None:
+            return
+        for event in mirrored(Path(standing), t0_ns, time.monotonic_ns()):
+            facts = {key: value for key, value in event.items() if key not in {"at_ns", "event"}}
+            self.folder.event(event["event"], event["at_ns"], **facts)
+
     def _end(self, status: Status) -> None:
         """Leave the folder readable, whatever happened to the run; a disk that takes nothing more is said, not raised."""
         self.record.status = status
         try:
+            self._mirror()
             self.folder.save(self.record)
             assemble(self.folder)
             assemble_series(self.folder.parts / "series.jsonl", self.folder.series)

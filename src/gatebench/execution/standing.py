@@ -67,14 +67,27 @@ def state_folder() -> Path:
 
 def write(state: Standing) -> None:
     """Keep a state, readable by its owner only."""
-    folder = state_folder()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder / f"{state.name}.json"
+    write_private(state_folder() / f"{state.name}.json", state.model_dump_json())
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that its owner alone can read, in one step; its folder is made as private."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_suffix(f".{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(state.model_dump_json())
+        file.write(text)
     draft.replace(path)
+
+
+def append_private(path: Path, text: str) -> None:
+    """Append to a file that its owner alone can read; its folder is made as private."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
 
 
 def forget(name: str) -> None:

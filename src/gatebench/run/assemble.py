@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -84,7 +85,8 @@ def assemble(folder: RunFolder) -> Assembly:
             return before
     sample_table = _joined(SAMPLE, samples, plan, _sample_origin, ("due_ns", "arrival_id", "ordinal"), clocks=clocks)
     attempt_table = _joined(ATTEMPT, attempts, plan, _attempt_origin, ("arrived_ns", "attempt", "arrival_id"))
-    attempt_table = seen_anew(attempt_table, [one.name for one in plan.providers if one.processes > 1])
+    books = Counter(str(tail.facts.get("provider", "")) for tail in attempts)
+    attempt_table = seen_anew(attempt_table, [provider for provider, number in books.items() if number > 1])
     found = Assembly(
         samples=sample_table.num_rows,
         attempts=attempt_table.num_rows if attempts else None,

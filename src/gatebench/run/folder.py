@@ -17,7 +17,7 @@ from gatebench.plan import Plan
 RUN_SCHEMA = "gatebench.run/1"
 SUMMARY_SCHEMA = "gatebench.summary/1"
 
-Status = Literal["planned", "running", "finished", "interrupted", "failed"]
+Status = Literal["planned", "running", "finished", "stopped", "interrupted", "failed"]
 
 
 class Clock(BaseModel):

@@ -1,4 +1,4 @@
-"""Counts how often a provider had seen a request id, where several processes behind its name each saw a part of it."""
+"""Counts how often a provider had seen a request id, where several processes behind its name, or lives of one, each saw a part."""
 
 from __future__ import annotations
 

@@ -140,6 +140,9 @@ class FaultTimes(_Part):
     gone: bool | None = None
     fidelity: float | None = None
     hits: int | None = None
+    part: str = Field(default="", description="which window of a flapping or random fault, as in 2 of 5")
+    chaos: str = Field(default="", description="the fault plan that it comes from; empty: the scenario itself")
+    manual: bool = Field(default=False, description="somebody injected it from a second terminal")
     sentence: str = ""
 
 

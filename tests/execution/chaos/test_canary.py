@@ -1,10 +1,5 @@
 """Canaries tell a fault that bites from one that does not, and a cleared one from one that lingers."""
 
-import contextlib
-import socket
-import struct
-import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -12,55 +7,7 @@ import pytest
 from gatebench.execution.chaos.canary import Address, Canary
 from gatebench.faults import FaultDefinition, Parameter, Proof
 from gatebench.plan import PlannedFault
-
-ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
-
-
-class Server:
-    """A server whose manners can be changed while it runs: answer, eof, reset, hang, or a delay in seconds."""
-
-    def __init__(self) -> None:
-        self.manner: str | float = "answer"
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self._open: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._accept)]
-        self._threads[0].start()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._listener.accept()
-                self._open.append(connection)
-                thread = threading.Thread(target=self._serve, args=(connection,))
-                self._threads.append(thread)
-                thread.start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        with connection, contextlib.suppress(OSError):
-            while data := connection.recv(65536):
-                assert data
-                if self.manner == "eof":
-                    return
-                if self.manner == "reset":
-                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                    return
-                if self.manner == "hang":
-                    continue
-                if isinstance(self.manner, float):
-                    time.sleep(self.manner)
-                connection.sendall(ANSWER)
-
-    def close(self) -> None:
-        """Refuse from now on."""
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for connection in self._open:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(5)
+from tests.execution.chaos.manners import Server
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import pytest
@@ -12,8 +12,8 @@ from gatebench.execution.chaos.canary import Canary, Probe
 from gatebench.execution.chaos.injector import Injector, Switch
 from gatebench.execution.chaos.lever import Cleared, NoLever
 from gatebench.execution.chaos.watchdog import WatchedLever
-from gatebench.faults import FaultDefinition
-from gatebench.plan import PlannedFault
+from gatebench.faults import FaultDefinition, Value
+from gatebench.plan import FaultStep, PlannedFault
 
 MS = 1_000_000
 
@@ -43,12 +43,18 @@ class Lever:
         self.on = False
         self.ttl_ns = 0
         self.broken = broken
+        self.changes: list[dict[str, Value]] = []
 
     def apply(self, ttl_ns: int) -> int:
         """Switch on, or refuse."""
         if self.broken:
             raise EnvironmentFailure("the engine is gone.")
         self.on, self.ttl_ns = True, ttl_ns
+        return time.monotonic_ns()
+
+    def change(self, parameters: Mapping[str, Value], ttl_ns: int) -> int:
+        """Note the step of a ramp."""
+        self.changes.append(dict(parameters))
         return time.monotonic_ns()
 
     def clear(self) -> Cleared:
@@ -210,3 +216,33 @@ def test_the_watchdog_knows_how_to_heal_before_the_fault_is_on(mechanism: str, h
     watched.apply(2_000 * MS)
     watched.clear()
     assert steps == [("f1", 2.0, [heal], False), ("f1", False)]
+
+
+def test_a_ramp_takes_its_steps_and_is_proven_at_its_last() -> None:
+    """Every step reaches the lever in order; the proof comes after the step that it is about."""
+    base = planned(900)
+    steps = tuple(FaultStep(at_ns=number * 300 * MS, parameters={"x": number}) for number in range(3))
+    fault = base.model_copy(update={"steps": steps, "parameters": {"x": 2}})
+    lever, journal = Lever(), Journal()
+    injector = Injector([Switch(fault, lever, cast("Canary", Bird(lever)))], journal)
+    injector.start(time.monotonic_ns())
+    injector.join(10)
+    assert lever.changes == [{"x": 1}, {"x": 2}]
+    assert journal.names() == [
+        "requested", "acknowledged", "changed", "changed", "proven", "clear_requested", "cleared", "proven_clear",
+    ]  # fmt: skip
+
+
+def test_a_fault_may_be_added_while_others_walk() -> None:
+    """It has a window of its own, and whoever added it hears when it is proven."""
+    lever = Lever()
+    injector, journal = walked(lever, 400)
+    second = Lever()
+    fault = planned(200).model_copy(update={"id": "m1"})
+    walk = injector.add(Switch(fault, second, cast("Canary", Bird(second))), time.monotonic_ns())
+    assert walk.told.wait(10)
+    assert walk.proven
+    injector.join(10)
+    assert journal.names().count("proven_clear") == 2
+    assert not lever.on
+    assert not second.on

@@ -16,8 +16,14 @@ IDS = ("", "first", "second")
 
 
 def attempt(number: int, seen: int = 1) -> Attempt:
-    """An attempt at the request of arrival `number`."""
-    return Attempt(b"p", number + 1, 0, 1, request_id=RequestId("0123abcd", number, 0, 0), seen=seen)
+    """An attempt at the request of arrival `number`, for a completion."""
+    return at(Attempt(b"p", number + 1, 0, 1, request_id=RequestId("0123abcd", number, 0, 0), seen=seen))
+
+
+def at(made: Attempt, path: str = "/v1/chat/completions") -> Attempt:
+    """The attempt, at a path."""
+    made.path = path
+    return made
 
 
 def victims(faults: ActiveFaults, count: int = 2000) -> set[int]:
@@ -67,6 +73,31 @@ class TestTimeToLive:
         again = faults.put("first", "provider.drop", Drop(), 90, 50)
         assert (again.since_ns, again.hits) == (90, 0)
 
+    def test_renewing_keeps_what_it_remembers(self) -> None:
+        """A step of a ramp changes its parameters and not what it counted; its end forgets, and another mechanism does."""
+        faults = ActiveFaults(7, IDS)
+        active = faults.put("first", "provider.drop", Drop(nth=2), 0, 50)
+        active.memory["key"] = 1
+        faults.hitting(attempt(1), 0)
+        renewed = faults.put("first", "provider.drop", Drop(nth=3), 10, 50)
+        assert (renewed.matched, renewed.memory, renewed.fault) == (1, {"key": 1}, Drop(nth=3))
+        assert faults.put("first", "provider.other", Drop(), 20, 50).memory == {}
+        active.memory["key"] = 1
+        faults.clear("first", 30)
+        assert active.memory == {}
+
+    def test_who_waits_is_woken_by_the_end(self) -> None:
+        """Once, when somebody clears it; renewing it wakes nobody."""
+        woken: list[str] = []
+        faults = ActiveFaults(7, IDS)
+        active = faults.put("first", "provider.drop", Drop(), 0, 50)
+        active.waiting.add(lambda: woken.append("now"))
+        faults.put("first", "provider.drop", Drop(), 10, 50)
+        assert woken == []
+        faults.clear("first", 20)
+        faults.clear("first", 30)
+        assert woken == ["now"]
+
     def test_an_id_that_no_row_can_name(self) -> None:
         """It is refused, also the empty one that stands for no fault."""
         for id_ in ("third", ""):
@@ -79,8 +110,8 @@ class TestVictims:
         """Each request, with an id or without, of any kind; the row names the fault, the fault counts its hits."""
         faults = ActiveFaults(7, IDS)
         active = faults.put("second", "provider.drop", Drop(), 0, 1)
-        canary = Attempt(b"p", 1, 0, 1, request_id=RequestId("0123abcd", 5, 0, 2), seen=1)
-        nameless = Attempt(b"p", 2, 0, 1)
+        canary = at(Attempt(b"p", 1, 0, 1, request_id=RequestId("0123abcd", 5, 0, 2), seen=1))
+        nameless = at(Attempt(b"p", 2, 0, 1))
         assert [len(faults.hitting(each, 0)) for each in (canary, nameless)] == [1, 1]
         assert (canary.fault, nameless.fault, active.hits) == (2, 2, 2)
 
@@ -122,7 +153,7 @@ class TestVictims:
         faults.put("second", "provider.drop", late := Drop(), 0, 1)
         faults.put("first", "provider.drop", Drop(probability=1), 0, 1)
         hit = attempt(1)
-        assert faults.hitting(hit, 0)[0] is late
+        assert faults.hitting(hit, 0)[0].fault is late
         assert hit.fault == 1
 
 

@@ -34,6 +34,8 @@ def cannot_tell(tables: RunTables, outage: Outage) -> str:
     """Return why it cannot be said who serves instead of the faulted provider, or an empty text when it can."""
     if not tables.has_stamps:
         return f'at the level of evidence "{tables.plan.evidence}" answers do not say which provider made them'
+    if outage.spells > 1:
+        return f"the phase holds {outage.spells} stretches of faults, so there is no one moment at which to fail over"
     if outage.provider is None:
         return "the fault does not sit on one provider, so there is no elsewhere to fail over to"
     share = share_in_baseline(tables, outage.provider)

@@ -152,7 +152,8 @@ class Page:
             ],
             "faults": [
                 {
-                    "label": f"{fault.planned.name} on {fault.planned.on}",
+                    "label": f"{fault.planned.name} on {fault.planned.on}"
+                    + (" (by hand)" if fault.planned.manual else ""),
                     "requested_s": at_s(fault.requested_ns),
                     "start_s": at_s(fault.acknowledged_ns),
                     "clear_requested_s": at_s(fault.clear_requested_ns),

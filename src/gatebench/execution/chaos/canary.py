@@ -12,13 +12,17 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Literal
 
 from gatebench import tls
-from gatebench.faults import Expectation, FaultDefinition
+from gatebench.execution.chaos.chance import connections, interval, plausible
+from gatebench.execution.chaos.provable import share
+from gatebench.execution.chaos.question import asked_of_link, asked_of_provider
+from gatebench.execution.chaos.ramp import Ramp, ramp_of
+from gatebench.execution.chaos.symptom import Met, symptom
+from gatebench.faults import Expectation, FaultDefinition, Value
 from gatebench.plan import PlannedFault, TlsPlan
 from gatebench.stamp import KINDS, format_request_id
-
-Met = str  # answer, eof, reset, refused, hang, or the status of an answer that is not 2xx ("status 503")
 
 _TIMEOUT_S = 0.5
 _QUICK_S = 0.1
@@ -30,81 +34,115 @@ _CANARY = KINDS.index("canary")
 
 @dataclass(frozen=True)
 class Probe:
-    """One canary request: what it met, and how long that took."""
+    """One canary request: what it met, and how long that took. `added_ns` is what a provider says that it added."""
 
     pooled: bool
     met: Met
     took_ns: int
     received: int
+    added_ns: int = 0
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where the canaries of a fault go, and what they ask for."""
+    """Where the canaries of a fault go, and what they ask for there; those of a provider's fault ask what it is about."""
 
     host: str
     port: int
     path: str
     headers: tuple[tuple[str, str], ...] = ()
     tls: TlsPlan | None = None
+    protocol: Literal["http", "redis"] = "http"
 
 
-def timeout_s(definition: FaultDefinition, parameters: Mapping[str, int | float | str]) -> float:
+def timeout_s(definition: FaultDefinition, parameters: Mapping[str, Value]) -> float:
     """Return how long one canary may take under a fault: half a second, and twice the effect it is to measure."""
     proof = definition.proof
     if proof.expect == "delay":
-        return _TIMEOUT_S + 2 * float(parameters[proof.parameter]) / 1000
+        return _TIMEOUT_S + 2 * _most_ms(definition, parameters) / 1000
     if proof.expect == "rate":
         return _TIMEOUT_S + 4 * _PAYLOAD_BYTES / (float(parameters[proof.parameter]) * 1000)
     return _TIMEOUT_S
 
 
-def proof_needs_s(definition: FaultDefinition, parameters: Mapping[str, int | float | str]) -> float:
+def proof_needs_s(definition: FaultDefinition, parameters: Mapping[str, Value]) -> float:
     """Return how long a window must be for its proofs: one round at its beginning, one before its end, and a margin."""
+    ramp = ramp_of(definition, parameters)
+    settling_s = ramp.settling_s() if ramp else 0.0
+    return settling_s + 2 * _round_s(definition, parameters) + _MARGIN_S
+
+
+def _round_s(definition: FaultDefinition, parameters: Mapping[str, Value]) -> float:
+    """Return how long the canaries of one round take, fresh and pooled ones together."""
     proof = definition.proof
+    hit = share(definition, parameters)
     if proof.expect == "rate":  # one after the other: they would share what they measure
-        round_s = 2 * proof.samples * _PAYLOAD_BYTES / (float(parameters[proof.parameter]) * 1000)
-    elif proof.expect == "delay":
-        round_s = float(parameters[proof.parameter]) / 1000 + _QUICK_S
-    else:
-        round_s = _TIMEOUT_S if proof.expect == "hang" else _QUICK_S
-    return 2 * round_s + _MARGIN_S
+        _, slow = interval(connections(hit, proof.samples), hit)
+        return 2 * slow * _PAYLOAD_BYTES / (float(parameters[proof.parameter]) * 1000)
+    if proof.expect == "delay":
+        return _most_ms(definition, parameters) / 1000 + _QUICK_S
+    return _TIMEOUT_S if proof.expect in ("hang", "stall", "loss") else _QUICK_S
+
+
+def _most_ms(definition: FaultDefinition, parameters: Mapping[str, Value]) -> float:
+    """Return the longest delay that a fault adds."""
+    ramp = ramp_of(definition, parameters)
+    return max(ramp.from_ms, ramp.to_ms) if ramp else float(parameters[definition.proof.parameter])
 
 
 class Canary:
-    """The canaries of one fault. `open` its pooled connections before the fault comes."""
+    """The canaries of one fault. `open` its pooled connections before the fault comes.
+
+    Of a fault that hits only a share of the connections, as many are sent as show it, and each may meet what it promises
+    or an answer. It is proven by how many met it: at least one, and a number inside the exact binomial interval of 99.9 %,
+    over pooled connections and over fresh ones. That is also how a loss is proven: by the share of answers that are lost.
+    """
 
     def __init__(self, fault: PlannedFault, address: Address, run: str) -> None:
+        definition, parameters = fault.definition, fault.parameters
         self.fault = fault
         self._address = address
         self._run = run
+        self._provider = definition.layer == "provider"
+        self._question = asked_of_provider(definition, parameters) if self._provider else asked_of_link(address.path)
         self._numbers = itertools.count()
         self._pooled: list[http.client.HTTPConnection] = []
-        self._ratio = fault.definition.effect == "ratio"
-        self._timeout_s = timeout_s(fault.definition, fault.parameters)
+        self._ratio = definition.effect == "ratio"
+        self._timeout_s = timeout_s(definition, parameters)
+        self._round_s = max(self._timeout_s, _round_s(definition, parameters))
+        self._share = share(definition, parameters)
+        self._samples = connections(self._share, definition.proof.samples)
+        self._ramp: Ramp | None = ramp_of(definition, parameters)
+        self._since_ns: int | None = None
         self._before: list[Probe] = []
 
     @property
     def timeout_ns(self) -> int:
         """How long one round of canaries may take."""
-        return round(self._timeout_s * 1e9)
+        return round(self._round_s * 1e9)
 
     def before(self) -> list[Probe]:
         """Ask over fresh connections and keep them for later: all should answer."""
         self.close()
-        self._pooled = [self._connection() for _ in range(self.fault.definition.proof.samples)]
+        self._since_ns = None
+        self._pooled = [self._connection() for _ in range(self._samples)]
         self._before = self._ask(self._pooled, pooled=0, keep=True)
         return self._before
 
     def during(self) -> list[Probe]:
-        """Ask over the connections from before and over as many fresh ones."""
+        """Ask over the connections from before and over as many fresh ones; what grows is given time to be seen."""
+        if self._since_ns is None:
+            self._since_ns = time.monotonic_ns()
+            if self._ramp is not None:
+                time.sleep(self._ramp.settling_s())
         pooled, self._pooled = self._pooled, []
-        fresh = [self._connection() for _ in range(self.fault.definition.proof.samples)]
+        fresh = [self._connection() for _ in range(self._samples)]
         return self._ask([*pooled, *fresh], pooled=len(pooled), keep=False)
 
     def after(self) -> list[Probe]:
         """Ask over fresh connections: all should answer as before."""
-        fresh = [self._connection() for _ in range(self.fault.definition.proof.samples)]
+        self._since_ns = None
+        fresh = [self._connection() for _ in range(self._samples)]
         return self._ask(fresh, pooled=0, keep=False)
 
     def accepts(self, probe: Probe) -> bool:
@@ -116,44 +154,62 @@ class Canary:
         expect: Expectation = self.fault.definition.proof.expect
         if expect in ("delay", "rate"):
             return ("answer",)
-        if pooled:
+        promised = self._promised(expect, pooled)
+        return promised if self._share >= 1 else (*promised, "answer")
+
+    def _promised(self, expect: Expectation, pooled: bool) -> tuple[Met, ...]:
+        if expect == "loss":
+            return ("hang", "eof")
+        if expect == "status":
+            status = int(self.fault.parameters[self.fault.definition.proof.parameter])
+            return (f"status {status}",) if status else ("eof",)  # 0 stands for no answer at all
+        if pooled and not self._provider:  # which breaks answers, not connections
             live = {"FIN": ("eof",), "RST": ("reset", "eof"), "hang": ("hang", "eof"), "untouched": (expect,)}
             return live[self.fault.definition.live_connections]
         return ("hang", "eof") if expect == "hang" else (expect,)
 
     def fidelity(self, during: Sequence[Probe]) -> float | None:
-        """Return measured ÷ configured effect of a ratio fault, None when there is nothing to divide."""
+        """Return measured ÷ configured effect of a ratio fault, None when there is nothing to divide.
+
+        What a provider says that it added comes before what was configured: a ramp is somewhere in between. A loss has
+        none: its proof is the number of answers that are lost.
+        """
         proof = self.fault.definition.proof
-        took = [probe.took_ns for probe in during if probe.met == "answer"]
-        usual = [probe.took_ns for probe in self._before if probe.met == "answer"]
-        if not self._ratio or not took or not usual:
+        took = self._slow([probe for probe in during if probe.met == "answer"])
+        if not self._ratio or proof.expect == "loss" or not took or not self._before_ns():
             return None
         configured = float(self.fault.parameters[proof.parameter])
-        added_s = (statistics.median(took) - statistics.median(usual)) / 1e9
+        usual_ns = statistics.median(self._before_ns())
         if proof.expect == "delay":
-            return added_s * 1000 / configured
-        received = statistics.median(probe.received for probe in during)
+            return statistics.median(
+                (probe.took_ns - usual_ns) / (probe.added_ns or configured * 1e6) for probe in took
+            )
+        added_s = (statistics.median(probe.took_ns for probe in took) - usual_ns) / 1e9
+        received = statistics.median(probe.received for probe in took)
         return (received / 1000 / added_s) / configured if added_s > 0 else None
 
     def bites(self, during: Sequence[Probe]) -> bool:
         """Tell whether the probes prove the fault: unanimous, and with a fidelity of 0.8 to 1.2 where it is a ratio."""
         if not during or not all(self.accepts(probe) for probe in during):
             return False
+        if self._share < 1 and not self._share_shows(during):
+            return False
+        if not self._ratio or self.fault.definition.proof.expect == "loss":
+            return True
         fidelity = self.fidelity(during)
-        return not self._ratio or (fidelity is not None and _FIDELITY_LOW <= fidelity <= _FIDELITY_HIGH)
+        return fidelity is not None and _FIDELITY_LOW <= fidelity <= _FIDELITY_HIGH
 
     def is_gone(self, after: Sequence[Probe]) -> bool:
         """Tell whether the probes prove that nothing is left of the fault."""
-        if not after or not all(probe.met == "answer" for probe in after):
+        if not after or not all(probe.met == "answer" and not probe.added_ns for probe in after):
             return False
-        if not self._ratio or not self._before:
+        if not self._ratio or not self._before_ns() or self.fault.definition.proof.expect == "loss":
             return True
-        usual = statistics.median(probe.took_ns for probe in self._before)
+        if self._share < 1:
+            return not self._slow(after)
+        usual = statistics.median(self._before_ns())
         now = statistics.median(probe.took_ns for probe in after)
-        proof = self.fault.definition.proof
-        effect_ns = (
-            float(self.fault.parameters[proof.parameter]) * 1e6 if proof.expect == "delay" else self._timeout_s * 1e9
-        )
+        effect_ns = self._effect_ns() if self.fault.definition.proof.expect == "delay" else self._timeout_s * 1e9
         return now - usual < effect_ns / 2
 
     def close(self) -> None:
@@ -161,6 +217,32 @@ class Canary:
         for connection in self._pooled:
             connection.close()
         self._pooled = []
+
+    def _before_ns(self) -> list[int]:
+        return [probe.took_ns for probe in self._before if probe.met == "answer"]
+
+    def _effect_ns(self) -> float:
+        """Return how much longer an answer takes over a connection that is hit."""
+        proof = self.fault.definition.proof
+        configured = float(self.fault.parameters[proof.parameter])
+        return configured * 1e6 if proof.expect == "delay" else _PAYLOAD_BYTES / configured * 1e6
+
+    def _slow(self, answered: Sequence[Probe]) -> list[Probe]:
+        """Return the answers over connections that a ratio fault hit: all, or of a share those with half of its effect."""
+        if self._share >= 1 or not self._before_ns():
+            return list(answered)
+        bound_ns = statistics.median(self._before_ns()) + self._effect_ns() / 2
+        return [probe for probe in answered if probe.took_ns > bound_ns]
+
+    def _share_shows(self, during: Sequence[Probe]) -> bool:
+        """Tell whether as many were hit as can be expected, of the pooled connections and of the fresh ones."""
+        by_time = self.fault.definition.proof.expect in ("delay", "rate")
+        for pooled in (True, False):
+            probes = [probe for probe in during if probe.pooled == pooled]
+            hit = self._slow(probes) if by_time else [probe for probe in probes if probe.met != "answer"]
+            if probes and not plausible(len(hit), len(probes), self._share):
+                return False
+        return True
 
     def _connection(self) -> http.client.HTTPConnection:
         address = self._address
@@ -178,34 +260,43 @@ class Canary:
             return [job.result() for job in jobs]
 
     def _one(self, connection: http.client.HTTPConnection, pooled: bool, keep: bool) -> Probe:
+        question = self._question
         headers = {
             "x-request-id": format_request_id(self._run, next(self._numbers), 0, _CANARY),
+            "x-gatebench-canary": self.fault.id,
+            **dict(question.headers),
             **dict(self._address.headers),
         }
         start = time.monotonic_ns()
-        received = 0
+        received = added_ns = 0
+        begun = False
         try:
             if self._address.tls is not None and connection.sock is None:
                 connection.connect()
                 start = time.monotonic_ns()  # a handshake takes several turns, and each would meet the fault
-            connection.request("GET", self._address.path, headers=headers)
+            connection.request(question.method, question.path, question.body, headers)
             answer = connection.getresponse()
-            received = len(answer.read())
-            met = "answer" if 200 <= answer.status < 300 else f"status {answer.status}"
+            begun = self._provider  # where it matters whether an answer that is not whole had begun
+            body = answer.read()
+            received = len(body)
+            added_ns = int(answer.getheader("x-gatebench-added-us") or 0) * 1000
+            met = symptom(question, answer.status, answer.getheader("content-type") or "", body)
         except (http.client.RemoteDisconnected, http.client.IncompleteRead):
-            met = "eof"
+            met = "cut" if begun else "eof"
         except ConnectionRefusedError:
             met = "refused"
         except (ConnectionResetError, BrokenPipeError):
             met = "reset"
         except TimeoutError:
-            met = "hang"
+            met = "stall" if begun else "hang"
         except (OSError, http.client.HTTPException) as error:
             met = type(error).__name__
         took = time.monotonic_ns() - start
         if not keep:
             connection.close()
-        return Probe(pooled, met, took, received)
+        if self._ramp is not None and self._since_ns is not None and met == "answer":
+            met = self._ramp.judge(added_ns, start - self._since_ns)
+        return Probe(pooled, met, took, received, added_ns)
 
 
 class _Secured(http.client.HTTPSConnection):

@@ -1,16 +1,17 @@
-"""Walks the plan's faults through their windows, proves each with canaries, and writes everything down as it happens."""
+"""Walks faults through their windows, proves each with canaries, and writes everything down as it happens."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from gatebench.errors import EnvironmentFailure
 from gatebench.execution.chaos.canary import Canary, Probe
 from gatebench.execution.chaos.lever import TTL_GRACE_NS, Lever
-from gatebench.plan import PlannedFault
+from gatebench.plan import FaultStep, PlannedFault
 
 _LEAD_NS = 600_000_000
 _MARGIN_NS = 200_000_000
@@ -30,143 +31,216 @@ class Switch:
     canary: Canary
 
 
+@dataclass
+class Walk:
+    """One fault on its way through its window: where it stands, on the monotonic clock."""
+
+    switch: Switch
+    t0_ns: int
+    stopping: threading.Event = field(default_factory=threading.Event)
+    since_ns: int | None = None
+    until_ns: int | None = None
+    proven: bool | None = None
+    failed: str | None = None
+    over: threading.Event = field(default_factory=threading.Event)
+    told: threading.Event = field(default_factory=threading.Event)  # proven, unproven or failed
+    thread: threading.Thread | None = None
+
+    @property
+    def fault(self) -> PlannedFault:
+        """The fault that walks."""
+        return self.switch.fault
+
+    @property
+    def is_on(self) -> bool:
+        """Whether its engine has it on."""
+        return self.since_ns is not None and self.until_ns is None
+
+    def at_ns(self, planned_ns: int) -> int:
+        """Return a planned moment on the monotonic clock."""
+        return self.t0_ns + planned_ns
+
+
 class Injector:
     """One thread a fault, so that windows may overlap. `journal(name, at_ns=None, **facts)` records an event.
 
-    Events, each with `fault`, `name` and `on`: fault.requested, acknowledged (t0), proven, clear_requested, cleared (t1),
-    proven_clear; fault.unproven and fault.unproven_clear when canaries disagree; fault.failed when the engine refused.
+    Events, each with `fault`, `name` and `on`: fault.requested, acknowledged (t0), proven, changed (the next step of a ramp),
+    clear_requested, cleared (t1), proven_clear; fault.unproven and fault.unproven_clear when canaries disagree; fault.failed
+    when the engine refused.
     """
 
     def __init__(self, switches: Sequence[Switch], journal: Journal) -> None:
         self._switches = switches
         self._journal = journal
-        self._stopping = threading.Event()
-        self._threads: list[threading.Thread] = []
-        self._active: dict[str, Switch] = {}
+        self._walks: dict[str, Walk] = {}
         self._lock = threading.Lock()
 
     def start(self, t0_ns: int) -> None:
         """Begin to walk; windows count from `t0_ns` of the monotonic clock."""
         for switch in self._switches:
-            thread = threading.Thread(
-                target=self._walk, args=(switch, t0_ns), name=f"fault-{switch.fault.id}", daemon=True
-            )
-            thread.start()
-            self._threads.append(thread)
+            self.add(switch, t0_ns)
+
+    def add(self, switch: Switch, t0_ns: int) -> Walk:
+        """Let one more fault walk through its window."""
+        walk = Walk(switch, t0_ns)
+        walk.thread = threading.Thread(target=self._walk, args=(walk,), name=f"fault-{switch.fault.id}", daemon=True)
+        with self._lock:
+            self._walks[switch.fault.id] = walk
+        walk.thread.start()
+        return walk
+
+    def walks(self) -> list[Walk]:
+        """Return every fault that was planned or added, in that order."""
+        with self._lock:
+            return list(self._walks.values())
 
     def active(self) -> list[str]:
         """Return the names of the faults that are on now."""
-        with self._lock:
-            return [f"{switch.fault.name} on {switch.fault.on}" for switch in self._active.values()]
+        return [f"{walk.fault.name} on {walk.fault.on}" for walk in self.walks() if walk.is_on]
+
+    def clear(self, patience_s: float = 5.0) -> list[PlannedFault]:
+        """Clear what is on, and call off what is yet to come; returns the faults that this ended or prevented."""
+        ended = [walk for walk in self.walks() if not walk.over.is_set()]
+        for walk in ended:
+            walk.stopping.set()
+        deadline = time.monotonic() + patience_s
+        for walk in ended:
+            walk.over.wait(max(0.0, deadline - time.monotonic()))
+        for walk in ended:
+            self._clear(walk)
+        return [walk.fault for walk in ended]
 
     def stop(self, patience_s: float = 5.0) -> None:
         """Clear everything now and wait for the proofs; faults whose window has not come never will."""
-        self._stopping.set()
-        deadline = time.monotonic() + patience_s
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        with self._lock:
-            left = list(self._active.values())
-        for switch in left:
-            self._clear(switch)
+        self.clear(patience_s)
 
     def join(self, within_s: float) -> None:
         """Wait until every window is over and proven clear."""
         deadline = time.monotonic() + within_s
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        for walk in self.walks():
+            walk.over.wait(max(0.0, deadline - time.monotonic()))
 
-    def _walk(self, switch: Switch, t0_ns: int) -> None:
-        fault = switch.fault
+    def _walk(self, walk: Walk) -> None:
+        fault, canary = walk.fault, walk.switch.canary
         try:
-            if not self._sleep_until(t0_ns + fault.start_ns - _LEAD_NS):
+            if not self._sleep_until(walk, walk.at_ns(fault.start_ns) - _LEAD_NS):
                 return
-            self._note_probes(switch, "before", switch.canary.before())
-            if not self._sleep_until(t0_ns + fault.start_ns):
+            self._note_probes(walk, "before", canary.before())
+            if not self._sleep_until(walk, walk.at_ns(fault.start_ns)):
                 return
-            self._apply(switch)
+            self._apply(walk)
             try:
-                self._prove(switch, t0_ns + fault.end_ns)
-                if self._sleep_until(t0_ns + fault.end_ns - switch.canary.timeout_ns - _MARGIN_NS):
-                    self._prove_still_on(switch)
-                self._sleep_until(t0_ns + fault.end_ns)
+                self._ride(walk)
             finally:
-                self._clear(switch)
-            self._prove_clear(switch)
+                self._clear(walk)
+            self._prove_clear(walk)
         except EnvironmentFailure as error:
-            self._say("failed", fault, why=error.what)
+            self._fail(walk, error.what)
         except Exception as error:  # whatever it is, the run must hear of it: a thread's traceback reaches nobody
-            self._say("failed", fault, why=f"{type(error).__name__}: {error}")
+            self._fail(walk, f"{type(error).__name__}: {error}")
         finally:
-            switch.canary.close()
+            canary.close()
+            walk.told.set()
+            walk.over.set()
 
-    def _apply(self, switch: Switch) -> None:
-        fault = switch.fault
+    def _apply(self, walk: Walk) -> None:
+        fault = walk.fault
         self._say("requested", fault)
-        with self._lock:
-            self._active[fault.id] = switch
+        walk.since_ns = time.monotonic_ns()
         try:
-            at_ns = switch.lever.apply(fault.end_ns - fault.start_ns + TTL_GRACE_NS)
+            at_ns = walk.switch.lever.apply(fault.end_ns - fault.start_ns + TTL_GRACE_NS)
         except EnvironmentFailure:
-            with self._lock:
-                self._active.pop(fault.id, None)
+            walk.since_ns = None
             raise
+        walk.since_ns = at_ns
         self._say("acknowledged", fault, at_ns)
 
-    def _prove(self, switch: Switch, end_ns: int) -> None:
+    def _ride(self, walk: Walk) -> None:
+        """Take the steps of a ramp, and prove the fault when what is proven begins and shortly before it ends."""
+        fault, canary = walk.fault, walk.switch.canary
+        last_look_ns = max(fault.proven_at_ns + 1, fault.proven_until_ns - canary.timeout_ns - _MARGIN_NS)
+        moments: list[tuple[int, Callable[[], None]]] = [
+            *((step.at_ns, partial(self._change, walk, step)) for step in fault.steps[1:]),
+            (fault.proven_at_ns, partial(self._prove, walk, walk.at_ns(fault.proven_until_ns))),
+            (last_look_ns, partial(self._prove_still_on, walk)),
+        ]
+        for at_ns, act in sorted(moments, key=lambda moment: moment[0]):
+            if not self._sleep_until(walk, walk.at_ns(at_ns)):
+                return
+            act()
+        self._sleep_until(walk, walk.at_ns(fault.end_ns))
+
+    def _change(self, walk: Walk, step: FaultStep) -> None:
+        ttl_ns = walk.at_ns(walk.fault.end_ns) - time.monotonic_ns() + TTL_GRACE_NS
+        at_ns = walk.switch.lever.change(step.parameters, max(1, ttl_ns))
+        self._say("changed", walk.fault, at_ns, parameters=step.parameters)
+
+    def _prove(self, walk: Walk, end_ns: int) -> None:
         """Show that the fault bites; a noisy machine gets three tries for a ratio, and everyone's answer is kept."""
+        canary = walk.switch.canary
         for _ in range(_PROOF_TRIES):
-            probes = switch.canary.during()
-            fidelity = switch.canary.fidelity(probes)
-            self._note_probes(switch, "during", probes)
-            if switch.canary.bites(probes):
-                self._say("proven", switch.fault, fidelity=fidelity)
+            probes = canary.during()
+            fidelity = canary.fidelity(probes)
+            self._note_probes(walk, "during", probes)
+            if canary.bites(probes):
+                walk.proven = True
+                self._say("proven", walk.fault, fidelity=fidelity)
+                walk.told.set()
                 return
-            late = time.monotonic_ns() + switch.canary.timeout_ns > end_ns
-            if switch.fault.definition.effect == "yes/no" or self._stopping.is_set() or late:
+            late = time.monotonic_ns() + canary.timeout_ns > end_ns
+            if walk.fault.definition.effect == "yes/no" or walk.stopping.is_set() or late:
                 break
-        self._say("unproven", switch.fault, fidelity=fidelity, met=sorted({probe.met for probe in probes}))
+        walk.proven = False
+        self._say("unproven", walk.fault, fidelity=fidelity, met=sorted({probe.met for probe in probes}))
+        walk.told.set()
 
-    def _prove_still_on(self, switch: Switch) -> None:
+    def _prove_still_on(self, walk: Walk) -> None:
         """Show, shortly before the window ends, that the fault did not vanish half-way."""
-        probes = switch.canary.during()
-        self._note_probes(switch, "during", probes)
-        if not all(switch.canary.accepts(probe) for probe in probes):
-            self._say(
-                "unproven", switch.fault, met=sorted({probe.met for probe in probes}), when="at the end of its window"
-            )
+        canary = walk.switch.canary
+        probes = canary.during()
+        self._note_probes(walk, "during", probes)
+        if not all(canary.accepts(probe) for probe in probes):
+            walk.proven = False
+            met = sorted({probe.met for probe in probes})
+            self._say("unproven", walk.fault, met=met, when="at the end of its window")
 
-    def _clear(self, switch: Switch) -> None:
-        fault = switch.fault
+    def _clear(self, walk: Walk) -> None:
         with self._lock:
-            if self._active.pop(fault.id, None) is None:
+            if not walk.is_on:
                 return
+            walk.until_ns = time.monotonic_ns()
         try:
-            self._say("clear_requested", fault)
+            self._say("clear_requested", walk.fault)
         finally:  # a full disk must not keep a fault on
-            cleared = switch.lever.clear()
+            cleared = walk.switch.lever.clear()
+        walk.until_ns = cleared.at_ns
         facts = {} if cleared.hits is None else {"hits": cleared.hits}
-        self._say("cleared", fault, cleared.at_ns, **facts)
+        self._say("cleared", walk.fault, cleared.at_ns, **facts)
 
-    def _prove_clear(self, switch: Switch) -> None:
+    def _prove_clear(self, walk: Walk) -> None:
+        canary = walk.switch.canary
         deadline = time.monotonic_ns() + _CLEAR_PATIENCE_NS
         while True:
-            probes = switch.canary.after()
-            self._note_probes(switch, "after", probes)
-            if switch.canary.is_gone(probes):
-                self._say("proven_clear", switch.fault)
+            probes = canary.after()
+            self._note_probes(walk, "after", probes)
+            if canary.is_gone(probes):
+                self._say("proven_clear", walk.fault)
                 return
             if time.monotonic_ns() > deadline:
-                self._say("unproven_clear", switch.fault, met=sorted({probe.met for probe in probes}))
+                self._say("unproven_clear", walk.fault, met=sorted({probe.met for probe in probes}))
                 return
             time.sleep(_RETRY_S)
 
-    def _note_probes(self, switch: Switch, stage: str, probes: Sequence[Probe]) -> None:
+    def _fail(self, walk: Walk, why: str) -> None:
+        walk.failed = why
+        self._say("failed", walk.fault, why=why)
+
+    def _note_probes(self, walk: Walk, stage: str, probes: Sequence[Probe]) -> None:
         for probe in probes:
-            expected = switch.canary.expected(probe.pooled) if stage == "during" else ("answer",)
+            expected = walk.switch.canary.expected(probe.pooled) if stage == "during" else ("answer",)
             self._journal(
                 "canary",
-                fault=switch.fault.id,
+                fault=walk.fault.id,
                 stage=stage,
                 pooled=probe.pooled,
                 expected=" or ".join(expected),
@@ -178,6 +252,7 @@ class Injector:
     def _say(self, what: str, fault: PlannedFault, at_ns: int | None = None, **facts: object) -> None:
         self._journal(f"fault.{what}", at_ns, fault=fault.id, name=fault.name, on=fault.on, **facts)
 
-    def _sleep_until(self, at_ns: int) -> bool:
-        """Sleep until a moment; False when the run is being stopped."""
-        return not self._stopping.wait(max(0.0, (at_ns - time.monotonic_ns()) / 1e9))
+    @staticmethod
+    def _sleep_until(walk: Walk, at_ns: int) -> bool:
+        """Sleep until a moment; False when the fault is being stopped."""
+        return not walk.stopping.wait(max(0.0, (at_ns - time.monotonic_ns()) / 1e9))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from gatebench.execution.chaos.lever import Cleared, Lever
+from gatebench.faults import Value
 from gatebench.plan import PlannedFault
 
 
@@ -37,6 +38,10 @@ class WatchedLever:
             heal = ("DELETE", f"{self.proxy_url}/toxics/{self.fault.id}", "")
         self.watchdog.arm(self.fault.id, ttl_ns / 1e9, [heal])
         return self.inner.apply(ttl_ns)
+
+    def change(self, parameters: Mapping[str, Value], ttl_ns: int) -> int:
+        """Give the fault other parameters; its healing stands as it was armed."""
+        return self.inner.change(parameters, ttl_ns)
 
     def clear(self) -> Cleared:
         """Take the fault off, then disarm the watchdog."""

@@ -4,7 +4,8 @@ Run as a script of the standard library alone (`python -S -E guardian.py FD`). I
 leave behind becomes its own child. It speaks JSON lines over a Unix socket with the harness; when that socket closes, for
 whatever reason, it heals what it was told to heal, kills all its descendants, reaps them and ends.
 
-Requests: start, stop, arm (HTTP requests to be made at a moment, or at death), disarm, shutdown. Notices: started, exited, stopped, done.
+Requests: start, stop, kill, pause (resumed by itself after a time), resume, arm (HTTP requests to be made at a moment, or at
+death), disarm, shutdown. Notices: started, exited, stopped, done.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ class Guardian:
         self._fds: list[int] = []
         self._children: set[int] = set()
         self._armed: dict[str, tuple[float, list[list[str]]]] = {}
+        self._paused: dict[int, float] = {}
         self._ended = False
 
     def serve(self) -> None:
@@ -104,6 +106,18 @@ class Guardian:
                     self._tell(re=request["re"], error=f"{error.strerror}: {error.filename or request['argv'][0]}")
             case "stop":
                 self._stop(request)
+            case "kill":
+                self._signal_trees(request["pids"], signal.SIGKILL)
+                self._await_gone(set(request["pids"]), _KILL_PATIENCE_S)
+                self._tell(re=request["re"], killed=request["pids"])
+            case "pause":
+                for pid in request["pids"]:
+                    self._paused[pid] = time.monotonic() + request["after_s"]
+                self._signal_trees(request["pids"], signal.SIGSTOP)
+                self._tell(re=request["re"], paused=request["pids"])
+            case "resume":
+                self._resume(request["pids"])
+                self._tell(re=request["re"], resumed=request["pids"])
             case "arm":
                 self._armed[request["id"]] = (time.monotonic() + request["after_s"], request["requests"])
                 self._tell(re=request["re"], armed=True)
@@ -160,6 +174,18 @@ class Guardian:
             os.write(failure, f"{type(error).__name__}: {error}".encode())
         finally:
             os._exit(127)
+
+    def _signal_trees(self, pids: list[int], number: int) -> None:
+        """Send a signal to some children and everything below them."""
+        for pid in pids:
+            if pid in self._children:
+                for member in [pid, *descendants(pid)]:
+                    _send(member, number)
+
+    def _resume(self, pids: list[int]) -> None:
+        for pid in pids:
+            self._paused.pop(pid, None)
+        self._signal_trees(pids, signal.SIGCONT)
 
     def _stop(self, request: dict[str, Any]) -> None:
         """End the trees below some children: SIGTERM to all, then SIGKILL to what is left."""
@@ -219,6 +245,7 @@ class Guardian:
     def _fire_due(self) -> None:
         now = time.monotonic()
         self._heal([name for name, (due, _) in self._armed.items() if due <= now])
+        self._resume([pid for pid, due in self._paused.items() if due <= now])
 
     def _heal(self, names: list[str]) -> None:
         """Make the armed HTTP requests (method, URL, body); what cannot be reached is gone already."""

@@ -74,11 +74,21 @@ def rehearse(target: TargetPlan, providers: Sequence[str]) -> list[Problem]:
     if target.definition is None or target.folder is None:
         return []
     invented = [{"name": name, "host": "127.0.0.1", "port": 1, "url": "http://127.0.0.1:1"} for name in providers]
+    definition = target.definition
+    stores = definition.store
     values = {"dir": "/tmp/run", "folder": target.folder, "python": "python3", "host": "127.0.0.1", "port": 1}  # noqa: S108 - invented
     rendering = Rendering(
-        target, {**values, "providers": invented, "settings": target.settings, "workers": 1, "deadline_s": 1.0}
+        target,
+        {
+            **values,
+            "providers": invented,
+            "stores": {store.name: {"host": "127.0.0.1", "port": 1, "url": "redis://127.0.0.1:1"} for store in stores},
+            "ports": {store.process: 1 for store in stores},
+            "settings": target.settings,
+            "workers": 1,
+            "deadline_s": 1.0,
+        },
     )
-    definition = target.definition
     texts = [part for process in definition.process for part in (*process.command, *process.env.values())]
     texts += definition.version.command if definition.version else ()
     problems: list[Problem] = []

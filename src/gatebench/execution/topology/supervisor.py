@@ -168,6 +168,22 @@ class Supervisor:
                 {"op": "stop", "pids": [child.pid for child in running], "grace_s": grace_s}, timeout_s=grace_s + 10
             )
 
+    def kill(self, children: Iterable[ChildProcess]) -> None:
+        """End the process trees of `children` by SIGKILL, without a word; returns when they are gone."""
+        running = [child for child in children if child.poll() is None]
+        for child in running:
+            child.stopping = True
+        if running:
+            self._ask({"op": "kill", "pids": [child.pid for child in running]})
+
+    def pause(self, children: Iterable[ChildProcess], ttl_s: float) -> None:
+        """Stop the process trees of `children` where they are; the guardian lets them go on after `ttl_s`."""
+        self._ask({"op": "pause", "pids": [child.pid for child in children], "after_s": ttl_s})
+
+    def resume(self, children: Iterable[ChildProcess]) -> None:
+        """Let them go on."""
+        self._ask({"op": "resume", "pids": [child.pid for child in children]})
+
     def arm(self, name: str, after_s: float, requests: Sequence[tuple[str, str, str]]) -> None:
         """Have the guardian make HTTP requests (method, URL, body) in `after_s` seconds, or when this process dies."""
         self._ask({"op": "arm", "id": name, "after_s": after_s, "requests": [list(request) for request in requests]})

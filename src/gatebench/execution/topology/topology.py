@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.client
 import json
@@ -11,13 +12,15 @@ import secrets
 import subprocess
 import sys
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from gatebench import tls
 from gatebench.errors import EnvironmentFailure
+from gatebench.execution import redis
+from gatebench.execution.places import GATEWAY
 from gatebench.execution.topology.ports import free_ports
 from gatebench.execution.topology.rendering import Rendering
 from gatebench.execution.topology.supervisor import ChildProcess, Supervisor
@@ -31,6 +34,7 @@ from gatebench.units import duration_s
 
 HOST = "127.0.0.1"
 _START_S = 10.0
+_DRAIN_S = 5.0
 _FAREWELL_S = 10_000_000.0
 
 
@@ -56,6 +60,10 @@ class Place:
         return cls(host.strip("[]"), int(port))
 
 
+Launch = Callable[[int], ChildProcess]
+"""Starts a process, given the number of its life, from 0."""
+
+
 @dataclass
 class Topology:
     """One run's providers, links and gateway. `start`, then `wait_ready`, then `stop`; the supervisor ends what is left."""
@@ -67,12 +75,15 @@ class Topology:
     engine: Engine | None = None
     links: dict[str, Place] = field(default_factory=dict)
     providers: dict[str, Place] = field(default_factory=dict)
+    stores: dict[str, Place] = field(default_factory=dict)
     admins: dict[str, tuple[Place, ...]] = field(default_factory=dict)  # one for each process of a provider
     gateway: Place | None = None
     version: str | None = None
     config_digest: str | None = None
     processes: dict[str, ChildProcess] = field(default_factory=dict)
     private: list[Path] = field(default_factory=list)
+    launches: dict[str, Launch] = field(default_factory=dict)
+    lives: dict[str, int] = field(default_factory=dict)
 
     def start(self) -> None:
         """Start providers, engine, links and gateway; returns when links stand and the gateway's process runs."""
@@ -80,19 +91,23 @@ class Topology:
         names = [provider.name for provider in self.plan.providers]
         controls = [lane for lane in self.plan.lanes if lane not in ONE_LANE]
         processes = sum(provider.processes for provider in self.plan.providers)
-        ports = free_ports(len(names) * 2 + processes + 3 + len(controls))
+        stores = definition.store if definition is not None else ()
+        ports = free_ports(len(names) * 2 + processes + 3 + len(controls) + 2 * len(stores))
         if definition is not None:
             for provider in self.plan.providers:
                 self._start_provider(provider, ports.pop(), [ports.pop() for _ in provider.process_names()])
         engine = self._start_engine(ports.pop())
         if self.plan.target.url is not None:
             self.gateway = Place.parse(_host_and_port(self.plan.target.url))
-        elif definition is not None and definition.process:
+        elif definition is not None and definition.front is not None:
             listen = definition.listen
             self.gateway = Place(HOST, ports.pop()) if listen == "auto" else Place.parse(listen)
         engine.wait_ready(_START_S)
         for name in self.providers:
             self._add_link(engine, name, self.providers[name], ports.pop())
+        for store in stores:
+            self.stores[store.name] = Place(HOST, ports.pop())
+            self._add_link(engine, store.name, self.stores[store.name], ports.pop())
         upstream = self.gateway
         if upstream is None and definition is not None and definition.entry is not None:
             upstream = self.links[definition.entry]
@@ -101,8 +116,8 @@ class Topology:
             self._add_link(engine, FRONT, upstream, ports.pop(), self.plan.load.listens_on()[0])
         for lane in controls:
             self._add_link(engine, front_link(lane), self.links[self.plan.control_provider()], ports.pop())
-        if definition is not None and definition.process:
-            self._start_gateway()
+        if definition is not None and definition.front is not None:
+            self._start_target()
 
     @property
     def trust(self) -> TlsPlan | None:
@@ -128,26 +143,82 @@ class Topology:
 
     def wait_ready(self) -> None:
         """Wait until providers and gateway take traffic; EnvironmentFailure with the log's last lines otherwise."""
-        for provider in self.plan.providers if self.providers else ():
-            for child, place in zip(provider.process_names(), self.admins[provider.name], strict=True):
-                self.supervisor.wait_until(
-                    self.processes[child], functools.partial(_answers, place, "/health", 200), _START_S, "GET /health"
-                )
+        definition = self.plan.target.definition
+        gateways = [process.name for process in definition.gateways] if definition and self.gateway else []
+        providers = [process for provider in self.plan.providers for process in provider.process_names()]
+        for name in [*(providers if self.providers else ()), *gateways]:
+            self._await(name)
         for path in self.private:  # read by now; a run folder keeps no key
             path.unlink(missing_ok=True)
+
+    def names(self, place: str) -> list[str]:
+        """Return the processes that a fault on `place` means: those of a provider, or the one of this name."""
+        provider = next((one for one in self.plan.providers if one.name == place), None)
+        if provider is not None:
+            return list(provider.process_names())
         definition = self.plan.target.definition
-        if definition is None or self.gateway is None:
-            return
-        gateway = self.gateway
-        for process in definition.process:
-            ready = process.ready
-            what = f"GET {ready.path} on {gateway}" if ready.path else f"connect to {gateway}"
-            self.supervisor.wait_until(
-                self.processes[process.name],
-                functools.partial(_answers, gateway, ready.path, ready.status, secure=definition.tls is not None),
-                duration_s(ready.within),
-                what,
-            )
+        return [definition.front] if definition and definition.front and place == GATEWAY else [place]
+
+    def take_down(self, place: str, *, hard: bool) -> None:
+        """End the processes of a place; `hard` is SIGKILL. A provider closes its books in the same breath."""
+        names = self.names(place)
+        if hard and place in self.admins:
+            self._die(place, names)
+        elif hard:
+            self.supervisor.kill(self.processes[name] for name in names)
+        else:
+            self.supervisor.stop((self.processes[name] for name in names), _DRAIN_S)
+
+    def bring_up(self, place: str) -> None:
+        """Start the processes of a place again, unless they run, and wait until they take traffic."""
+        for name in self.names(place):
+            if self.processes[name].poll() is not None:
+                self.lives[name] += 1
+                self.processes[name] = self.launches[name](self.lives[name])
+                self._await(name)
+        for path in self.private:
+            path.unlink(missing_ok=True)
+
+    def pause(self, place: str, ttl_s: float) -> None:
+        """Stop the processes of a place where they are; they go on by themselves after `ttl_s`."""
+        self.supervisor.pause([self.processes[name] for name in self.names(place)], ttl_s)
+
+    def resume(self, place: str) -> None:
+        """Let them go on."""
+        self.supervisor.resume([self.processes[name] for name in self.names(place)])
+
+    def _die(self, provider: str, names: Sequence[str]) -> None:
+        for name, admin in zip(names, self.admins[provider], strict=True):
+            child = self.processes[name]
+            child.stopping = True
+            with contextlib.suppress(OSError, http.client.HTTPException), _connection(admin) as connection:
+                headers = {"x-gatebench-token": self.admin_token, "content-length": "0"}
+                connection.request("POST", "/__gatebench__/die", headers=headers)
+                connection.getresponse()
+            self.supervisor.kill([child])  # should it not have heard us; else this waits until it is gone
+
+    def _await(self, name: str) -> None:
+        """Wait until a process takes traffic."""
+        child = self.processes[name]
+        for provider in self.plan.providers:
+            for process, place in zip(provider.process_names(), self.admins.get(provider.name, ()), strict=False):
+                if process == name:
+                    ready = functools.partial(_answers, place, "/health", 200)
+                    self.supervisor.wait_until(child, ready, _START_S, "GET /health")
+                    return
+        definition = self.plan.target.definition
+        assert definition is not None and self.gateway is not None  # noqa: S101 - no provider: a process of the target
+        for store in definition.store:
+            if store.process == name:
+                place = self.stores[store.name]
+                self.supervisor.wait_until(
+                    child, functools.partial(redis.answers, place.host, place.port), _START_S, "PING"
+                )
+                return
+        how = next(process.ready for process in definition.process if process.name == name)
+        what = f"GET {how.path} on {self.gateway}" if how.path else f"connect to {self.gateway}"
+        ready = functools.partial(_answers, self.gateway, how.path, how.status, secure=definition.tls is not None)
+        self.supervisor.wait_until(child, ready, duration_s(how.within), what)
 
     def controls(self) -> dict[str, Endpoint]:
         """Return where the control lanes go: each its own link in front of a provider's, as many as a gateway's path has."""
@@ -170,6 +241,7 @@ class Topology:
             "links": {name: str(place) for name, place in self.links.items()},
             "providers": {name: str(place) for name, place in self.providers.items()},
             "admins": {name: [str(place) for place in places] for name, places in self.admins.items()},
+            "stores": {name: str(place) for name, place in self.stores.items()},
             "gateway": str(self.gateway) if self.gateway else None,
             "processes": {name: child.pid for name, child in self.processes.items()},
             "guardian": self.supervisor.guardian_pid,
@@ -177,12 +249,9 @@ class Topology:
             "target_config_digest": self.config_digest,
         }
 
-    def proxy_name(self, link: str) -> str:
-        """Return the name of a link's proxy on the engine: our prefix, this run, the link."""
-        return f"{self._prefix}{link}"
-
     @property
-    def _prefix(self) -> str:
+    def prefix(self) -> str:
+        """What the names of our proxies on the engine begin with."""
         return f"gatebench-{self.plan.token}-"
 
     def _start_provider(self, provider: ProviderPlan, port: int, admin_ports: Sequence[int]) -> None:
@@ -207,32 +276,39 @@ class Topology:
         self.admins[provider.name] = tuple(Place(HOST, own if shared else port) for own in admin_ports)
         files = zip(provider.process_names(), provider.stream_names(), admin_ports, strict=True)
         for number, (process, stream, own) in enumerate(files):
-            config |= {"process": number, "stream_path": str(self.folder.parts / stream)}
-            config["admin_port"] = own if shared else None
-            path = self._private(f"{process}.json", json.dumps(config))
-            self._run(process, [sys.executable, "-m", "gatebench.execution.upstream.provider", str(path)])
+            own_config = {**config, "process": number, "admin_port": own if shared else None}
+            self._launch(process, functools.partial(self._provider_process, process, own_config, stream))
+
+    def _provider_process(self, name: str, config: dict[str, Any], stream: str, life: int) -> ChildProcess:
+        """Start one process of a provider; each of its lives has a ledger of its own."""
+        path = self.folder.parts / stream
+        if life:
+            path = path.with_name(f"{path.stem}~{life}{path.suffix}")
+        written = self._private(f"{name}.json", json.dumps({**config, "life": life, "stream_path": str(path)}))
+        return self._run(name, [sys.executable, "-m", "gatebench.execution.upstream.provider", str(written)])
 
     def _start_engine(self, port: int) -> Engine:
         plan = self.plan.engine
         url = plan.url
         if plan.kind != "url":
             url = f"http://{HOST}:{port}"
-            self._run("toxiproxy", command(plan.kind, port, self.plan.seed, plan.program, self.plan.allow_remote))
+            argv = command(plan.kind, port, self.plan.seed, plan.program, self.plan.allow_remote)
+            self._launch("toxiproxy", lambda _life: self._run("toxiproxy", argv))
         assert url is not None  # noqa: S101 - an engine of kind "url" has one
-        self.engine = Engine(url, prefix=self._prefix, allow_remote=self.plan.allow_remote)
+        self.engine = Engine(url, prefix=self.prefix, allow_remote=self.plan.allow_remote)
         return self.engine
 
     def _add_link(self, engine: Engine, name: str, upstream: Place, port: int, host: str = HOST) -> None:
         if self.plan.engine.kind == "url":
             # Somebody else's server outlives us: should we die, the guardian takes our proxies away from it.
             heal = [
-                ("DELETE", f"{self.plan.engine.url}/proxies/{self.proxy_name(link)}", "")
+                ("DELETE", f"{self.plan.engine.url}/proxies/{engine.proxy_name(link)}", "")
                 for link in [*self.links, name]
             ]
             self.supervisor.arm("farewell", _FAREWELL_S, heal)
         self.links[name] = Place.parse(engine.add_link(name, f"{host}:{port}", str(upstream)))
 
-    def _start_gateway(self) -> None:
+    def _start_target(self) -> None:
         target = self.plan.target
         assert target.definition is not None and target.folder is not None and self.gateway is not None  # noqa: S101 - called with all
         directory = self.folder.work / "target"
@@ -252,6 +328,8 @@ class Topology:
                 }
                 for name in self.providers
             ],
+            "stores": {name: _store_values(self.links[name]) for name in self.stores},
+            "ports": {store.process: self.stores[store.name].port for store in target.definition.store},
             "settings": target.settings,
             "workers": 1,
             "deadline_s": self.plan.load.deadlines.total_ns / 1e9,
@@ -262,13 +340,31 @@ class Topology:
             self.version = _version(
                 [rendering.text(part) for part in target.definition.version.command], target.definition.version.pattern
             )
-        for process in target.definition.process:
+        stores = {store.process for store in target.definition.store}
+        for process in sorted(target.definition.process, key=lambda process: process.name not in stores):
             env = {name: rendering.text(value) for name, value in process.env.items()}
-            self._run(process.name, [rendering.text(part) for part in process.command], env, directory)
+            argv = [rendering.text(part) for part in process.command]
+            self._launch(process.name, functools.partial(self._target_process, process.name, argv, env, directory))
+            if process.name in stores:
+                self._await(process.name)  # before a gateway looks for it
 
-    def _run(self, name: str, argv: Sequence[str], env: dict[str, str] | None = None, cwd: Path | None = None) -> None:
-        self.processes[name] = self.supervisor.start(name, argv, env=env, cwd=cwd, log=self.folder.logs / f"{name}.log")
-        self.folder.event("process.started", process=name, pid=self.processes[name].pid)
+    def _target_process(
+        self, name: str, argv: Sequence[str], env: dict[str, str], directory: Path, _life: int
+    ) -> ChildProcess:
+        return self._run(name, argv, env, directory)
+
+    def _launch(self, name: str, launch: Launch) -> None:
+        """Start a process for the first time, and keep how that is done."""
+        self.launches[name] = launch
+        self.lives[name] = 0
+        self.processes[name] = launch(0)
+
+    def _run(
+        self, name: str, argv: Sequence[str], env: dict[str, str] | None = None, cwd: Path | None = None
+    ) -> ChildProcess:
+        child = self.supervisor.start(name, argv, env=env, cwd=cwd, log=self.folder.logs / f"{name}.log")
+        self.folder.event("process.started", process=name, pid=child.pid)
+        return child
 
     def _private(self, name: str, text: str) -> Path:
         """Write a file that holds a key of this run, readable by its owner only, and gone when it was read."""
@@ -288,20 +384,26 @@ def _host_and_port(url: str) -> str:
 
 def _answers(place: Place, path: str | None, status: int, *, secure: bool = False) -> bool:
     """Tell whether somebody answers as wanted; whether its certificate verifies is for the load to find."""
-    connection = http.client.HTTPConnection(place.host, place.port, timeout=1.0)
-    if secure:
-        context = tls.context(TlsPlan(server_name="localhost", verify=False))
-        connection = http.client.HTTPSConnection(place.host, place.port, timeout=1.0, context=context)
     try:
-        connection.connect()
-        if path is None:
-            return True
-        connection.request("GET", path)
-        return connection.getresponse().status == status
+        with _connection(place, secure=secure) as connection:
+            connection.connect()
+            if path is None:
+                return True
+            connection.request("GET", path)
+            return connection.getresponse().status == status
     except (OSError, http.client.HTTPException):
         return False
-    finally:
-        connection.close()
+
+
+def _connection(place: Place, *, secure: bool = False) -> contextlib.closing[http.client.HTTPConnection]:
+    if secure:
+        context = tls.context(TlsPlan(server_name="localhost", verify=False))
+        return contextlib.closing(http.client.HTTPSConnection(place.host, place.port, timeout=1.0, context=context))
+    return contextlib.closing(http.client.HTTPConnection(place.host, place.port, timeout=1.0))
+
+
+def _store_values(link: Place) -> dict[str, Any]:
+    return {"host": link.host, "port": link.port, "url": f"redis://{link}"}
 
 
 def _version(argv: Sequence[str], pattern: str) -> str | None:

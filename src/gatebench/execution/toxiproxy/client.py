@@ -44,7 +44,7 @@ class ToxicState:
     type: str
     stream: str
     toxicity: float
-    attributes: Mapping[str, float]
+    attributes: Mapping[str, int | float]
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ class Engine:
         toxic: str,
         type: str,
         stream: str,
-        attributes: Mapping[str, float],
+        attributes: Mapping[str, int | float],
         *,
         toxicity: float = 1.0,
         ttl_ms: int = 0,
@@ -201,6 +201,13 @@ class Engine:
             "draw_as": link,
         }
         return self._change(f"{self._path(link)}/toxics", content)
+
+    def change_toxic(
+        self, link: str, toxic: str, attributes: Mapping[str, int | float], *, toxicity: float, ttl_ms: int = 0
+    ) -> int:
+        """Give a toxic on a link other values; with `ttl_ms` its time to live on our engine begins anew."""
+        content = {"attributes": dict(attributes), "toxicity": toxicity, "ttl_ms": ttl_ms}
+        return self._change(f"{self._path(link)}/toxics/{quote(toxic, safe='')}", content)
 
     def remove_toxic(self, link: str, toxic: str) -> int:
         """Take a toxic off a link; harmless when it, or the link, is gone."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hmac
+import os
 import re
+import signal
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,7 +22,7 @@ PREFIX = "/__gatebench__/"
 _LONGEST_TTL_NS = 24 * 3600 * 10**9
 _OUR_HOST = re.compile(rb"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re.IGNORECASE)
 
-_KNOWN = "use GET state, GET payload, PUT or DELETE faults/ID, or POST flush"
+_KNOWN = "use GET state, GET payload, PUT or DELETE faults/ID, POST flush, or POST die"
 _MOST_PAYLOAD_BYTES = 2**20
 
 Reply = tuple[int, dict[str, Any]]
@@ -73,6 +75,8 @@ class Admin:
             case "POST", "flush":
                 self._ledger.flush()
                 return 200, {"flushed_ns": self._clock(), "ledger_rows": self._ledger.rows}
+            case "POST", "die":
+                self._die()
             case "PUT", "faults", id_ if id_:
                 return self._put(id_, request.body or b"")
             case "DELETE", "faults", id_ if id_:
@@ -81,6 +85,12 @@ class Admin:
             case "GET", "payload":
                 return _payload(request.query)
         return _problems(404, f"{method} {request.path} is unknown; {_KNOWN}")
+
+    def _die(self) -> NoReturn:
+        """End as by SIGKILL, in the middle of everything, with the books closed: what is in flight is written down as such."""
+        self._ledger.close()
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise SystemExit  # not reached
 
     def _state(self) -> dict[str, Any]:
         return {

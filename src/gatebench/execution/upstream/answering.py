@@ -60,14 +60,15 @@ async def _write_due(exchange: Exchange, asked: Asked, due_ns: Sequence[int], ev
     """Write the tokens that are due, at least one; with the last one the stream ends."""
     attempt = exchange.attempt
     now_ns = time.monotonic_ns()
-    attempt.wrote(now_ns)
+    if not exchange.faults:  # which may keep it back: then it is written when they are done
+        attempt.wrote(now_ns)
     before = attempt.tokens_out
     first = last = before + 1
     # A fault sees every event alone; without one a single write does for all that are due.
     while not exchange.faults and last < asked.tokens and due_ns[last] <= now_ns - attempt.arrived_ns:
         last += 1
     ends = last == asked.tokens
-    closing = attempt.stamp(now_ns, attempt.service_ns) if ends else b""
+    closing = attempt.stamp(now_ns, now_ns - attempt.arrived_ns) if ends else b""
     opening = () if before else events.opening_events(attempt.tokens_in)
     parts = [events.token(number, closing if number == asked.tokens else b"") for number in range(first, last + 1)]
     ending = events.ending(closing, attempt.tokens_in, asked.tokens) if ends else ()

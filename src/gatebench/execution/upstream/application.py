@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
 from gatebench.execution.upstream import admin, answering
-from gatebench.execution.upstream.active import ActiveFaults
+from gatebench.execution.upstream.active import ActiveFault, ActiveFaults
 from gatebench.execution.upstream.admin import Admin
 from gatebench.execution.upstream.anthropic import Messages
 from gatebench.execution.upstream.api import Api, Asked
@@ -21,7 +20,8 @@ from gatebench.execution.upstream.config import ProviderConfig
 from gatebench.execution.upstream.connection import Connection, Request
 from gatebench.execution.upstream.embeddings import Embeddings
 from gatebench.execution.upstream.exchange import Exchange
-from gatebench.execution.upstream.faults.contract import Fault
+from gatebench.execution.upstream.faulted import FaultedExchange
+from gatebench.execution.upstream.faults.contract import DROPPED, HEALTHY
 from gatebench.execution.upstream.latency import Latency
 from gatebench.execution.upstream.ledger import Ledger
 from gatebench.execution.upstream.limits import Limits
@@ -33,6 +33,7 @@ from gatebench.stamp import fingerprint
 
 _STAMPABLE = re.compile(rb"[A-Za-z0-9_.-]+")
 _JSON = b"content-type: application/json\r\n"
+_CANARY = b"x-gatebench-canary"
 _UNKNOWN: Api[Any] = Unknown()
 
 
@@ -67,7 +68,7 @@ class Application:
         elif path.startswith(PREFIX):
             self._attempt(connection, request, self._origin)
         elif path == "/health":
-            connection.respond(200, _JSON, b'{"status":"ok"}')
+            self._health(connection)
         elif path.startswith(admin.PREFIX):
             status, what = self._controlled(connection, request)
             connection.respond(status, _JSON, orjson.dumps(what))
@@ -89,10 +90,11 @@ class Application:
         except Refusal as refused:
             asked = refused
         attempt = self._open(connection, request, api, asked)
-        faults: Sequence[Fault] = ()
-        if self._faults.any and request.path.startswith(("/v1/", PREFIX)):
-            faults = self._faults.hitting(attempt, time.monotonic_ns())
-        exchange = Exchange(attempt, connection, self._ledger, faults)
+        faults = self._hitting(request, attempt, asked) if self._faults.any else None
+        if faults:
+            exchange: Exchange = FaultedExchange(attempt, connection, self._ledger, faults=faults, api=api, asked=asked)
+        else:
+            exchange = Exchange(attempt, connection, self._ledger)
         if not faults and self._limits is not None:
             asked = self._limited(exchange, api, asked)
         takes_time = api.timed and not isinstance(asked, Refusal) and (asked.stream or not self._latency.instant)
@@ -108,12 +110,28 @@ class Application:
             exchange.fail()
             raise
 
+    def _hitting(self, request: Request, attempt: Attempt, asked: Asked | Refusal) -> list[ActiveFault]:
+        """Return the faults that hit `attempt`; a canary names the one that it is there to prove."""
+        attempt.path = request.path
+        attempt.model = "" if isinstance(asked, Refusal) else asked.model
+        canary = request.headers.get(_CANARY, b"").decode("latin-1")
+        return self._faults.hitting(attempt, time.monotonic_ns(), canary)
+
+    def _health(self, connection: Connection) -> None:
+        """Say that all is well, unless a fault takes that away too."""
+        status = self._faults.health(time.monotonic_ns()) if self._faults.any else HEALTHY
+        if status == DROPPED:
+            connection.hang_up()
+        else:
+            connection.respond(status, _JSON, b'{"status":"ok"}' if status == HEALTHY else b'{"status":"down"}')
+
     def _limited(self, exchange: Exchange, api: Api[Any], asked: Asked | Refusal) -> Asked | Refusal:
         """Return what was asked if the limits let it through, else why not; the answer says where the limits stand.
 
-        A request is charged for its prompt and for the whole answer that it asks for, as real providers do.
+        A request is charged for its prompt and for the whole answer that it asks for, as real providers do. A canary
+        is charged nothing.
         """
-        if self._limits is None or api.dialect is None or isinstance(asked, Refusal):
+        if self._limits is None or api.dialect is None or isinstance(asked, Refusal) or exchange.attempt.canary:
             return asked
         verdict = self._limits.ask(exchange.attempt.tokens_in + asked.tokens, time.monotonic_ns())
         exchange.headers = api.dialect(verdict, time.time_ns())
@@ -123,13 +141,14 @@ class Application:
         """Write down who asks for what."""
         headers = request.headers
         tenant = headers.get(b"x-gatebench-tenant", b"")
-        carrier = headers.get(b"x-request-id", b"") if self._id_in_header else b""
+        by_header = self._id_in_header or _CANARY in headers  # canaries are ours and come straight to us
+        carrier = headers.get(b"x-request-id", b"") if by_header else b""
         if isinstance(asked, Refusal):
             attempt = self._ledger.arrive(carrier, connection.ordinal, request.received_ns)
         else:
             user = asked.user.encode() if asked.user else b""
             attempt = self._ledger.arrive(
-                user if self._id_in_user else carrier, connection.ordinal, request.received_ns
+                user if self._id_in_user and not by_header else carrier, connection.ordinal, request.received_ns
             )
             if api.timed:
                 attempt.fingerprint = fingerprint(asked.prompt)
@@ -165,9 +184,13 @@ class Application:
         if isinstance(asked, Refusal) or not api.timed:
             await exchange.respond(*answering.whole(attempt, api, asked))
             return
-        due_ns = self._latency.token_due_ns(
-            attempt.latency_key(), max(1, asked.tokens), ordinal=attempt.ordinal, tokens_in=attempt.tokens_in
-        )
+        tokens = max(1, asked.tokens)
+        if attempt.canary:
+            due_ns = [0] * tokens
+        else:
+            due_ns = self._latency.token_due_ns(
+                attempt.latency_key(), tokens, ordinal=attempt.ordinal, tokens_in=attempt.tokens_in
+            )
         if asked.stream:
             await answering.stream(exchange, api, asked, due_ns)
         else:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from gatebench.sample import NEVER, NO_ARRIVAL, NO_WORD
-from gatebench.stamp import RequestId, format_request_id
+from gatebench.stamp import KINDS, RequestId, format_request_id
 
 _NO_TENANT = NO_WORD["u2"]
 _MOST_GAP_US = 0xFFFF_FFFF
+_CANARY = KINDS.index("canary")
 _STAMP = b"gb1~%b~%d~%d~%016x~%b~%b~"
 
 
@@ -14,6 +15,7 @@ class Attempt:
     """The state of one arrival. Times are nanoseconds of the monotonic clock; -1 means "did not happen".
 
     `service_ns` and `content_ns` count from the arrival: to the last write, and to the last one with a content event.
+    `path` and `model` are what faults choose by; they are empty as long as no fault is on.
     """
 
     __slots__ = (
@@ -25,7 +27,9 @@ class Attempt:
         "fingerprint",
         "first_token_ns",
         "gap_max_us",
+        "model",
         "ordinal",
+        "path",
         "provider",
         "request_id",
         "seen",
@@ -66,7 +70,14 @@ class Attempt:
         self.tokens_in = 0
         self.tokens_out = 0
         self.gap_max_us = 0
+        self.path = ""
+        self.model = ""
         self.ended = False
+
+    @property
+    def canary(self) -> bool:
+        """Whether it is there to prove a fault: it is charged to no limit, and no time is drawn for it."""
+        return self.request_id is not None and self.request_id.kind == _CANARY
 
     def request_key(self) -> bytes:
         """Return what names the request in seeded choices: its id, or without one the ordinal of the attempt."""

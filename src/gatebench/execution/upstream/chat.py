@@ -32,7 +32,7 @@ class Refusal(Exception):
         status: int,
         message: str,
         *,
-        code: str,
+        code: str | None,
         param: str | None = None,
         kind: str | None = None,
         headers: bytes = b"",

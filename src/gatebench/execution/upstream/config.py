@@ -14,6 +14,8 @@ from gatebench.latency import AnyLatency, LatencyModel, MeasuredLatency
 from gatebench.providers import CollectionModel, LimitsModel
 from gatebench.sample import NO_WORD
 
+MOST_LIVES = 32
+ORDINALS_A_LIFE = 2**27
 _STAMPABLE = re.compile(r"[A-Za-z0-9_.-]+")
 _MOST_WORDS = {"provider": NO_WORD["u1"], "fault": NO_WORD["u1"], "tenant": NO_WORD["u2"]}
 
@@ -48,7 +50,7 @@ class ProviderConfig(BaseModel):
     file of the ledger; its folder exists.
 
     Of several `processes` that listen on the one `port`, this is number `process`; each has an `admin_port` of its own,
-    where its control API is sure to be its own.
+    where its control API is sure to be its own. One that was ended and started again has a `life` of its own, from 0.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,6 +66,7 @@ class ProviderConfig(BaseModel):
     rest: dict[str, CollectionModel] = Field(default_factory=lambda: {"items": CollectionModel()})
     process: int = Field(default=0, ge=0)
     processes: int = Field(default=1, ge=1)
+    life: int = Field(default=0, ge=0, lt=MOST_LIVES)
     admin_port: int | None = Field(default=None, ge=0, le=65_535)
     vocabularies: Annotated[dict[str, tuple[str, ...]], AfterValidator(_words)] = Field(default_factory=dict)
     stream_path: Path
@@ -81,6 +84,11 @@ class ProviderConfig(BaseModel):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    @property
+    def first_ordinal(self) -> int:
+        """The ordinal of its first attempt and of its first connection: no two processes and lives have one in common."""
+        return self.life * ORDINALS_A_LIFE + self.process + 1
 
     @classmethod
     def read(cls, path: Path) -> ProviderConfig:

@@ -20,10 +20,24 @@ import httptools
 
 MOST_BODY_BYTES = 8 * 2**20
 
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _NOT_MODIFIED = 304
+_OVERLOADED = 529
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _NOT_HTTP = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+
+class _StatusLines(dict[int, bytes]):
+    """Status lines by their status; 529, which is Anthropic's, and others that no RFC knows are made when asked for."""
+
+    def __missing__(self, status: int) -> bytes:
+        line = b"HTTP/1.1 %d %b\r\n" % (status, b"Overloaded" if status == _OVERLOADED else b"")
+        self[status] = line
+        return line
+
+
+_STATUS_LINES = _StatusLines(
+    {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+)
 
 
 class Request(NamedTuple):
@@ -181,6 +195,16 @@ class Connection(asyncio.Protocol):
         self._transport.write(head + body if request.method != b"HEAD" else head)
         self._next()
 
+    def has_body(self, status: int) -> bool:
+        """Tell whether an answer of that status has a body (RFC 9110, 6.4.1)."""
+        return self._request.method != b"HEAD" and status != _NOT_MODIFIED
+
+    def respond_part(self, status: int, headers: bytes, length: int, part: bytes) -> None:
+        """Give the head of a whole answer of so many bytes, and of these only `part`; what follows is `hang_up`."""
+        persistence = _persistence(self._request)
+        head = b"%b%b%bcontent-length: %d\r\n\r\n" % (_STATUS_LINES[status], headers, persistence, length)
+        self._transport.write(head + part)
+
     def open(self, status: int, headers: bytes) -> None:
         """Begin an answer of unknown length."""
         if self._request.chunks:
@@ -211,6 +235,10 @@ class Connection(asyncio.Protocol):
         finally:
             timer.cancel()
             self._pause = None
+
+    def wake(self) -> None:
+        """End the pause, if there is one."""
+        _end(self._pause)
 
     def hang_up(self) -> None:
         """Close with FIN, without an answer or in the middle of one; what was written before still goes out."""

@@ -1,29 +1,30 @@
-"""One attempt on the wire: what may be said to its caller, and where the faults that hit it step in."""
+"""One attempt on the wire: what may be said to its caller."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from gatebench.execution.upstream.attempt import Attempt
 from gatebench.execution.upstream.connection import Connection
-from gatebench.execution.upstream.faults.contract import Fault
 from gatebench.execution.upstream.ledger import Ledger
 from gatebench.sample import CANCELLED, COMPLETED, DROPPED, FAILED
 
 _JSON = b"content-type: application/json\r\nx-gatebench-stamp: %b\r\n"
-_STAMPED = b"%bx-gatebench-stamp: %b\r\n"
-_EVENTS = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-gatebench-stamp: %b\r\n"
+STAMPED = b"%bx-gatebench-stamp: %b\r\n"
+EVENTS = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n"
 
 
 class Exchange:
-    """An attempt, its connection, and the faults that hit it. The ledger gets its row as soon as it is over."""
+    """An attempt and its connection. The ledger gets its row as soon as it is over. `faulted` is one that faults hit."""
 
-    __slots__ = ("_connection", "_ledger", "attempt", "faults", "headers")
+    __slots__ = ("_connection", "_ledger", "attempt", "headers")
 
-    def __init__(self, attempt: Attempt, connection: Connection, ledger: Ledger, faults: Sequence[Fault] = ()) -> None:
+    faults: Sequence[Any] = ()
+
+    def __init__(self, attempt: Attempt, connection: Connection, ledger: Ledger) -> None:
         self.attempt = attempt
-        self.faults = faults
         self.headers = b""  # lines that every answer carries, whatever becomes of it
         self._connection = connection
         self._ledger = ledger
@@ -33,10 +34,6 @@ class Exchange:
         """Nothing more can be said: it is answered or dropped, or the caller has left."""
         return self.attempt.ended or self._connection.lost
 
-    async def pause(self, seconds: float) -> None:
-        """Wait `seconds`, or until the caller leaves."""
-        await self._connection.pause(seconds)
-
     async def pause_until(self, due_ns: int) -> None:
         """Wait until `due_ns` of the monotonic clock, or until the caller leaves."""
         left_ns = due_ns - time.monotonic_ns()
@@ -44,42 +41,31 @@ class Exchange:
             await self._connection.pause(left_ns * 1e-9)
 
     async def begin(self) -> None:
-        """Let the faults step in before anything is done for the attempt."""
-        for fault in self.faults:
-            await fault.apply(self)
-            if self.over:
-                return
+        """Take the step before anything is done for the attempt."""
 
     async def first_token(self) -> None:
-        """Let the faults step in when the first byte of the answer is due."""
-        for fault in self.faults:
-            await fault.at_first_token(self)
-            if self.over:
-                return
+        """Take the step when the first byte of the answer is due."""
 
     def answer(self, status: int, body: bytes, stamp: bytes, tokens: int = 0, headers: bytes = b"") -> None:
         """Give the whole answer at once; `tokens` are in it. `headers` (complete lines) take the place of JSON's."""
         attempt = self.attempt
         attempt.status = status
         attempt.tokens_out = tokens
-        lines = _STAMPED % (headers, stamp) if headers else _JSON % stamp
+        lines = STAMPED % (headers, stamp) if headers else _JSON % stamp
         self._connection.respond(status, lines + self.headers if self.headers else lines, body)
         self._ledger.end(attempt, COMPLETED if status < 400 else FAILED, time.monotonic_ns())
 
     async def respond(self, status: int, body: bytes, stamp: bytes, tokens: int = 0, headers: bytes = b"") -> None:
-        """Give the whole answer as the faults leave it."""
-        body = await self._faulted(body)
-        if not self.over:
-            self.answer(status, body, stamp, tokens, headers)
+        """Give the whole answer, and take the time for it that it needs."""
+        self.answer(status, body, stamp, tokens, headers)
 
     def open_stream(self, stamp: bytes) -> None:
         """Begin a stream of server-sent events."""
         self.attempt.status = 200
-        self._connection.open(200, _EVENTS % stamp + self.headers)
+        self._connection.open(200, STAMPED % (EVENTS, stamp) + self.headers)
 
     async def write(self, data: bytes, *, tokens: int, last: bool) -> None:
         """Write the next part of a stream; `tokens` are written with it, counted from the beginning."""
-        data = await self._faulted(data)
         if self.over:
             return
         if tokens > self.attempt.tokens_out:
@@ -103,13 +89,3 @@ class Exchange:
         """Note that we failed to answer, and hang up; harmless when the attempt had ended before."""
         self._ledger.end(self.attempt, FAILED, time.monotonic_ns())
         self._connection.hang_up()
-
-    async def _faulted(self, data: bytes) -> bytes:
-        """Return `data` as the faults leave it, which may take them a while."""
-        if self.faults:
-            for fault in self.faults:
-                data = await fault.on_chunk(self, data)
-                if self.over:
-                    return b""
-            self.attempt.wrote(time.monotonic_ns())
-        return data

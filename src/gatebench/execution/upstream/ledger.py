@@ -14,18 +14,18 @@ _MOST_SEEN = 0xFFFF
 class Ledger:
     """Counts arrivals, remembers the attempts in flight, and writes one row when an attempt ends.
 
-    Request ids of another run than `run` are foreign: their attempts have rows without an arrival. Process p (from 0)
-    of n behind one name counts its ordinals p + 1, p + 1 + n, and so on: no two have one in common.
+    Request ids of another run than `run` are foreign: their attempts have rows without an arrival. One of n `processes`
+    behind a name counts its ordinals from `first`, in steps of n: no two have one in common.
     """
 
-    def __init__(self, provider: str, writer: StreamWriter, run: str, process: int = 0, processes: int = 1) -> None:
+    def __init__(self, provider: str, writer: StreamWriter, run: str, first: int = 1, processes: int = 1) -> None:
         self._provider = provider.encode()
         self._writer = writer
         self._run = run
         self._seen: dict[int, int] = {}
         self._in_flight: dict[int, Attempt] = {}
         self._step = processes
-        self._before = self._ordinal = process + 1 - processes
+        self._before = self._ordinal = first - processes
 
     @property
     def attempts(self) -> int:

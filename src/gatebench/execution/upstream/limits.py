@@ -11,7 +11,7 @@ _NS_PER_MINUTE: Final = 60 * _NS_PER_S
 
 
 class Bucket:
-    """A token bucket: `limit` tokens come in every `window_ns`, and it holds what `burst_ns` bring; it starts full.
+    """A token bucket: `limit` tokens come in every `window_ns`, and it holds what `burst_ns` bring; it starts `full` or empty.
 
     Its level is counted in units of which `limit` come in every nanosecond, so that one token costs `window_ns` of
     them and nothing is ever rounded. One of `share` processes behind a name has an equal share: a token costs it
@@ -20,11 +20,14 @@ class Bucket:
 
     __slots__ = ("_level", "_most", "_since_ns", "_token", "_window_ns", "limit")
 
-    def __init__(self, limit: int, window_ns: int, burst_ns: int, share: int, now_ns: int) -> None:
+    def __init__(
+        self, limit: int, window_ns: int, burst_ns: int, share: int, now_ns: int, *, full: bool = True
+    ) -> None:
         self.limit = limit
         self._window_ns = window_ns
         self._token = window_ns * share
-        self._most = self._level = limit * burst_ns
+        self._most = limit * burst_ns
+        self._level = self._most if full else 0
         self._since_ns = now_ns
 
     def wait_ns(self, tokens: int, now_ns: int) -> int | None:

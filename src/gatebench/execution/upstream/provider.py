@@ -54,9 +54,9 @@ async def serve(config: ProviderConfig) -> None:
     listeners = _listeners(config)
     with _disk(config):
         writer = StreamWriter(ATTEMPT, config.stream_path, config.vocabularies, {"provider": config.name})
-    ledger = Ledger(config.name, writer, config.run, config.process, config.processes)
-    Connection.number_from(config.process + 1, config.processes)
-    faults = ActiveFaults(config.seed, config.vocabularies.get("fault", ()))
+    ledger = Ledger(config.name, writer, config.run, config.first_ordinal, config.processes)
+    Connection.number_from(config.first_ordinal, config.processes)
+    faults = ActiveFaults(config.seed, config.vocabularies.get("fault", ()), config.processes)
     control = Admin(
         name=config.name,
         token=config.admin_token,

@@ -56,6 +56,14 @@ def refusal(exceeded: Exceeded, model: str) -> Refusal:
     return Refusal(429, what, code="rate_limit_exceeded", kind=name)
 
 
+def retry_after(dialect: Dialect | None, wait_ns: int) -> bytes:
+    """Return the lines that say when to come back, in whole seconds and for OpenAI's clients in milliseconds; 0: none."""
+    if wait_ns == 0:
+        return b""
+    exact = b"retry-after-ms: %d\r\n" % -(-wait_ns // 1_000_000) if dialect is openai_headers else b""
+    return b"%bretry-after: %d\r\n" % (exact, -(-wait_ns // 1_000_000_000))
+
+
 def duration(ns: int) -> str:
     """Return nanoseconds as Go writes a duration, rounded up to milliseconds: `17ms`, `1.2s`, `6m0s`, `1h0m0s`."""
     ms = -(-ns // 1_000_000)

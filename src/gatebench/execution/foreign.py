@@ -1,0 +1,101 @@
+"""Faults on a Toxiproxy server that somebody else runs: on proxies whose names begin with our prefix, and on no others.
+
+Our own engine ends a toxic by itself; for the real server a process of ours outlives the command and takes it off in time:
+`python -m gatebench.execution.foreign URL LINK TOXIC SECONDS [HOST...]`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from gatebench.errors import EnvironmentFailure
+from gatebench.execution.chaos.lever import Lever, LinkDownLever, ToxicLever
+from gatebench.execution.desk_state import desk_folder
+from gatebench.execution.toxiproxy.client import Engine
+from gatebench.plan import PlannedFault
+
+PREFIX: Final = "gatebench-"
+_RETRY_S = 0.2
+_PATIENCE_S = 10.0
+
+
+def engine_at(url: str, allow_remote: Collection[str]) -> Engine:
+    """Return the server at `url`, of which only our proxies are seen."""
+    return Engine(url, prefix=PREFIX, allow_remote=allow_remote)
+
+
+def apply(fault: PlannedFault, engine: Engine, allow_remote: Collection[str]) -> int:
+    """Put a link fault on and have its end taken care of before that; returns when it had taken effect."""
+    lever: Lever = (
+        LinkDownLever(fault, engine) if fault.definition.mechanism == "link.down" else ToxicLever(fault, engine)
+    )
+    ttl_ns = fault.end_ns - fault.start_ns
+    if not engine.is_embedded():
+        _keep_time(fault, engine, ttl_ns / 1e9, allow_remote)
+    return lever.apply(ttl_ns)
+
+
+def call_off(url: str) -> None:
+    """End the processes that wait to end faults on the server at `url`: there is nothing left to end."""
+    for path in desk_folder().glob("timekeeper-*"):
+        pid = int(path.name.rpartition("-")[2])
+        with contextlib.suppress(OSError, psutil.Error):
+            if path.read_text() == url and "gatebench.execution.foreign" in psutil.Process(pid).cmdline():
+                os.kill(pid, signal.SIGTERM)
+        if not psutil.pid_exists(pid) or path.read_text() == url:
+            path.unlink(missing_ok=True)
+
+
+def _keep_time(fault: PlannedFault, engine: Engine, seconds: float, allow_remote: Collection[str]) -> None:
+    toxic = "" if fault.definition.mechanism == "link.down" else fault.id
+    command = [
+        sys.executable,
+        "-m",
+        "gatebench.execution.foreign",
+        engine.url,
+        fault.on,
+        toxic,
+        str(seconds),
+        *allow_remote,
+    ]
+    keeper = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    desk_folder().mkdir(parents=True, exist_ok=True, mode=0o700)
+    _mark(keeper.pid).write_text(engine.url)
+
+
+def _mark(pid: int) -> Path:
+    return desk_folder() / f"timekeeper-{pid}"
+
+
+def main(arguments: list[str]) -> int:
+    """Wait, then end the fault; tries for a while should the server not answer."""
+    url, link, toxic, seconds, *allowed = arguments
+    time.sleep(float(seconds))
+    give_up_s = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < give_up_s:
+        with contextlib.suppress(EnvironmentFailure):
+            engine = engine_at(url, allowed)
+            if toxic:
+                engine.remove_toxic(link, toxic)
+            else:
+                engine.bring_up(link)
+            break
+        time.sleep(_RETRY_S)
+    _mark(os.getpid()).unlink(missing_ok=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

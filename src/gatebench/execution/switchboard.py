@@ -1,0 +1,45 @@
+"""Finds the lever and the canary of a fault in a topology that stands."""
+
+from __future__ import annotations
+
+from gatebench.execution.chaos.canary import Address, Canary, payload_path
+from gatebench.execution.chaos.injector import Switch
+from gatebench.execution.chaos.lever import Lever, LinkDownLever, ProcessLever, ProviderLever, ToxicLever
+from gatebench.execution.chaos.watchdog import WatchedLever
+from gatebench.execution.topology.supervisor import Supervisor
+from gatebench.execution.topology.topology import Topology
+from gatebench.plan import Plan, PlannedFault
+from gatebench.scenario import FRONT
+
+_PATH = "/v1/models"
+
+
+def switch(fault: PlannedFault, plan: Plan, topology: Topology, supervisor: Supervisor) -> Switch:
+    """Return the switch of a fault; the topology is up."""
+    return Switch(fault, _lever(fault, plan, topology, supervisor), _canary(fault, plan, topology))
+
+
+def _lever(fault: PlannedFault, plan: Plan, topology: Topology, supervisor: Supervisor) -> Lever:
+    engine = topology.engine
+    assert engine is not None  # noqa: S101 - the topology is up
+    definition = fault.definition
+    if definition.layer == "provider":
+        return ProviderLever(fault, [place.url for place in topology.admins[fault.on]], topology.admin_token)
+    if definition.layer == "process":
+        return ProcessLever(fault, topology)
+    lever = LinkDownLever(fault, engine) if definition.mechanism == "link.down" else ToxicLever(fault, engine)
+    if plan.engine.kind == "embedded":
+        return lever
+    return WatchedLever(lever, fault, f"{engine.url}/proxies/{engine.proxy_name(fault.on)}", supervisor)
+
+
+def _canary(fault: PlannedFault, plan: Plan, topology: Topology) -> Canary:
+    place = topology.links[fault.via]
+    headers: tuple[tuple[str, str], ...] = ()
+    path = _PATH
+    if fault.definition.proof.expect == "rate":
+        path, headers = payload_path(), (("x-gatebench-token", topology.admin_token),)
+    secure = topology.trust if fault.via == FRONT else None
+    if fault.via in topology.stores:
+        return Canary(fault, Address(place.host, place.port, path, protocol="redis"), plan.token)
+    return Canary(fault, Address(place.host, place.port, path, headers, secure), plan.token)
