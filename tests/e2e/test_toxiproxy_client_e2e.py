@@ -56,6 +56,23 @@ def test_a_link_and_its_faults(engine: Engine, upstream: Upstream) -> None:
     assert times_ns == sorted(times_ns)
 
 
+def test_a_toxic_gets_other_values(server: Server, engine: Engine, upstream: Upstream) -> None:
+    """Attributes and toxicity change in place; fractions pass to the engine that has a toxic with them, the other says so."""
+    listen = engine.add_link("a", "127.0.0.1:0", upstream.address)
+    client, far = upstream.pair(int(listen.rpartition(":")[2]))
+    echoing(far)
+    engine.add_toxic("a", "slow", "latency", "downstream", {"latency": 60_000})
+    engine.change_toxic("a", "slow", {"latency": 30}, toxicity=1.0)
+    assert echo_ms(client) >= 30
+    if server.kind == "embedded":
+        engine.add_toxic("a", "loss", "packet_loss", "upstream", {"loss_rate": 0.25}, toxicity=0.5)
+        loss = engine.state()["a"].toxics[0]
+        assert (loss.toxicity, loss.attributes) == (0.5, {"loss_rate": 0.25, "correlation": 0})
+    else:
+        with pytest.raises(EnvironmentFailure, match="invalid toxic type"):
+            engine.add_toxic("a", "loss", "packet_loss", "upstream", {"loss_rate": 0.25})
+
+
 def test_only_our_proxies_are_seen_and_removed(server: Server, engine: Engine) -> None:
     """Another run's proxies, and a user's, stay."""
     for name in ("theirs", "run2-front"):

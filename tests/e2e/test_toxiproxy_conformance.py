@@ -82,6 +82,48 @@ class TestProtocol:
         connection.close()
         assert statuses == [204, 201, 204]
 
+    def test_metrics(self, server: Server) -> None:
+        """Prometheus text for any method, with a request id like every other answer."""
+        create(server)
+        for method in ("GET", "POST", "DELETE"):
+            reply = server.ask(method, "/metrics")
+            assert reply.status == 200
+            assert reply.headers["content-type"].startswith("text/plain; version=0.0.4; charset=utf-8")
+            assert "x-toxiproxy-request-id" in reply.headers
+        head = server.ask("HEAD", "/metrics")
+        assert (head.status, head.text) == (200, "")
+
+    @pytest.mark.parametrize("path", ["/proxies?x=1", "/version?"])
+    def test_query_strings_are_ignored(self, server: Server, path: str) -> None:
+        """They mean nothing here."""
+        assert server.ask("GET", path).status == 200
+
+    def test_double_slashes_are_redirected(self, server: Server) -> None:
+        """301 to the path without them."""
+        reply = server.ask("GET", "//proxies")
+        assert (reply.status, reply.headers["location"]) == (301, "/proxies")
+
+    @pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
+    @pytest.mark.parametrize(
+        "path", ["/version", "/reset", "/populate", "/proxies", "/proxies/it", "/proxies/it/toxics"]
+    )
+    def test_every_route_and_method(self, server: Server, method: str, path: str) -> None:
+        """What is routed is answered, what is not is 405; a body of nonsense never does more than 400."""
+        create(server)
+        allowed = {
+            "/version": {"GET"},
+            "/reset": {"POST"},
+            "/populate": {"POST"},
+            "/proxies": {"GET", "POST"},
+            "/proxies/it": {"GET", "POST", "PATCH", "DELETE"},
+            "/proxies/it/toxics": {"GET", "POST"},
+        }[path]
+        reply = server.ask(method, path, b"bogus")
+        reads_no_body = method in ("GET", "DELETE") or path == "/reset"
+        assert reply.status == (
+            405 if method not in allowed else {"GET": 200}.get(method, 204) if reads_no_body else 400
+        )
+
 
 class TestProxies:
     def test_create_rewrites_listen(self, server: Server) -> None:
@@ -194,6 +236,14 @@ class TestProxies:
         proxy = server.ask("GET", "/proxies/it").json
         assert (proxy["listen"], proxy["enabled"]) == (listen, False)
 
+    def test_update_to_nonsense_changes_nothing(self, server: Server) -> None:
+        """500 without the prefix of a bind, and the proxy stays where it was."""
+        before = create(server)
+        reply = server.ask("PATCH", "/proxies/it", {"listen": "nonsense"})
+        assert reply.json == {"error": "address nonsense: missing port in address", "status": 500}
+        after = server.ask("GET", "/proxies/it").json
+        assert (after["listen"], after["enabled"]) == (before["listen"], True)
+
     @pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
     def test_unknown_proxy(self, server: Server, method: str) -> None:
         """404, before the body is looked at."""
@@ -233,13 +283,69 @@ class TestToxics:
             ("bandwidth", ["rate"]),
             ("timeout", ["timeout"]),
             ("reset_peer", ["timeout"]),
+            ("slow_close", ["delay"]),
+            ("limit_data", ["bytes"]),
         ],
     )
     def test_types_and_their_attributes(self, server: Server, type_name: str, attributes: list[str]) -> None:
-        """All are shown, with 0 when they are not set."""
+        """All are shown, in their order, with 0 when they are not set."""
         create(server)
         reply = server.ask("POST", "/proxies/it/toxics", {"type": type_name})
-        assert reply.json["attributes"] == dict.fromkeys(attributes, 0)
+        assert list(reply.json["attributes"].items()) == [(name, 0) for name in attributes]
+
+    def test_a_slicer_and_its_attributes(self, server: Server) -> None:
+        """The one whose first attribute has no usable default."""
+        create(server)
+        reply = server.ask("POST", "/proxies/it/toxics", {"type": "slicer", "attributes": {"average_size": 9}})
+        assert list(reply.json["attributes"].items()) == [("average_size", 9), ("size_variation", 0), ("delay", 0)]
+
+    @pytest.mark.parametrize(
+        ("given", "shown"), [("1", "1"), ("1.0", "1"), ("0", "0"), ("0.25", "0.25"), ("null", "1")]
+    )
+    def test_toxicity_is_shown_shortest(self, server: Server, given: str, shown: str) -> None:
+        """1 and not 1.0; null is the default of 1."""
+        create(server)
+        body = f'{{"type":"noop","toxicity":{given}}}'
+        assert f'"toxicity":{shown}' in server.ask("POST", "/proxies/it/toxics", body.encode()).text
+
+    @pytest.mark.parametrize("stream", ["upstream", "downstream", "UpStream", None])
+    def test_default_names(self, server: Server, stream: str | None) -> None:
+        """Type and stream as it was given; without a stream it is downstream."""
+        create(server)
+        shown = server.ask("POST", "/proxies/it/toxics", {"type": "noop", "stream": stream}).json
+        assert (shown["name"], shown["stream"]) == (f"noop_{stream or 'downstream'}", stream or "downstream")
+
+    def test_names_are_unique_across_directions(self, server: Server) -> None:
+        """One name, one toxic."""
+        create(server)
+        server.add_toxic("noop", "upstream", name="n")
+        reply = server.ask("POST", "/proxies/it/toxics", {"type": "latency", "stream": "downstream", "name": "n"})
+        assert reply.json == {"error": "toxic already exists", "status": 409}
+
+    def test_a_name_is_free_again(self, server: Server) -> None:
+        """After its toxic was removed."""
+        create(server)
+        for _ in range(2):
+            server.add_toxic("noop", name="n")
+            server.remove_toxic("n")
+
+    @pytest.mark.parametrize(
+        ("content", "wrong"),
+        [
+            ({"toxicity": "x"}, "toxicity"),
+            ({"attributes": []}, "attributes"),
+            ({"attributes": {"bytes": 1.5}}, "bytes"),
+        ],
+    )
+    def test_updates_are_typed_too(self, server: Server, content: Any, wrong: str) -> None:
+        """400, and the field is named."""
+        create(server)
+        server.add_toxic("limit_data", name="n", bytes=7)
+        reply = server.ask("PATCH", "/proxies/it/toxics/n", content)
+        assert reply.status == 400
+        assert reply.json["error"].startswith("bad request body: ")
+        assert wrong in reply.json["error"]
+        assert server.ask("GET", "/proxies/it/toxics/n").json["attributes"] == {"bytes": 7}
 
     def test_upstream_ones_come_first(self, server: Server) -> None:
         """Each direction in the order of insertion; a stream is echoed as it was given."""

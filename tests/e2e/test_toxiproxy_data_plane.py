@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.execution.toxiproxy.rig import (
     Server,
     Upstream,
-    echo_ms,
     echoing,
     elapsed_ms,
     ending,
     free_port,
     read,
     sending,
-    transfer_ms,
 )
 
 pytestmark = pytest.mark.e2e
@@ -83,122 +83,6 @@ class TestConnections:
             assert read(client, len(message)) == message
 
 
-class TestLatency:
-    def test_value_and_sum(self, server: Server, upstream: Upstream) -> None:
-        """100 ms up and 150 ms down make 250; a second latency down adds its own 100. Without any it is less than any."""
-        client, far = upstream.pair(server.add_proxy(upstream.address))
-        echoing(far)
-        assert min(echo_ms(client) for _ in range(5)) < 90
-        server.add_toxic("latency", "upstream", latency=100)
-        server.add_toxic("latency", "downstream", latency=150)
-        assert 250 <= min(echo_ms(client) for _ in range(3)) < 450
-        server.add_toxic("latency", "downstream", name="more", latency=100)
-        assert 350 <= min(echo_ms(client) for _ in range(3)) < 550
-
-    def test_chunks_in_flight_overlap(self, server: Server, upstream: Upstream) -> None:
-        """Ten chunks sent 20 ms apart under 300 ms are through in about half a second, not in three."""
-        client, far = upstream.pair(server.add_proxy(upstream.address))
-        server.add_toxic("latency", "upstream", latency=300)
-        start_ns = time.monotonic_ns()
-        for number in range(10):
-            client.sendall(bytes([number]))
-            time.sleep(0.02)
-        assert read(far, 10) == bytes(range(10))
-        assert 480 <= elapsed_ms(start_ns) < 1500
-
-    @pytest.mark.parametrize("how", ["remove", "update", "reset"])
-    def test_what_is_in_flight_is_released(self, server: Server, upstream: Upstream, how: str) -> None:
-        """Nobody waits for a delay that is not there any more."""
-        client, far = upstream.pair(server.add_proxy(upstream.address))
-        server.add_toxic("latency", "upstream", name="slow", latency=60_000)
-        client.sendall(b"in flight")
-        far.settimeout(0.2)
-        with pytest.raises(TimeoutError):
-            far.recv(1)
-        far.settimeout(10)
-        if how == "remove":
-            server.remove_toxic("slow")
-        elif how == "update":
-            server.ask("PATCH", "/proxies/it/toxics/slow", {"attributes": {"latency": 1}})
-        else:
-            server.ask("POST", "/reset")
-        assert read(far, 9) == b"in flight"
-
-
-class TestBandwidth:
-    def test_rate(self, server: Server, upstream: Upstream) -> None:
-        """200 KB at 500 KB/s take 400 ms; without the toxic much less."""
-        client, far = upstream.pair(server.add_proxy(upstream.address))
-        data = bytes(200_000)
-        assert transfer_ms(client, far, data) < 200
-        server.add_toxic("bandwidth", "upstream", rate=500)
-        assert 395 <= transfer_ms(client, far, data) < 1000
-
-    def test_zero_stalls_and_removal_releases(self, server: Server, upstream: Upstream) -> None:
-        """At rate 0 nothing passes until the toxic is removed."""
-        client, far = upstream.pair(server.add_proxy(upstream.address))
-        server.add_toxic("bandwidth", "upstream", name="stall", rate=0)
-        client.sendall(b"stalled")
-        far.settimeout(0.2)
-        with pytest.raises(TimeoutError):
-            far.recv(1)
-        far.settimeout(10)
-        server.remove_toxic("stall")
-        assert read(far, 7) == b"stalled"
-
-
-class TestTimeout:
-    def test_drops_and_closes_after_silence(self, server: Server, upstream: Upstream) -> None:
-        """Data each 200 ms keep a timeout of 400 ms from closing; 400 ms after the last it closes, and nothing came through."""
-        client, far = upstream.pair(server.add_proxy(upstream.address))
-        server.add_toxic("timeout", "upstream", timeout=400)
-        start_ns = time.monotonic_ns()
-        for _ in range(4):
-            client.sendall(b"lost")
-            time.sleep(0.2)
-        assert ending(client) == "FIN"
-        assert elapsed_ms(start_ns) >= 990
-        assert read(far, 1) == b""
-
-    @pytest.mark.parametrize("how", ["remove", "reset"])
-    def test_zero_hangs_until_it_is_removed(self, server: Server, upstream: Upstream, how: str) -> None:
-        """Nothing comes and nothing closes; the removal closes both sides."""
-        client, far = upstream.pair(server.add_proxy(upstream.address))
-        server.add_toxic("timeout", "downstream", name="hang")
-        far.sendall(b"lost")
-        assert ending(client, within_s=0.3) == "open"
-        if how == "remove":
-            server.remove_toxic("hang")
-        else:
-            server.ask("POST", "/reset")
-        assert (ending(client), ending(far)) == ("FIN", "FIN")
-
-
-class TestResetPeer:
-    @pytest.mark.parametrize("stream", ["upstream", "downstream"])
-    def test_resets_both_sides(self, server: Server, upstream: Upstream, stream: str) -> None:
-        """The first data of a new connection end it with a RST for the client and for the server, and do not arrive."""
-        port = server.add_proxy(upstream.address)
-        server.add_toxic("reset_peer", stream)
-        client, far = upstream.pair(port)
-        speaker, listener = (client, far) if stream == "upstream" else (far, client)
-        speaker.sendall(b"x")
-        with pytest.raises(ConnectionResetError):
-            listener.recv(1)
-        assert ending(speaker) == "RST"
-
-    def test_waits_its_time(self, server: Server, upstream: Upstream) -> None:
-        """An idle connection is left alone; the reset comes `timeout` after the first data."""
-        port = server.add_proxy(upstream.address)
-        server.add_toxic("reset_peer", "upstream", timeout=200)
-        client, _ = upstream.pair(port)
-        assert ending(client, within_s=0.4) == "open"
-        start_ns = time.monotonic_ns()
-        client.sendall(b"x")
-        assert ending(client) == "RST"
-        assert elapsed_ms(start_ns) >= 199
-
-
 class TestToxicity:
     def test_share(self, server: Server, upstream: Upstream) -> None:
         """Of forty connections under a toxicity of one half some are hit and some are not; under 0 none, under 1 all."""
@@ -218,3 +102,115 @@ class TestToxicity:
         server.add_toxic("timeout", "upstream")
         far.sendall(b"down")
         assert read(client, 4) == b"down"
+
+
+class TestChain:
+    def test_order_is_that_of_insertion(self, server: Server, upstream: Upstream) -> None:
+        """Latency 100 ms, then 10 KB/s, then 500 bytes: the cut comes last, half of 1000 bytes, behind 100 + 100 ms."""
+        client, far = upstream.pair(server.add_proxy(upstream.address))
+        server.add_toxic("latency", "upstream", latency=100)
+        server.add_toxic("bandwidth", "upstream", rate=10)
+        server.add_toxic("limit_data", "upstream", bytes=500)
+        start_ns = time.monotonic_ns()
+        client.sendall(bytes(1000))
+        assert len(read(far, 1000)) == 500
+        assert 199 <= elapsed_ms(start_ns) < 600
+
+    def test_what_is_cut_first_is_not_paid_for(self, server: Server, upstream: Upstream) -> None:
+        """100 bytes, then 1 KB/s: a hundred milliseconds, not a second."""
+        client, far = upstream.pair(server.add_proxy(upstream.address))
+        server.add_toxic("limit_data", "upstream", bytes=100)
+        server.add_toxic("bandwidth", "upstream", rate=1)
+        start_ns = time.monotonic_ns()
+        client.sendall(bytes(1000))
+        assert len(read(far, 1000)) == 100
+        assert 99 <= elapsed_ms(start_ns) < 700
+
+    def test_both_streams_at_once(self, server: Server, upstream: Upstream) -> None:
+        """A limit up and another down: each cuts its own direction, whichever comes first ends both."""
+        client, far = upstream.pair(server.add_proxy(upstream.address))
+        server.add_toxic("limit_data", "upstream", bytes=10)
+        server.add_toxic("limit_data", "downstream", bytes=20)
+        far.sendall(bytes(15))
+        assert len(read(client, 15)) == 15
+        client.sendall(bytes(30))
+        assert len(read(far, 30)) == 10
+        assert read(client, 1) == b""
+
+    def test_two_of_one_type(self, server: Server, upstream: Upstream) -> None:
+        """The smaller limit counts, in either order."""
+        port = server.add_proxy(upstream.address)
+        for first, second in ((10, 30), (30, 10)):
+            server.add_toxic("limit_data", "upstream", name="first", bytes=first)
+            server.add_toxic("limit_data", "upstream", name="second", bytes=second)
+            client, far = upstream.pair(port)
+            client.sendall(bytes(50))
+            assert len(read(far, 50)) == 10
+            for name in ("first", "second"):
+                server.remove_toxic(name)
+
+    @pytest.mark.parametrize(
+        ("type_name", "attributes"),
+        [
+            ("latency", {"latency": 1}),
+            ("bandwidth", {"rate": 100_000}),
+            ("slow_close", {"delay": 1}),
+            ("slicer", {"average_size": 500}),
+            ("limit_data", {"bytes": 10_000_000}),
+            ("timeout", {"toxicity": 0.0}),
+            ("noop", {}),
+        ],
+    )
+    def test_mild_toxics_harm_nothing(
+        self, server: Server, upstream: Upstream, type_name: str, attributes: dict[str, Any]
+    ) -> None:
+        """In both directions at once a pattern goes there and back, and the end behind it."""
+        client, far = upstream.pair(server.add_proxy(upstream.address))
+        for stream in ("upstream", "downstream"):
+            server.add_toxic(type_name, stream, **attributes)
+        echo = echoing(far)
+        data = bytes(range(256)) * 1000
+        sender = sending(client, data)
+        assert read(client, len(data)) == data
+        sender.join()
+        client.close()
+        echo.join(10)
+        assert not echo.is_alive()
+
+
+class TestMetrics:
+    @staticmethod
+    def bytes_of(server: Server, port: int) -> dict[tuple[str, str], float]:
+        """Return the byte counters of the proxy by direction and by what they count."""
+        found = {}
+        for family in text_string_to_metric_families(server.ask("GET", "/metrics").text):
+            for sample in family.samples:
+                if sample.labels.get("listener") == f"127.0.0.1:{port}":
+                    assert sample.labels["proxy"] == "it"
+                    assert sample.labels["upstream"].startswith("127.0.0.1:")
+                    found[sample.labels["direction"], sample.name.split("_")[2]] = sample.value
+        return found
+
+    def test_bytes_of_connections_that_are_over(self, server: Server, upstream: Upstream) -> None:
+        """1000 up, 70 down; a toxic that drops shows as received and not sent."""
+        port = server.add_proxy(upstream.address)
+        client, far = upstream.pair(port)
+        client.sendall(bytes(1000))
+        assert len(read(far, 1000)) == 1000
+        far.sendall(bytes(70))
+        assert len(read(client, 70)) == 70
+        server.add_toxic("timeout", "upstream")
+        client.sendall(bytes(5))
+        time.sleep(0.1)  # nothing shows outside when a byte was dropped
+        client.close()
+        assert ending(far) == "FIN"
+        expected = {
+            ("upstream", "received"): 1005,
+            ("upstream", "sent"): 1000,
+            ("downstream", "received"): 70,
+            ("downstream", "sent"): 70,
+        }
+        deadline_s = time.monotonic() + 5
+        while self.bytes_of(server, port) != expected and time.monotonic() < deadline_s:
+            time.sleep(0.01)
+        assert self.bytes_of(server, port) == expected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import select
 import signal
 import socket
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -83,7 +85,7 @@ class TestVictims:
                 port = server.add_proxy(upstream.address, name)
                 server.add_toxic("timeout", "upstream", proxy=name, name="t", toxicity=toxicity, draw_as="link")
                 chosen[label] = upstream.victims(port, 40)
-        assert chosen["first"]
+        assert chosen["first"] == {0, 1, 2, 4, 7, 9, 19, 20, 24, 26, 29, 30, 31, 36, 39}  # for ever: runs are compared
         assert chosen["first"] == chosen["again"]
         assert chosen["first"] < chosen["more"]
         assert chosen["first"] != chosen["else"]
@@ -234,23 +236,20 @@ class TestStrictness:
 
 
 class TestControlNeverWaits:
-    def test_removal_while_clients_reset(self, server: Server, upstream: Upstream) -> None:
-        """Twenty streams under latency, fifteen of them reset by their clients: the API answers at once, every time."""
+    def test_an_end_of_all_streams_at_once(self, server: Server, upstream: Upstream) -> None:
+        """A hundred connections in full stream are closed by one call, and it takes less than a second."""
         port = server.add_proxy(upstream.address)
-        for _ in range(5):
-            server.add_toxic("latency", "downstream", name="slow", latency=100)
-            pairs = [upstream.pair(port) for _ in range(20)]
-            for _, far in pairs:
-                sending(far, bytes(2_000_000))
-            for client, _ in pairs[:15]:
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
-                client.close()
-            start_ns = time.monotonic_ns()
-            server.remove_toxic("slow")
-            server.ask("GET", "/proxies")
-            assert elapsed_ms(start_ns) < 1000
-            for client, _ in pairs[15:]:
-                assert len(read(client, 2_000_000)) == 2_000_000
+        server.add_toxic("latency", "downstream", latency=200)
+        pairs = [upstream.pair(port) for _ in range(100)]
+        senders = [sending(far, bytes(1_000_000)) for _, far in pairs]
+        start_ns = time.monotonic_ns()
+        server.ask("PATCH", "/proxies/it", {"enabled": False})
+        assert elapsed_ms(start_ns) < 1000
+        for client, _ in pairs:
+            client.close()
+        for sender in senders:
+            sender.join(PATIENCE_S)
+            assert not sender.is_alive()
 
     def test_a_dead_upstream_holds_nobody_up(self, server: Server) -> None:
         """With a dial that hangs, the API answers, and disabling ends the clients that wait."""
@@ -309,6 +308,61 @@ class TestProcess:
             done.stderr
             == f"The API cannot listen on 127.0.0.1:{port}: Address already in use. Choose another --port.\n"
         )
+
+    def test_a_file_of_proxies_and_toxics(self, tmp_path: Path, upstream: Upstream) -> None:
+        """An object with a list does as well as a list; the toxics act on the first connection, for their time to live."""
+        file = tmp_path / "proxies.json"
+        toxic = {"type": "limit_data", "stream": "upstream", "attributes": {"bytes": 3}}
+        slow = {"type": "latency", "ttl_ms": 200, "attributes": {"latency": 60_000}}
+        wanted = {"name": "it", "listen": f"127.0.0.1:{free_port()}", "upstream": upstream.address}
+        file.write_text(json.dumps({"proxies": [wanted | {"toxics": [toxic, slow]}, PROXY | {"name": "other"}]}))
+        with running("embedded", more=("--config", str(file))) as server:
+            shown = server.ask("GET", "/proxies").json
+            assert [(name, len(proxy["toxics"])) for name, proxy in shown.items()] == [("it", 2), ("other", 0)]
+            client, far = upstream.pair(int(wanted["listen"].rpartition(":")[2]))
+            client.sendall(b"four")
+            assert read(far, 4) == b"fou"
+            deadline_s = time.monotonic() + PATIENCE_S
+            while len(server.ask("GET", "/proxies/it/toxics").json) == 2:
+                assert time.monotonic() < deadline_s
+
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [
+            ("", "EOF."),
+            ("{}", 'write an array of proxies, or {"proxies": [...]}.'),
+            ('[{"name":"a"}]', "missing required field: upstream at proxy 1."),
+            ('[{"name":"a","upstream":"x"}]', "address x: missing port in address."),
+            ('[{"name":"a","upstream":"127.0.0.1:1","listen":"x"}]', "address x: missing port in address."),
+            ('[{"name":"a","upstream":"192.0.2.1:1"}]', "--allow-remote 192.0.2.1"),
+            (
+                '[{"name":"a","upstream":"127.0.0.1:1","toxics":[{"type":"x"}]}]',
+                "invalid toxic type at toxic 1 at proxy 1.",
+            ),
+            (None, "it cannot be read: No such file or directory."),
+        ],
+    )
+    def test_a_broken_file_is_one_sentence(self, tmp_path: Path, content: str | None, said: str) -> None:
+        """Exit 2, the file, what is wrong with it and the cure; nothing is started."""
+        file = tmp_path / "proxies.json"
+        if content is not None:
+            file.write_text(content)
+        arguments = [*command("embedded", free_port(), 1), "--config", str(file)]
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        assert done.stderr.startswith(f"{file}: ")
+        assert said in done.stderr
+
+    def test_a_file_with_a_taken_port_starts_nothing(self, tmp_path: Path) -> None:
+        """Exit 5 and a sentence: the file is right, the machine is not ready for it."""
+        file = tmp_path / "proxies.json"
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            listen = f"127.0.0.1:{taken.getsockname()[1]}"
+            file.write_text(json.dumps([PROXY | {"name": "first"}, PROXY | {"listen": listen}]))
+            arguments = [*command("embedded", free_port(), 1), "--config", str(file)]
+            done = subprocess.run(arguments, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        assert (done.returncode, done.stdout) == (5, "")
+        assert done.stderr == f"{file}: listen tcp {listen}: bind: address already in use. Nothing was started.\n"
 
     def test_the_api_stays_on_loopback(self) -> None:
         """Another host is refused with the cure."""

@@ -73,3 +73,28 @@ class TestMany:
         assert server.ask("POST", "/reset").status == 204
         proxies = server.ask("GET", "/proxies").json
         assert [(proxy["enabled"], proxy["toxics"]) for proxy in proxies.values()] == [(True, []), (True, [])]
+
+    def test_populate_twice_in_one_call(self, server: Server) -> None:
+        """Two of one name: both are shown, the first is replaced and down."""
+        second = PROXY | {"upstream": "127.0.0.1:2"}
+        shown = server.ask("POST", "/populate", [PROXY, second]).json["proxies"]
+        assert [(proxy["upstream"], proxy["enabled"]) for proxy in shown] == [
+            ("127.0.0.1:1", False),
+            ("127.0.0.1:2", True),
+        ]
+        assert server.ask("GET", "/proxies/it").json["upstream"] == "127.0.0.1:2"
+
+    def test_populate_reads_as_leniently_as_the_rest(self, server: Server) -> None:
+        """Names in any case, null, unknown names, any content type; `enabled: false` is kept for a new proxy."""
+        body = b'[{"NAME":"a","Upstream":"127.0.0.1:1","listen":null,"enabled":false,"colour":1}] trailing'
+        reply = server.ask("POST", "/populate", body, Content_Type="text/plain")
+        assert reply.status == 201
+        assert reply.json["proxies"][0]["enabled"] is False
+
+    def test_reset_leaves_addresses_alone(self, server: Server) -> None:
+        """The same listen address and upstream; traffic and toxics of nobody else matter."""
+        before = create(server)
+        server.add_toxic("limit_data", bytes=1)
+        assert server.ask("POST", "/reset", b"ignored").status == 204
+        after = server.ask("GET", "/proxies/it").json
+        assert (after["listen"], after["upstream"], after["toxics"]) == (before["listen"], before["upstream"], [])

@@ -7,6 +7,7 @@ from random import Random
 
 from gatebench.execution.toxiproxy import toxics as _shipped  # noqa: F401 - importing it registers them
 from gatebench.execution.toxiproxy.clock import Agenda, Timer
+from gatebench.execution.toxiproxy.effects import Effects
 from gatebench.execution.toxiproxy.stage import Stage
 from gatebench.execution.toxiproxy.toxic import kinds
 
@@ -41,13 +42,14 @@ class FakeClock:
 class Bench:
     """One stage on the bench, between a source that is fed by hand and a sink that notes (time in ms, chunk)."""
 
-    def __init__(self, type_name: str, **attributes: int) -> None:
+    def __init__(self, type_name: str, **attributes: float) -> None:
         self.clock = FakeClock()
         self.start_ns = self.clock.now_ns()
         self.out: list[tuple[float, bytes]] = []
         self.ended_ms: float | None = None
         self.reset_ms: float | None = None
         self.blocks = 0
+        self.done = Effects()
         kind = kinds()[type_name]
         self.stage: Stage = kind.stage("it", kind.merge({}, attributes), self)
         self.stage.emit = self._note
@@ -58,7 +60,7 @@ class Bench:
         """Feed a chunk received now."""
         self.stage.feed(chunk, self.clock.now_ns())
 
-    def change(self, **attributes: int) -> None:
+    def change(self, **attributes: float) -> None:
         """Change attributes, as an update of the toxic does."""
         self.stage.change({**self.stage.attributes, **attributes})
 
@@ -69,6 +71,10 @@ class Bench:
     def random(self, toxic: str) -> Random:
         """Return a generator with a fixed seed."""
         return Random(toxic)
+
+    def effects(self, toxic: str) -> Effects:
+        """Return the bench's counts."""
+        return self.done
 
     def block(self) -> None:
         """Count."""

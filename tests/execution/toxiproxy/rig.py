@@ -7,11 +7,13 @@ import http.client
 import json
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from urllib.parse import quote
 
 import pytest
 
@@ -73,7 +75,7 @@ class Server:
 
     kind: Kind
     port: int
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[Any]
 
     def ask(self, method: str, path: str, content: Any = None, **headers: str) -> Reply:
         """Make one request; `content` is sent as it is when it is bytes, as JSON otherwise."""
@@ -109,18 +111,25 @@ class Server:
     def clean(self) -> None:
         """Remove every proxy."""
         for name in self.ask("GET", "/proxies").json:
-            assert self.ask("DELETE", f"/proxies/{name}").status == 204
+            assert self.ask("DELETE", f"/proxies/{quote(name, safe='')}").status == 204
 
 
 @contextlib.contextmanager
-def running(kind: Kind, *, seed: int = 1, allow_remote: tuple[str, ...] = ()) -> Iterator[Server]:
-    """Start a server, wait until it answers, and end it."""
+def running(
+    kind: Kind, *, seed: int = 1, allow_remote: tuple[str, ...] = (), more: tuple[str, ...] = ()
+) -> Iterator[Server]:
+    """Start a server, with `more` arguments of its own, wait until it answers, and end it."""
     port = free_port()
     program = real_server() if kind == "toxiproxy" else None
-    arguments = command(kind, port, seed, program, allow_remote)
-    with subprocess.Popen(
-        arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
-    ) as process:
+    arguments = [*command(kind, port, seed, program, allow_remote), *more]
+    if kind == "toxiproxy":
+        arguments += ["-proxy-metrics", "-runtime-metrics"]
+    with (
+        tempfile.TemporaryFile("w+") as said,
+        subprocess.Popen(
+            arguments, stdout=subprocess.DEVNULL, stderr=said, stdin=subprocess.DEVNULL, text=True
+        ) as process,
+    ):
         server = Server(kind, port, process)
         try:
             deadline_s = time.monotonic() + PATIENCE_S
@@ -129,7 +138,7 @@ def running(kind: Kind, *, seed: int = 1, allow_remote: tuple[str, ...] = ()) ->
                     server.ask("GET", "/version")
                     break
                 except OSError:
-                    assert process.poll() is None, process.stderr.read() if process.stderr else ""
+                    assert process.poll() is None, (said.seek(0), said.read())
                     assert time.monotonic() < deadline_s, "the server does not answer"
                     time.sleep(0.01)
             yield server
@@ -177,10 +186,29 @@ class Upstream:
             server.close()
         return victims
 
+    def echo_everybody(self) -> None:
+        """Echo on every connection from now on, in threads."""
+
+        def serve() -> None:
+            self.listener.settimeout(None)
+            with contextlib.suppress(OSError):
+                while True:
+                    far, _ = self.listener.accept()
+                    echoing(self._keep(far))
+
+        threading.Thread(target=serve, daemon=True).start()
+
+    def forget(self) -> None:
+        """Close every connection that was made so far."""
+        while self._open:
+            self._open.pop().close()
+
     def close(self) -> None:
         """Close everything."""
-        for sock in [*self._open, self.listener]:
-            sock.close()
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)  # wakes whoever accepts
+        self.forget()
+        self.listener.close()
 
     def _keep(self, sock: socket.socket) -> socket.socket:
         sock.settimeout(PATIENCE_S)
@@ -256,6 +284,14 @@ def transfer_ms(source: socket.socket, sink: socket.socket, data: bytes) -> floa
     taken_ms = elapsed_ms(start_ns)
     sender.join()
     return taken_ms
+
+
+def pieces(sock: socket.socket, size: int) -> list[int]:
+    """Read `size` bytes and return the length of every single read."""
+    lengths: list[int] = []
+    while sum(lengths) < size and (chunk := sock.recv(65536)):
+        lengths.append(len(chunk))
+    return lengths
 
 
 def create(server: Server, **fields: Any) -> Any:

@@ -84,7 +84,13 @@ def test_wrong_types_are_refused(read: Any) -> None:
         Fields([])
 
 
-@pytest.mark.parametrize("value", [-0.1, 1.1, 2, -1])
+def test_half_a_surrogate_pair_is_replaced() -> None:
+    """A name with one could be created and never be reached again; a whole pair is a letter like any other."""
+    fields = Fields(decode(b'{"name":"a\\ud800b","listen":"\\ud83d\\ude00"}'))
+    assert (fields.text("name"), fields.optional_text("listen")) == ("a\ufffdb", "\U0001f600")
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, 2, -1, 10**400, 1e999])
 def test_a_share_lies_between_0_and_1(value: float) -> None:
     """A toxicity of 2 is a mistake, not a certainty."""
     with pytest.raises(Refusal, match="between 0 and 1"):

@@ -270,7 +270,7 @@ def test_a_stopped_link_does_nothing_any_more() -> None:
     started = []
 
     class Noting(Stage):
-        def __init__(self, name: str, attributes: Mapping[str, int], around: Surroundings) -> None:
+        def __init__(self, name: str, attributes: Mapping[str, float], around: Surroundings) -> None:
             super().__init__(name, attributes, around)
             started.append(name)
 

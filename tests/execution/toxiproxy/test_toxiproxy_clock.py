@@ -35,6 +35,19 @@ def test_cancelled_appointments_are_not_kept_and_not_hoarded() -> None:
     assert kept == ["kept"]
 
 
+def test_a_crowd_of_appointments_leaves_room_for_others() -> None:
+    """A thousand of one moment are kept over several turns, in order: between them a loop serves whoever else is there."""
+    agenda, kept = Agenda(), list[int]()
+    for number in range(1000):
+        agenda.add(10, partial(kept.append, number))
+    turns = 0
+    while agenda.next_due_ns() is not None:
+        agenda.run_due(10)
+        turns += 1
+    assert kept == list(range(1000))
+    assert turns >= 5
+
+
 @both
 def test_real_clock_is_never_early_and_in_order(make: Make) -> None:
     """Twenty appointments, entered in disorder, are kept in order, none before its moment, also when one enters another."""

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gatebench.execution.toxiproxy import toxics as _shipped_toxics  # noqa: F401 - importing it registers them
+from gatebench.execution.toxiproxy import metrics
 from gatebench.execution.toxiproxy.body import Fields, decode, encode
-from gatebench.execution.toxiproxy.proxies import Proxies, Wanted
+from gatebench.execution.toxiproxy.proxies import Proxies
+from gatebench.execution.toxiproxy.proxy import Proxy
 from gatebench.execution.toxiproxy.refusal import Refusal
-from gatebench.execution.toxiproxy.toxic import DIRECTIONS, Toxic, kinds
+from gatebench.execution.toxiproxy.wanted import wanted_change, wanted_proxies, wanted_proxy, wanted_toxic
 
 JSON = "application/json"
 
@@ -80,12 +81,16 @@ def _version(engine: Engine, _request: Request) -> Answer:
     return Answer(200, b'{"version": %s}\n' % encode(engine.version), "application/json;charset=utf-8")
 
 
+def _metrics(engine: Engine, _request: Request) -> Answer:
+    return Answer(200, metrics.render(engine.proxies), metrics.CONTENT_TYPE)
+
+
 def _list_proxies(engine: Engine, _request: Request) -> Answer:
     return _shown(engine.proxies.to_json())
 
 
 def _create_proxy(engine: Engine, request: Request) -> Answer:
-    return _done(engine.proxies.create(_wanted(request.fields())).to_json(), 201)
+    return _done(engine.proxies.create(wanted_proxy(request.fields())).to_json(), 201)
 
 
 def _show_proxy(engine: Engine, request: Request) -> Answer:
@@ -112,17 +117,17 @@ def _remove_proxy(engine: Engine, request: Request) -> Answer:
 
 def _populate(engine: Engine, request: Request) -> Answer:
     """Put a list of proxies in place, in order; the first failure ends it, and what was done stays and is shown."""
-    shown: list[dict[str, Any]] = []
+    done: list[Proxy] = []
     try:
-        entries = decode(request.body)
-        if entries is not None and not isinstance(entries, list):
-            raise Refusal(400, "bad request body: the body must be an array of proxies")
-        wanted = [_wanted(Fields(entry), f" at proxy {place}") for place, entry in enumerate(entries or [], start=1)]
-        for one in wanted:
-            shown.append(engine.proxies.put(one).to_json())  # noqa: PERF401 - what was done before a failure is kept
+        for wanted in wanted_proxies(decode(request.body)):
+            done.append(engine.proxies.put(wanted))  # noqa: PERF401 - what was done before a failure is kept
     except Refusal as refusal:
-        return _shown({"error": refusal.message, "status": refusal.status, "proxies": shown or None}, refusal.status)
-    return _done({"proxies": shown or None}, 201)
+        return _shown({**refusal.to_json(), "proxies": _proxies_json(done)}, refusal.status)
+    return _done({"proxies": _proxies_json(done)}, 201)
+
+
+def _proxies_json(proxies: list[Proxy]) -> list[dict[str, Any]] | None:
+    return [proxy.to_json() for proxy in proxies] or None
 
 
 def _reset(engine: Engine, _request: Request) -> Answer:
@@ -136,26 +141,8 @@ def _list_toxics(engine: Engine, request: Request) -> Answer:
 
 def _add_toxic(engine: Engine, request: Request) -> Answer:
     proxy = engine.proxies.get(request.names[0])
-    fields = request.fields()
-    stream = fields.text("stream", "downstream")
-    if stream.lower() not in DIRECTIONS:
-        raise Refusal(400, "stream was invalid, can be either upstream or downstream")
-    kind = kinds().get(fields.text("type"))
-    if kind is None:
-        raise Refusal(400, "invalid toxic type")
-    name = fields.text("name") or f"{kind.name}_{stream}"
-    if any(toxic.name == name for toxic in proxy.toxics):
-        raise Refusal(409, "toxic already exists")
-    toxic = Toxic(
-        name=_usable(name),
-        kind=kind,
-        stream=stream,
-        toxicity=fields.share("toxicity", 1.0),
-        attributes=kind.merge({}, fields.object("attributes")),
-        draw_as=fields.text("draw_as") or proxy.name,
-    )
-    proxy.add_toxic(toxic, fields.count("ttl_ms"))
-    return _done(toxic.to_json())
+    wanted = wanted_toxic(request.fields(), proxy.name, [toxic.name for toxic in proxy.toxics])
+    return _done(proxy.add_toxic(wanted.toxic, wanted.ttl_ms).to_json())
 
 
 def _show_toxic(engine: Engine, request: Request) -> Answer:
@@ -165,13 +152,8 @@ def _show_toxic(engine: Engine, request: Request) -> Answer:
 def _update_toxic(engine: Engine, request: Request) -> Answer:
     proxy = engine.proxies.get(request.names[0])
     old = proxy.toxic(request.names[1])
-    fields = request.fields()
-    changed = proxy.change_toxic(
-        old.name,
-        fields.share("toxicity", old.toxicity),
-        old.kind.merge(old.attributes, fields.object("attributes")),
-        fields.count("ttl_ms"),
-    )
+    wanted = wanted_change(request.fields(), old.kind, old)
+    changed = proxy.change_toxic(old.name, wanted.toxic.toxicity, wanted.toxic.attributes, wanted.ttl_ms)
     return _done(changed.to_json())
 
 
@@ -180,23 +162,9 @@ def _remove_toxic(engine: Engine, request: Request) -> Answer:
     return _done(None, 204)
 
 
-def _wanted(fields: Fields, where: str = "") -> Wanted:
-    name, upstream = fields.text("name"), fields.text("upstream")
-    listen, enabled = fields.text("listen"), fields.flag("enabled", True)  # wrong types first, missing fields second
-    for field, value in (("name", name), ("upstream", upstream)):
-        if not value:
-            raise Refusal(400, f"missing required field: {field}{where}")
-    return Wanted(_usable(name), listen, upstream, enabled)
-
-
-def _usable(name: str) -> str:
-    if "/" in name:
-        raise Refusal(400, f'the name "{name}" contains "/" and could never be reached by its URL; leave it out')
-    return name
-
-
 ROUTES = (
     Route("/version", {"GET": _version}),
+    Route("/metrics", dict.fromkeys(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"), _metrics)),
     Route("/reset", {"POST": _reset}),
     Route("/populate", {"POST": _populate}),
     Route("/proxies", {"GET": _list_proxies, "POST": _create_proxy}),

@@ -97,7 +97,7 @@ async def _read(receive: Callable[[], Awaitable[Message]]) -> bytes | None:
 
 
 def _refused(refusal: Refusal) -> Response:
-    payload = encode({"error": refusal.message, "status": refusal.status}) + b"\n"
+    payload = encode(refusal.to_json()) + b"\n"
     return refusal.status, [_PLAIN, _NOSNIFF], payload
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from gatebench.execution.toxiproxy.refusal import Refusal
@@ -15,6 +16,7 @@ _KINDS = {
     dict: "an object",
     list: "an array",
 }
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 _ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
 
 
@@ -57,14 +59,17 @@ class Fields:
         """Tell whether the name is there and not null."""
         return self._values.get(name) is not None
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
     def text(self, name: str, default: str = "") -> str:
         """Return a string."""
-        return str(self._get(name, str, default))
+        return _whole(self._get(name, str, default))
 
     def optional_text(self, name: str) -> str | None:
         """Return a string, None when it is not there."""
         value = self._get(name, str, None)
-        return None if value is None else str(value)
+        return None if value is None else _whole(value)
 
     def flag(self, name: str, default: bool) -> bool:
         """Return a truth value."""
@@ -80,14 +85,19 @@ class Fields:
     def share(self, name: str, default: float) -> float:
         """Return a number from 0 to 1."""
         value = self._values.get(name)
-        value = float(self._get(name, int if type(value) is int else float, default))
-        if not 0.0 <= value <= 1.0:
+        value = self._get(name, int if type(value) is int else float, default)
+        if not 0 <= value <= 1:  # before it becomes a float: an integer may be too large for one
             raise Refusal(400, f'"{name}" must lie between 0 and 1')
-        return value
+        return float(value)
 
     def object(self, name: str) -> dict[str, Any]:
         """Return an object with its names in lower case; empty when it is not there."""
         return {key.lower(): value for key, value in self._get(name, dict, {}).items()}
+
+    def optional_array(self, name: str) -> list[Any] | None:
+        """Return an array, None when it is not there."""
+        value = self._get(name, list, None)
+        return None if value is None else list(value)
 
     def _get(self, name: str, kind: type, default: Any) -> Any:
         value = self._values.get(name)
@@ -96,6 +106,11 @@ class Fields:
         if type(value) is not kind:
             raise _wrong(f'"{name}"', value, _KINDS[kind])
         return value
+
+
+def _whole(text: str) -> str:
+    """Return a string in which half of a surrogate pair is U+FFFD, as Go reads it: no URL could spell it."""
+    return _HALF_PAIR.sub("\ufffd", text)
 
 
 def _wrong(what: str, value: Any, wanted: str) -> Refusal:

@@ -44,7 +44,7 @@ class ToxicState:
     type: str
     stream: str
     toxicity: float
-    attributes: Mapping[str, int]
+    attributes: Mapping[str, int | float]
 
 
 @dataclass(frozen=True)

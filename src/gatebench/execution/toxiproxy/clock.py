@@ -21,6 +21,7 @@ _NS_PER_S = 1_000_000_000
 _FAR_NS = 2**62
 _LONGEST_SLEEP_S = 3600.0
 _BUSY_NS = -1
+_MOST_AT_ONCE = 128  # a thousand connections whose moments coincide leave room for the API and for other data
 
 
 class Timer:
@@ -80,8 +81,10 @@ class Agenda:
         return self._heap[0].due_ns if self._heap else None
 
     def run_due(self, now_ns: int) -> None:
-        """Keep every appointment that is due by `now_ns`, in order."""
-        while self._heap and self._heap[0].due_ns <= now_ns:
+        """Keep the appointments that are due by `now_ns`, in order; at most so many that others are not kept waiting."""
+        for _ in range(_MOST_AT_ONCE):
+            if not self._heap or self._heap[0].due_ns > now_ns:
+                break
             timer = heapq.heappop(self._heap)
             action, timer.action = timer.action, None
             if action is not None:

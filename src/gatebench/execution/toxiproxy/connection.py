@@ -26,7 +26,7 @@ class Flows:
 class Connection:
     """Accepted first, connected to the upstream second; it is over when both sockets are closed.
 
-    `toxics()` returns the toxics of the proxy when the links come to be; `over` is called once.
+    `toxics()` returns the toxics of the proxy, upstream and downstream, when the links come to be; `over` is called once.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Connection:
         client: socket.socket,
         *,
         flows: Flows,
-        toxics: Callable[[], Sequence[Toxic]],
+        toxics: Callable[[], tuple[Sequence[Toxic], Sequence[Toxic]]],
         over: Callable[[Connection], None],
     ) -> None:
         self._context = context
@@ -56,12 +56,12 @@ class Connection:
         self._dial = Dial(self._context.loop, upstream, self._context.allow_remote, self._dialled)
         self._dial.start()
 
-    def apply(self, toxics: Sequence[Toxic]) -> None:
-        """Let exactly `toxics` act on this connection."""
+    def apply(self, upstream: Sequence[Toxic], downstream: Sequence[Toxic]) -> None:
+        """Let exactly these toxics act on the two directions of this connection."""
         if self._upstream is not None:
-            self._upstream.apply([toxic for toxic in toxics if toxic.direction == "upstream"])
+            self._upstream.apply(upstream)
         if self._downstream is not None:
-            self._downstream.apply([toxic for toxic in toxics if toxic.direction == "downstream"])
+            self._downstream.apply(downstream)
 
     def close(self) -> None:
         """Close both sides at once with a FIN."""
@@ -86,7 +86,7 @@ class Connection:
         self._server.on_closed = self._server_closed
         self._upstream = Link(self._client, self._server, self._context.clock, self._draw, self.reset)
         self._downstream = Link(self._server, self._client, self._context.clock, self._draw, self.reset)
-        self.apply(self._toxics())
+        self.apply(*self._toxics())
         self._client.resume()
         self._server.resume()
 

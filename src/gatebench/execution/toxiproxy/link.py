@@ -7,12 +7,14 @@ from functools import partial
 from random import Random
 
 from gatebench.execution.toxiproxy.clock import Clock
+from gatebench.execution.toxiproxy.effects import Effects
 from gatebench.execution.toxiproxy.peer import Peer
 from gatebench.execution.toxiproxy.stage import Stage
 from gatebench.execution.toxiproxy.toxic import Toxic
 
 Draw = Callable[[str], int]
 _DRAWS = 2**64
+_MOST_DRAWN = 32
 
 
 class Link:
@@ -28,7 +30,9 @@ class Link:
         self._source = source
         self._sink = sink
         self._draw = draw
-        self._draw_keys: dict[str, str] = {}
+        self._applied: Sequence[Toxic] = ()
+        self._drawn: dict[str, int] = {}
+        self._toxics: dict[str, Toxic] = {}
         self._stages: list[Stage] = []
         self._blocks = 0
         self._over = False
@@ -42,10 +46,13 @@ class Link:
 
         Those that are gone or changed release what they hold; the others do not notice.
         """
-        if self._over:
+        if self._over or toxics == self._applied:
             return
-        self._draw_keys = {toxic.name: toxic.draw_key for toxic in toxics}
-        acting = {toxic.name: toxic for toxic in toxics if self._draw(toxic.draw_key) < toxic.toxicity * _DRAWS}
+        self._applied = toxics
+        if len(self._drawn) > _MOST_DRAWN:
+            self._drawn.clear()
+        self._toxics = {toxic.name: toxic for toxic in toxics}
+        acting = {toxic.name: toxic for toxic in toxics if self._is_victim(toxic)}
         for gone in [stage for stage in self._stages if stage.name not in acting]:
             gone.leave()
             gone.stop()
@@ -58,6 +65,7 @@ class Link:
         )
         for stage in self._stages:
             if stage.name not in standing:
+                stage.effects.connections_hit += 1
                 stage.start()
             elif stage.attributes != acting[stage.name].attributes:
                 stage.change(acting[stage.name].attributes)
@@ -82,7 +90,11 @@ class Link:
 
     def random(self, toxic: str) -> Random:
         """Return a generator of its own for the toxic of this name."""
-        return Random(self._draw(f"{self._draw_keys[toxic]}\0values"))
+        return Random(self._draw(f"{self._toxics[toxic].draw_key}\0values"))
+
+    def effects(self, toxic: str) -> Effects:
+        """Return the counts of the toxic of this name."""
+        return self._toxics[toxic].effects
 
     def block(self) -> None:
         """Read nothing until `unblock` was called as often."""
@@ -94,6 +106,14 @@ class Link:
         self._blocks -= 1
         if self._blocks == 0:
             self._source.resume()
+
+    def _is_victim(self, toxic: Toxic) -> bool:
+        if toxic.toxicity >= 1.0:
+            return True
+        drawn = self._drawn.get(toxic.draw_key)
+        if drawn is None:
+            drawn = self._drawn[toxic.draw_key] = self._draw(toxic.draw_key)
+        return drawn < toxic.toxicity * _DRAWS
 
     def _connect(self, chain: list[Stage]) -> None:
         self._stages = chain

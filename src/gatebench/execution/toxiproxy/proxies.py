@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 from gatebench.execution.toxiproxy.context import Context
 from gatebench.execution.toxiproxy.proxy import Proxy
 from gatebench.execution.toxiproxy.refusal import Refusal
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """A proxy as somebody asks for it."""
-
-    name: str
-    listen: str
-    upstream: str
-    enabled: bool
+from gatebench.execution.toxiproxy.wanted import WantedProxy
 
 
 class Proxies:
@@ -27,6 +18,9 @@ class Proxies:
         self._context = context
         self._by_name: dict[str, Proxy] = {}
 
+    def __iter__(self) -> Iterator[Proxy]:
+        return iter([self._by_name[name] for name in sorted(self._by_name)])
+
     def get(self, name: str) -> Proxy:
         """Return a proxy; raises Refusal when there is none of this name."""
         try:
@@ -34,21 +28,27 @@ class Proxies:
         except KeyError:
             raise Refusal(404, "proxy not found") from None
 
-    def create(self, wanted: Wanted) -> Proxy:
+    def create(self, wanted: WantedProxy) -> Proxy:
         """Add a proxy; raises Refusal when its name or its port is taken, or its addresses are not permitted."""
         if wanted.name in self._by_name:
             raise Refusal(409, "proxy already exists")
         proxy = Proxy(self._context, wanted.name, wanted.listen, wanted.upstream)
+        proxy.put_toxics(wanted.toxics or ())
         if wanted.enabled:
             proxy.enable()
         self._by_name[wanted.name] = proxy
         return proxy
 
-    def put(self, wanted: Wanted) -> Proxy:
-        """Return the proxy of this name if it has these addresses, toxics and all; else replace it by a new one."""
+    def put(self, wanted: WantedProxy) -> Proxy:
+        """Return the proxy of this name if it has these addresses; else replace it by a new one.
+
+        One that stays keeps its toxics, unless others are asked for.
+        """
         existing = self._by_name.get(wanted.name)
         if existing is not None:
             if existing.has_address(wanted.listen, wanted.upstream):
+                if wanted.toxics is not None:
+                    existing.put_toxics(wanted.toxics)
                 return existing
             self.remove(wanted.name)
         return self.create(wanted)
@@ -71,4 +71,4 @@ class Proxies:
 
     def to_json(self) -> dict[str, Any]:
         """Return all proxies by name, sorted."""
-        return {name: self._by_name[name].to_json() for name in sorted(self._by_name)}
+        return {proxy.name: proxy.to_json() for proxy in self}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,12 +12,15 @@ from gatebench.execution.toxiproxy.address import Address, check_upstream, liste
 from gatebench.execution.toxiproxy.clock import Timer
 from gatebench.execution.toxiproxy.connection import Connection, Flows
 from gatebench.execution.toxiproxy.context import Context
+from gatebench.execution.toxiproxy.effects import Effects
 from gatebench.execution.toxiproxy.listener import Listener
 from gatebench.execution.toxiproxy.refusal import Refusal
 from gatebench.execution.toxiproxy.toxic import DIRECTIONS, Toxic
+from gatebench.execution.toxiproxy.wanted import WantedToxic
 
 _NS_PER_MS = 1_000_000
 _RETRY_MS = 100
+_MOST_COUNTED = 256  # toxics that are gone keep their counts, the oldest not for ever
 _log = logging.getLogger("gatebench.toxiproxy")
 
 
@@ -37,7 +40,8 @@ class Proxy:
         self.flows = Flows()
         self.connections: set[Connection] = set()
         self._context = context
-        self._accepted = 0
+        self.accepted = 0
+        self.effects: dict[tuple[str, str, str], Effects] = {}
         self._listener: Listener | None = None
         self._expiries: dict[str, Timer] = {}
         self._revival: Timer | None = None
@@ -106,14 +110,25 @@ class Proxy:
                 return toxic
         raise Refusal(404, "toxic not found")
 
-    def add_toxic(self, toxic: Toxic, ttl_ms: int = 0) -> None:
-        """Let a toxic act on all connections, live ones too; it leaves by itself after `ttl_ms`, if that is not 0."""
+    def add_toxic(self, toxic: Toxic, ttl_ms: int = 0) -> Toxic:
+        """Let a toxic act on all connections, live ones too, and return it; it leaves by itself after `ttl_ms`, if that is not 0."""
         if any(other.name == toxic.name for other in self.toxics):
             raise Refusal(409, "toxic already exists")
-        self._set_toxics([*self.toxics, toxic])
+        added = self._counted(toxic)
+        self._set_toxics([*self.toxics, added])
         self._expire_in(toxic.name, ttl_ms)
+        return added
 
-    def change_toxic(self, name: str, toxicity: float, attributes: dict[str, int], ttl_ms: int = 0) -> Toxic:
+    def put_toxics(self, wanted: Iterable[WantedToxic]) -> None:
+        """Let exactly these toxics act."""
+        wanted = list(wanted)
+        for name in list(self._expiries):
+            self._forget_expiry(name)
+        self._set_toxics([self._counted(one.toxic) for one in wanted])
+        for one in wanted:
+            self._expire_in(one.toxic.name, one.ttl_ms)
+
+    def change_toxic(self, name: str, toxicity: float, attributes: Mapping[str, float], ttl_ms: int = 0) -> Toxic:
         """Give a toxic other values; `ttl_ms` starts its time to live anew, 0 leaves it."""
         changed = replace(self.toxic(name), toxicity=toxicity, attributes=attributes)
         self._set_toxics([changed if toxic.name == name else toxic for toxic in self.toxics])
@@ -128,9 +143,7 @@ class Proxy:
 
     def clear_toxics(self) -> None:
         """Take all toxics off."""
-        for name in list(self._expiries):
-            self._forget_expiry(name)
-        self._set_toxics([])
+        self.put_toxics(())
 
     def toxics_json(self) -> list[dict[str, Any]]:
         """Return the toxics as the API lists them: those of the upstream direction first."""
@@ -149,13 +162,13 @@ class Proxy:
     def _accept(self, client: socket.socket) -> None:
         connection = Connection(
             self._context,
-            self._accepted,
+            self.accepted,
             client,
             flows=self.flows,
-            toxics=lambda: self.toxics,
+            toxics=self._acting,
             over=self.connections.discard,
         )
-        self._accepted += 1
+        self.accepted += 1
         self.connections.add(connection)
         connection.dial(parse(self.upstream))
 
@@ -168,8 +181,22 @@ class Proxy:
 
     def _set_toxics(self, toxics: list[Toxic]) -> None:
         self.toxics = toxics
+        upstream, downstream = self._acting()
         for connection in list(self.connections):
-            connection.apply(toxics)
+            connection.apply(upstream, downstream)
+
+    def _acting(self) -> tuple[list[Toxic], list[Toxic]]:
+        up, down = ([toxic for toxic in self.toxics if toxic.direction == direction] for direction in DIRECTIONS)
+        return up, down
+
+    def _counted(self, toxic: Toxic) -> Toxic:
+        """Return the toxic with counts that go on where those of its namesake ended."""
+        key = (toxic.name, toxic.kind.name, toxic.direction)
+        if key not in self.effects and len(self.effects) >= _MOST_COUNTED:
+            acting = {(other.name, other.kind.name, other.direction) for other in self.toxics}
+            for past in [past for past in self.effects if past not in acting][:1]:
+                del self.effects[past]
+        return replace(toxic, effects=self.effects.setdefault(key, toxic.effects))
 
     def _expire_in(self, name: str, ttl_ms: int) -> None:
         if ttl_ms:
@@ -184,12 +211,13 @@ class Proxy:
     def _revive_in(self, ms: int) -> None:
         self._revival = self._in(ms, self._revive)
 
-    def _revive(self) -> None:
+    def _revive(self, first: bool = True) -> None:
         try:
             self.enable()
         except Refusal as refusal:
-            _log.warning("%s could not be enabled again (%s); trying on.", self.name, refusal.message)
-            self._revive_in(_RETRY_MS)
+            if first:
+                _log.warning("%s could not be enabled again (%s); trying on.", self.name, refusal.message)
+            self._revival = self._in(_RETRY_MS, lambda: self._revive(first=False))
 
     def _forget_revival(self) -> None:
         if self._revival is not None:

@@ -11,8 +11,10 @@ from random import Random
 from typing import Protocol
 
 from gatebench.execution.toxiproxy.clock import Clock, Timer
+from gatebench.execution.toxiproxy.effects import Effects
 
 NEVER_NS = 2**62
+_CHUNKS_AT_ONCE = 256  # then others have their turn: a flood of tiny pieces must not hold up the loop
 _CHUNK_COST_BYTES = 128  # what a held chunk costs beyond its bytes: a flood of tiny chunks is bounded too
 
 
@@ -25,6 +27,9 @@ class Surroundings(Protocol):
 
     def random(self, toxic: str) -> Random:
         """Return a generator seeded by the engine's seed, the connection and the toxic's name."""
+
+    def effects(self, toxic: str) -> Effects:
+        """Return the counts of what the toxic of this name does."""
 
     def block(self) -> None:
         """Take no more from the source until as many calls of `unblock` have followed."""
@@ -51,10 +56,11 @@ class Stage:
     at this point of the chain: its receive time plus the delays so far, so that a late timer does not add up.
     """
 
-    def __init__(self, name: str, attributes: Mapping[str, int], around: Surroundings) -> None:
+    def __init__(self, name: str, attributes: Mapping[str, float], around: Surroundings) -> None:
         self.name = name
         self.attributes = attributes
         self.around = around
+        self.effects = around.effects(name)
         self.emit: Callable[[bytes, int], None] = _nowhere
         self.emit_eof: Callable[[], None] = _no_end
 
@@ -72,7 +78,7 @@ class Stage:
     def release(self) -> None:
         """Give everything held on, in order, at once."""
 
-    def change(self, attributes: Mapping[str, int]) -> None:
+    def change(self, attributes: Mapping[str, float]) -> None:
         """Go on with other attributes; what was held under the old ones is released."""
         self.release()
         self.attributes = attributes
@@ -93,7 +99,7 @@ class HoldingStage(Stage):
 
     capacity_bytes = 0
 
-    def __init__(self, name: str, attributes: Mapping[str, int], around: Surroundings) -> None:
+    def __init__(self, name: str, attributes: Mapping[str, float], around: Surroundings) -> None:
         super().__init__(name, attributes, around)
         self.late_ns = 0  # how late the last chunk left
         self._held: deque[tuple[int, bytes]] = deque()
@@ -143,14 +149,16 @@ class HoldingStage(Stage):
         self._timer = None
         clock = self.around.clock
         now_ns = clock.now_ns()
-        while self._held and self._held[0][0] <= now_ns:
+        for _ in range(_CHUNKS_AT_ONCE):
+            if not self._held or self._held[0][0] > now_ns:
+                break
             due_ns, chunk = self._take()
             self.late_ns = now_ns - due_ns
             self.emit(chunk, due_ns)
         if not self._held:
             self._end_if_held()
         elif self._held[0][0] < NEVER_NS:
-            self._timer = clock.at(self._held[0][0], self._due)
+            self._timer = clock.at(max(self._held[0][0], now_ns + 1), self._due)
 
     def _take(self) -> tuple[int, bytes]:
         due_ns, chunk = self._held.popleft()

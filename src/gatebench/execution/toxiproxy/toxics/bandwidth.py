@@ -18,14 +18,15 @@ class BandwidthStage(HoldingStage):
     A rate of 0 passes nothing until the toxic is changed or removed.
     """
 
-    def __init__(self, name: str, attributes: Mapping[str, int], around: Surroundings) -> None:
+    def __init__(self, name: str, attributes: Mapping[str, float], around: Surroundings) -> None:
         super().__init__(name, attributes, around)
         self._free_ns = 0  # when the line has sent everything so far
         self._set_capacity()
 
     def feed(self, chunk: bytes, at_ns: int) -> None:
         """Hold the chunk, slice by slice, for as long as the line needs for it."""
-        bytes_per_ms = self.attributes["rate"]
+        self.effects.chunks_delayed += 1
+        bytes_per_ms = int(self.attributes["rate"])
         if bytes_per_ms == 0:
             self.hold(chunk, NEVER_NS)
             return
@@ -38,7 +39,7 @@ class BandwidthStage(HoldingStage):
             self.hold(piece, due_ns)
         self._free_ns = due_ns
 
-    def change(self, attributes: Mapping[str, int]) -> None:
+    def change(self, attributes: Mapping[str, float]) -> None:
         """Release what is held and go on at the new rate."""
         super().change(attributes)
         self._free_ns = 0
@@ -46,7 +47,7 @@ class BandwidthStage(HoldingStage):
 
     def _set_capacity(self) -> None:
         """Take little from the source ahead of time, so that the sender feels the rate; a fast line needs some milliseconds' worth."""
-        self.capacity_bytes = self.attributes["rate"] * _AHEAD_MS
+        self.capacity_bytes = int(self.attributes["rate"]) * _AHEAD_MS
 
 
 register("bandwidth", BandwidthStage, Attribute("rate", "KB/s"))

@@ -17,7 +17,7 @@ class ResetPeerStage(HoldingStage):
     What comes meanwhile is held: should the toxic be changed or removed before the time is over, nothing is lost.
     """
 
-    def __init__(self, name: str, attributes: Mapping[str, int], around: Surroundings) -> None:
+    def __init__(self, name: str, attributes: Mapping[str, float], around: Surroundings) -> None:
         super().__init__(name, attributes, around)
         self._fuse: Timer | None = None
 
@@ -41,9 +41,13 @@ class ResetPeerStage(HoldingStage):
         self._put_out()
         super().stop()
 
+    def _reset(self) -> None:
+        self.effects.connections_reset += 1
+        self.around.reset()
+
     def _light(self, at_ns: int) -> None:
         if self._fuse is None:
-            self._fuse = self.around.clock.at(at_ns + self.attributes["timeout"] * _NS_PER_MS, self.around.reset)
+            self._fuse = self.around.clock.at(at_ns + int(self.attributes["timeout"]) * _NS_PER_MS, self._reset)
 
     def _put_out(self) -> None:
         if self._fuse is not None:

@@ -17,7 +17,7 @@ class TimeoutStage(Stage):
     A connection that has lost bytes cannot go on without the toxic: its removal ends it.
     """
 
-    def __init__(self, name: str, attributes: Mapping[str, int], around: Surroundings) -> None:
+    def __init__(self, name: str, attributes: Mapping[str, float], around: Surroundings) -> None:
         super().__init__(name, attributes, around)
         self._quiet_since_ns = 0
         self._timer: Timer | None = None
@@ -30,13 +30,15 @@ class TimeoutStage(Stage):
     def feed(self, chunk: bytes, at_ns: int) -> None:
         """Drop the chunk; the silence begins anew."""
         self._quiet_since_ns = self.around.clock.now_ns()
+        self.effects.chunks_dropped += 1
+        self.effects.bytes_dropped += len(chunk)
 
     def feed_eof(self) -> None:
         """End the stream: the other side learns that its peer is gone."""
         self.stop()
         self.emit_eof()
 
-    def change(self, attributes: Mapping[str, int]) -> None:
+    def change(self, attributes: Mapping[str, float]) -> None:
         """Wait for the new time, from now."""
         self.stop()
         super().change(attributes)
@@ -44,6 +46,7 @@ class TimeoutStage(Stage):
 
     def leave(self) -> None:
         """End the stream."""
+        self.effects.connections_closed += 1
         self.feed_eof()
 
     def stop(self) -> None:
@@ -54,12 +57,13 @@ class TimeoutStage(Stage):
 
     def _wait(self) -> None:
         if self.attributes["timeout"] > 0:
-            due_ns = self._quiet_since_ns + self.attributes["timeout"] * _NS_PER_MS
+            due_ns = self._quiet_since_ns + int(self.attributes["timeout"]) * _NS_PER_MS
             self._timer = self.around.clock.at(due_ns, self._look)
 
     def _look(self) -> None:
         waited_ns = self.around.clock.now_ns() - self._quiet_since_ns
         if waited_ns >= self.attributes["timeout"] * _NS_PER_MS:
+            self.effects.connections_closed += 1
             self.feed_eof()
         else:
             self._wait()
