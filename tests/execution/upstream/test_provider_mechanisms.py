@@ -586,3 +586,16 @@ def test_two_faults_at_once(tmp_path: Path) -> None:
     assert b'"total_tokens":12' in rig.run(test)
     (row,) = rig.rows
     assert (row["fault"], row["end"]) == (2, COMPLETED)
+
+
+@pytest.mark.parametrize(("ends", "end"), [(Error(), FAILED), (Cut(), DROPPED), (Outage(), DROPPED)])
+def test_the_row_names_the_fault_that_made_an_end(tmp_path: Path, ends: Fault, end: int) -> None:
+    """Whichever came first, not the one that only waits or counts wrongly."""
+    for order in (("broken", "second"), ("second", "broken")):
+        rig = Rig(tmp_path)
+        rig.faults = ActiveFaults(7, ("", "broken", "second"))
+        for id_ in order:
+            fault = ends if id_ == "broken" else Usage(factor=2)
+            rig.faults.put(id_, f"provider.{id_}", fault, time.monotonic_ns(), HOUR_NS)
+        _, row = one(rig, post(STREAM))
+        assert (row["fault"], row["end"]) == (1, end)

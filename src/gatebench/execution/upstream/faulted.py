@@ -21,7 +21,10 @@ _JSON = b"content-type: application/json\r\n"
 
 
 class FaultedExchange(Exchange):
-    """An exchange whose steps pass through `faults`; `active` is the one that has its turn."""
+    """An exchange whose steps pass through `faults`; `active` is the one that has its turn.
+
+    The row names the fault that made an end of the attempt, or without one the last of those that hit it.
+    """
 
     __slots__ = ("_head", "active", "api", "asked", "faults", "last", "tokens", "total", "whole")
 
@@ -87,6 +90,7 @@ class FaultedExchange(Exchange):
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer with an error of the API that was asked."""
+        self.attempt.fault = self.active.code
         self.answer(*whole(self.attempt, self.api, refusal))
 
     def open_stream(self, stamp: bytes) -> None:
@@ -105,6 +109,7 @@ class FaultedExchange(Exchange):
     async def truncate(self, data: bytes, tokens: int) -> None:
         """Write `data` of the chunk that the faults have before them, and no more; `tokens` are out then."""
         attempt = self.attempt
+        attempt.fault = self.active.code
         attempt.wrote(time.monotonic_ns())
         if not self.whole:
             await self._connection.write(data)
@@ -112,6 +117,11 @@ class FaultedExchange(Exchange):
         status, lines, length = self._head
         attempt.status, attempt.tokens_out = status, tokens
         self._connection.respond_part(status, lines, length, data)
+
+    def drop(self) -> None:
+        """Close the connection."""
+        self.attempt.fault = self.active.code
+        super().drop()
 
     def _each(self) -> Iterator[Fault]:
         """Give each fault its turn."""
