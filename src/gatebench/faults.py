@@ -27,6 +27,8 @@ Expectation = Literal[
     "hang",
     "delay",
     "rate",
+    "close",
+    "slices",
     "loss",
     "status",
     "stall",
@@ -36,6 +38,8 @@ Expectation = Literal[
     "content-type",
     "usage",
 ]
+RATIOS = ("delay", "rate", "close", "slices", "loss")
+"""The expectations that are measured and divided by what was configured; the others are met or not."""
 Value = int | float | str
 
 
@@ -85,10 +89,11 @@ class FaultDefinition(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> FaultDefinition:
         problems = []
-        ratio = self.proof.expect in {"delay", "rate", "loss"}
+        ratio = self.proof.expect in RATIOS
         if ratio != (self.effect == "ratio"):
             problems.append(
-                f'effect "{self.effect}" does not go with a proof by {self.proof.expect}; ratio goes with delay, rate and loss'
+                f'effect "{self.effect}" does not go with a proof by {self.proof.expect}; ratio goes with '
+                f"{', '.join(RATIOS)}"
             )
         named = self.parameters.get(self.proof.parameter)
         if ratio and (named is None or not isinstance(named.default, int | float) or named.default <= 0):

@@ -217,7 +217,9 @@ def _misfits(use: FaultUse, definition: FaultDefinition, places: Places, where: 
         what = {"link": "a link", "provider": "a provider", "process": "a process"}[definition.layer]
         names = ", ".join(sorted(known)) or "there is none here that is ours"
         yield Problem(where, f'{use.name} sits in {what}, but is put on "{use.on}".', f"Choose one of: {names}.")
-    elif definition.proof.expect == "rate" and use.on == FRONT:
+    elif use.on == FRONT and (
+        definition.proof.expect in {"rate", "slices"} or definition.mechanism == "toxic.limit_data"
+    ):
         yield Problem(where, f"{use.name} cannot be proven on the front link.", "Put it on a provider's link.")
 
 

@@ -36,10 +36,10 @@ def _lever(fault: PlannedFault, plan: Plan, topology: Topology, supervisor: Supe
 def _canary(fault: PlannedFault, plan: Plan, topology: Topology) -> Canary:
     place = topology.links[fault.via]
     headers: tuple[tuple[str, str], ...] = ()
-    path = _PATH
-    if fault.definition.proof.expect == "rate":
-        path, headers = payload_path(), (("x-gatebench-token", topology.admin_token),)
+    path = payload_path(fault)
+    if path is not None:
+        headers = (("x-gatebench-token", topology.admin_token),)
     secure = topology.trust if fault.via == FRONT else None
     if fault.via in topology.stores:
-        return Canary(fault, Address(place.host, place.port, path, protocol="redis"), plan.token)
-    return Canary(fault, Address(place.host, place.port, path, headers, secure), plan.token)
+        return Canary(fault, Address(place.host, place.port, _PATH, protocol="redis"), plan.token)
+    return Canary(fault, Address(place.host, place.port, path or _PATH, headers, secure), plan.token)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gatebench.execution.chaos.chance import connections, interval, plausible
+from gatebench.execution.chaos.effect import TIMED, effect_ms, payload_bytes
 from gatebench.execution.chaos.line import HttpLine, Line, RedisLine
 from gatebench.execution.chaos.provable import share
 from gatebench.execution.chaos.question import asked_of_link, asked_of_provider
@@ -23,7 +24,6 @@ from gatebench.stamp import KINDS, format_request_id
 _TIMEOUT_S = 0.5
 _QUICK_S = 0.1
 _MARGIN_S = 0.3
-_PAYLOAD_BYTES = 40_000
 _FIDELITY_LOW, _FIDELITY_HIGH = 0.8, 1.2
 _CANARY = KINDS.index("canary")
 
@@ -53,11 +53,8 @@ class Address:
 
 def timeout_s(definition: FaultDefinition, parameters: Mapping[str, Value]) -> float:
     """Return how long one canary may take under a fault: half a second, and twice the effect it is to measure."""
-    proof = definition.proof
-    if proof.expect == "delay":
-        return _TIMEOUT_S + 2 * _most_ms(definition, parameters) / 1000
-    if proof.expect == "rate":
-        return _TIMEOUT_S + 4 * _PAYLOAD_BYTES / (float(parameters[proof.parameter]) * 1000)
+    if definition.proof.expect in TIMED:
+        return _TIMEOUT_S + (4 if definition.proof.expect == "rate" else 2) * effect_ms(definition, parameters) / 1000
     return _TIMEOUT_S
 
 
@@ -74,16 +71,10 @@ def _round_s(definition: FaultDefinition, parameters: Mapping[str, Value]) -> fl
     hit = share(definition, parameters)
     if proof.expect == "rate":  # one after the other: they would share what they measure
         _, slow = interval(connections(hit, proof.samples), hit)
-        return 2 * slow * _PAYLOAD_BYTES / (float(parameters[proof.parameter]) * 1000)
-    if proof.expect == "delay":
-        return _most_ms(definition, parameters) / 1000 + _QUICK_S
+        return 2 * slow * effect_ms(definition, parameters) / 1000
+    if proof.expect in TIMED:
+        return effect_ms(definition, parameters) / 1000 + _QUICK_S
     return _TIMEOUT_S if proof.expect in ("hang", "stall", "loss") else _QUICK_S
-
-
-def _most_ms(definition: FaultDefinition, parameters: Mapping[str, Value]) -> float:
-    """Return the longest delay that a fault adds."""
-    ramp = ramp_of(definition, parameters)
-    return max(ramp.from_ms, ramp.to_ms) if ramp else float(parameters[definition.proof.parameter])
 
 
 class Canary:
@@ -111,6 +102,8 @@ class Canary:
         self._ramp: Ramp | None = ramp_of(definition, parameters)
         self._since_ns: int | None = None
         self._before: list[Probe] = []
+        self._effect_ns = effect_ms(definition, parameters) * 1e6 if definition.proof.expect in TIMED else 0.0
+        self._closing = definition.proof.expect == "close"
 
     @property
     def timeout_ns(self) -> int:
@@ -121,8 +114,9 @@ class Canary:
         """Ask over fresh connections and keep them for later: all should answer."""
         self.close()
         self._since_ns = None
-        self._pooled = [self._line() for _ in range(self._samples)]
-        self._before = self._ask(self._pooled, pooled=0, keep=True)
+        lines = [self._line() for _ in range(self._samples)]
+        self._pooled = [] if self._closing else lines  # what was closed to see its end cannot be kept
+        self._before = self._ask(lines, pooled=0, keep=not self._closing)
         return self._before
 
     def during(self) -> list[Probe]:
@@ -148,7 +142,7 @@ class Canary:
     def expected(self, pooled: bool) -> tuple[Met, ...]:
         """Return what a canary may meet: connections from before meet what the fault does to live ones."""
         expect: Expectation = self.fault.definition.proof.expect
-        if expect in ("delay", "rate"):
+        if expect in TIMED:
             return ("answer",)
         promised = self._promised(expect, pooled)
         return promised if self._share >= 1 else (*promised, "answer")
@@ -174,15 +168,12 @@ class Canary:
         took = self._slow([probe for probe in during if probe.met == "answer"])
         if not self._ratio or proof.expect == "loss" or not took or not self._before_ns():
             return None
-        configured = float(self.fault.parameters[proof.parameter])
         usual_ns = statistics.median(self._before_ns())
-        if proof.expect == "delay":
-            return statistics.median(
-                (probe.took_ns - usual_ns) / (probe.added_ns or configured * 1e6) for probe in took
-            )
-        added_s = (statistics.median(probe.took_ns for probe in took) - usual_ns) / 1e9
-        received = statistics.median(probe.received for probe in took)
-        return (received / 1000 / added_s) / configured if added_s > 0 else None
+        if proof.expect == "rate":
+            added_s = (statistics.median(probe.took_ns for probe in took) - usual_ns) / 1e9
+            received = statistics.median(probe.received for probe in took)
+            return (received / 1000 / added_s) / float(self.fault.parameters[proof.parameter]) if added_s > 0 else None
+        return statistics.median((probe.took_ns - usual_ns) / (probe.added_ns or self._effect_ns) for probe in took)
 
     def bites(self, during: Sequence[Probe]) -> bool:
         """Tell whether the probes prove the fault: unanimous, and with a fidelity of 0.8 to 1.2 where it is a ratio."""
@@ -205,7 +196,7 @@ class Canary:
             return not self._slow(after)
         usual = statistics.median(self._before_ns())
         now = statistics.median(probe.took_ns for probe in after)
-        effect_ns = self._effect_ns() if self.fault.definition.proof.expect == "delay" else self._timeout_s * 1e9
+        effect_ns = self._timeout_s * 1e9 if self.fault.definition.proof.expect == "rate" else self._effect_ns
         return now - usual < effect_ns / 2
 
     def close(self) -> None:
@@ -217,22 +208,16 @@ class Canary:
     def _before_ns(self) -> list[int]:
         return [probe.took_ns for probe in self._before if probe.met == "answer"]
 
-    def _effect_ns(self) -> float:
-        """Return how much longer an answer takes over a connection that is hit."""
-        proof = self.fault.definition.proof
-        configured = float(self.fault.parameters[proof.parameter])
-        return configured * 1e6 if proof.expect == "delay" else _PAYLOAD_BYTES / configured * 1e6
-
     def _slow(self, answered: Sequence[Probe]) -> list[Probe]:
         """Return the answers over connections that a ratio fault hit: all, or of a share those with half of its effect."""
         if self._share >= 1 or not self._before_ns():
             return list(answered)
-        bound_ns = statistics.median(self._before_ns()) + self._effect_ns() / 2
+        bound_ns = statistics.median(self._before_ns()) + self._effect_ns / 2
         return [probe for probe in answered if probe.took_ns > bound_ns]
 
     def _share_shows(self, during: Sequence[Probe]) -> bool:
         """Tell whether as many were hit as can be expected, of the pooled connections and of the fresh ones."""
-        by_time = self.fault.definition.proof.expect in ("delay", "rate")
+        by_time = self.fault.definition.proof.expect in TIMED
         for pooled in (True, False):
             probes = [probe for probe in during if probe.pooled == pooled]
             hit = self._slow(probes) if by_time else [probe for probe in probes if probe.met != "answer"]
@@ -243,14 +228,17 @@ class Canary:
     def _line(self) -> Line:
         address = self._address
         if address.protocol == "redis":
-            payload_bytes = _PAYLOAD_BYTES if self.fault.definition.proof.expect == "rate" else 0
-            return RedisLine(address.host, address.port, timeout_s=self._timeout_s, payload_bytes=payload_bytes)
+            asked = payload_bytes(self.fault.definition, self.fault.parameters)
+            return RedisLine(
+                address.host, address.port, timeout_s=self._timeout_s, payload_bytes=asked, closing=self._closing
+            )
         return HttpLine(
             address.host,
             address.port,
             self._question,
             timeout_s=self._timeout_s,
             whole=self._provider,
+            closing=self._closing,
             trust=address.tls,
         )
 
@@ -277,6 +265,7 @@ class Canary:
         return Probe(pooled, met, heard.took_ns, heard.received, heard.added_ns)
 
 
-def payload_path() -> str:
-    """Return the path of a provider's admin API that answers with enough bytes to measure a rate."""
-    return f"/__gatebench__/payload?bytes={_PAYLOAD_BYTES}"
+def payload_path(fault: PlannedFault) -> str | None:
+    """Return the path of a provider's admin API that answers with as many bytes as the proof needs; None when any answer does."""
+    asked = payload_bytes(fault.definition, fault.parameters)
+    return f"/__gatebench__/payload?bytes={asked}" if asked else None

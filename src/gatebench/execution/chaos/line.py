@@ -6,10 +6,12 @@ clients fold together.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 from gatebench import tls
@@ -17,6 +19,8 @@ from gatebench.execution import redis
 from gatebench.execution.chaos.question import Question
 from gatebench.execution.chaos.symptom import Met, symptom
 from gatebench.plan import TlsPlan
+
+_READ_BYTES = 65_536
 
 
 class Heard(NamedTuple):
@@ -43,13 +47,25 @@ class Line(Protocol):
 
 
 class HttpLine:
-    """HTTP, over TLS where the link leads to it. With `whole` it matters whether an answer that is not whole had begun."""
+    """HTTP, over TLS where the link leads to it. With `whole` it matters whether an answer that is not whole had begun.
+
+    With `closing` the server is asked to close the connection, and the time lasts until it has.
+    """
 
     def __init__(
-        self, host: str, port: int, question: Question, *, timeout_s: float, whole: bool, trust: TlsPlan | None
+        self,
+        host: str,
+        port: int,
+        question: Question,
+        *,
+        timeout_s: float,
+        whole: bool = False,
+        closing: bool = False,
+        trust: TlsPlan | None = None,
     ) -> None:
         self._question = question
         self._whole = whole
+        self._closing = closing
         self._secured = trust is not None
         self._connection = (
             http.client.HTTPConnection(host, port, timeout=timeout_s)
@@ -67,11 +83,15 @@ class HttpLine:
             if self._secured and connection.sock is None:
                 connection.connect()
                 start = time.monotonic_ns()  # a handshake takes several turns, and each would meet the fault
-            sent = {**headers, **dict(question.headers)}
+            close = {"connection": "close"} if self._closing else {}
+            sent = {**headers, **dict(question.headers), **close}
             connection.request(question.method, question.path, question.body, sent)
-            answer = connection.getresponse()
-            begun = self._whole
-            body = answer.read()
+            with _second(connection.sock) as underneath:
+                answer = connection.getresponse()
+                begun = self._whole
+                body = answer.read()
+                if self._closing:
+                    _await_end(underneath)
             received = len(body)
             added_ns = int(answer.getheader("x-gatebench-added-us") or 0) * 1000
             met = symptom(question, answer.status, answer.getheader("content-type") or "", body)
@@ -87,12 +107,20 @@ class HttpLine:
 
 
 class RedisLine:
-    """Redis: PING, or with `payload_bytes` an ECHO of so many bytes."""
+    """Redis: PING, with `payload_bytes` an ECHO of so many bytes, with `closing` QUIT, whose time lasts until the server has closed."""
 
-    def __init__(self, host: str, port: int, *, timeout_s: float, payload_bytes: int = 0) -> None:
+    def __init__(
+        self, host: str, port: int, *, timeout_s: float, payload_bytes: int = 0, closing: bool = False
+    ) -> None:
         self._place = (host, port)
         self._timeout_s = timeout_s
-        self._payload = b"x" * payload_bytes
+        self._command: tuple[bytes, ...] = (b"PING",)
+        self._wanted = b"PONG"
+        if payload_bytes:
+            self._command, self._wanted = (b"ECHO", b"x" * payload_bytes), b"x" * payload_bytes
+        elif closing:
+            self._command, self._wanted = (b"QUIT",), b"OK"
+        self._closing = closing
         self._socket: socket.socket | None = None
 
     def ask(self, headers: Mapping[str, str]) -> Heard:
@@ -102,10 +130,11 @@ class RedisLine:
         try:
             if self._socket is None:
                 self._socket = socket.create_connection(self._place, timeout=self._timeout_s)
-            wanted = self._payload or b"PONG"
-            said = redis.ask(self._socket, *((b"ECHO", self._payload) if self._payload else (b"PING",)))
+            said = redis.ask(self._socket, *self._command)
             received = len(said)
-            met = "answer" if said == wanted else "malformed"
+            met = "answer" if said == self._wanted else "malformed"
+            if self._closing:
+                _await_end(self._socket)
         except EOFError:
             met = "eof"
         except redis.Unexpected:
@@ -119,6 +148,20 @@ class RedisLine:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+
+@contextlib.contextmanager
+def _second(sock: socket.socket) -> Iterator[socket.socket]:
+    """Yield a second handle of the socket, which stays when its library hangs up."""
+    with socket.socket(fileno=os.dup(sock.fileno())) as underneath:
+        underneath.settimeout(sock.gettimeout())
+        yield underneath
+
+
+def _await_end(sock: socket.socket) -> None:
+    """Read and drop until the other side has closed."""
+    while sock.recv(_READ_BYTES):
+        pass
 
 
 def failure(error: Exception, *, begun: bool = False) -> Met:
