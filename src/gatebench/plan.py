@@ -17,6 +17,7 @@ from gatebench.traffic import Traffic
 Evidence = Literal["full", "no-ledger", "closed", "unreset"]
 
 
+EngineKind = Literal["embedded", "toxiproxy", "url"]
 MANUAL_IDS = tuple(f"m{number}" for number in range(1, 41))
 """The ids kept for faults that somebody injects from a second terminal while a topology stands."""
 
@@ -135,7 +136,7 @@ class TargetPlan(_Frozen):
 class EnginePlan(_Frozen):
     """Which Toxiproxy carries the links: ours, a real server that we start, or one that runs at `url`."""
 
-    kind: Literal["embedded", "toxiproxy", "url"]
+    kind: EngineKind
     url: str | None = None
     program: str | None = None
 

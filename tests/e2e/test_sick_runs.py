@@ -20,7 +20,18 @@ effect = "yes/no"
 [proof]
 expect = "reset"
 """
-REFUSED = LIES + "[parameters.probability]\ndefault = 7\n"
+REFUSED = """
+description = "asks for what no engine does: a negative delay"
+layer = "link"
+mechanism = "toxic.latency"
+live_connections = "untouched"
+attempts_visible = true
+effect = "yes/no"
+[parameters.latency]
+default = -7
+[proof]
+expect = "eof"
+"""
 PHASES = (
     'phase("baseline", "1s"), phase("fault", "2s", faults=[fault("{fault}", on="provider-a")]), phase("recovery", "2s")'
 )

@@ -17,12 +17,13 @@ from gatebench.execution.toxiproxy import toxics  # noqa: F401 - registers the k
 from gatebench.execution.toxiproxy.toxic import kinds
 from gatebench.execution.upstream.faults.registry import mechanisms
 from gatebench.faults import FaultDefinition, FaultUse, Value, parameter_problems
-from gatebench.plan import FaultStep, PlannedFault, PlannedPhase
+from gatebench.plan import EngineKind, FaultStep, PlannedFault, PlannedPhase
 from gatebench.scenario import FRONT, Scenario
 from gatebench.shapes import LEAST_REST_S, Ramp, Shape
 from gatebench.units import duration_s, human_duration
 
 PROCESS_MECHANISMS = ("process.kill", "process.pause", "process.restart")
+OURS_ALONE = ("toxic.packet_loss",)
 MOST_FAULTS = 200  # a fault is one byte of an attempt, and some are kept for those of a second terminal
 _NS = 1_000_000_000
 
@@ -41,13 +42,13 @@ class Stretch:
 class Ground:
     """What the uses of faults stand on: the content folders, the places, and whose words they are.
 
-    `foreign` allows toxics that our engine does not know.
+    A real server is allowed toxics that we do not know, and refused those that are ours alone; who is at a URL, nobody knows.
     """
 
     content: Content
     places: Places
     where: str
-    foreign: bool = False
+    engine: EngineKind = "embedded"
 
 
 def planned_faults(
@@ -56,19 +57,19 @@ def planned_faults(
     phases: tuple[PlannedPhase, ...],
     places: Places,
     request: RunRequest,
+    engine: EngineKind,
     content: Content,
     where: str,
     problems: Problems,
 ) -> tuple[PlannedFault, ...]:
     """Return the faults of the scenario and of its fault plans; what is wrong with one goes to `problems`."""
     found: list[PlannedFault] = []
-    foreign = request.engine not in {"auto", "embedded"}
     number = 0
     for phase, planned in zip(scenario.phases, phases, strict=True):
         stretch = Stretch(phase.name, planned.start_ns, planned.end_ns, request.time_scale)
         for use, chaos in [(use, "") for use in phase.faults] + list(_of_plans(phase.chaos, content, problems)):
             number += 1
-            ground = Ground(content, places, f"chaos/{chaos}.toml" if chaos else where, foreign)
+            ground = Ground(content, places, f"chaos/{chaos}.toml" if chaos else where, engine)
             windows = use_windows(use, stretch, ground, seed_of(request.seed, number), problems)
             found += [window.model_copy(update={"chaos": chaos}) for window in windows]
     if len(found) > MOST_FAULTS:
@@ -93,7 +94,7 @@ def use_windows(
     before = len(problems)
     problems.extend(_misfits(use, definition, ground.places, where))
     problems.extend(parameter_problems(use.name, use.parameters, use.shape, definition, where))
-    problems.extend(_unknown_mechanism(definition, f"chaos/{use.name}.toml", foreign=ground.foreign))
+    problems.extend(_unknown_mechanism(definition, f"chaos/{use.name}.toml", ground.engine))
     start_s = duration_s(use.after) * stretch.scale
     room_s = (stretch.end_ns - stretch.start_ns) / _NS - start_s
     length_s = duration_s(use.duration) * stretch.scale if use.duration else room_s
@@ -223,7 +224,7 @@ def _misfits(use: FaultUse, definition: FaultDefinition, places: Places, where: 
         yield Problem(where, f"{use.name} cannot be proven on the front link.", "Put it on a provider's link.")
 
 
-def _unknown_mechanism(definition: FaultDefinition, where: str, *, foreign: bool) -> Iterator[Problem]:
+def _unknown_mechanism(definition: FaultDefinition, where: str, engine: EngineKind) -> Iterator[Problem]:
     """Say when nobody knows the mechanism; a toxic of a real server may be one that we do not know."""
     mechanism = definition.mechanism
     known = {
@@ -231,7 +232,9 @@ def _unknown_mechanism(definition: FaultDefinition, where: str, *, foreign: bool
         "process": [*PROCESS_MECHANISMS],
         "link": ["link.down", *(f"toxic.{kind}" for kind in kinds())],
     }[definition.layer]
-    if mechanism not in known and not (mechanism.startswith("toxic.") and foreign):
+    if engine == "toxiproxy" and mechanism in OURS_ALONE:
+        yield Problem(where, f"the real Toxiproxy server has no {mechanism}.", "Use --engine embedded.")
+    elif mechanism not in known and not (mechanism.startswith("toxic.") and engine != "embedded"):
         yield Problem(where, f'nobody knows the mechanism "{mechanism}".', f"Choose one of: {', '.join(known)}.")
 
 

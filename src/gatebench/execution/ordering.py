@@ -48,7 +48,7 @@ def single_fault(order: Order, desk: DeskState | None, problems: list[Problem]) 
                 )
             )
         return []
-    ground = Ground(content, desk.where(), where, foreign=desk.engine.kind != "embedded")
+    ground = Ground(content, desk.where(), where, engine=desk.engine.kind)
     return use_windows(use, Stretch("", 0, round(length_s * _NS)), ground, 0, problems)
 
 
@@ -70,7 +70,7 @@ def whole_plan(
     if desk is None or problems:
         return []
     end_s = length_s or max(duration_s(use.after) + duration_s(use.duration or "0s") for use in uses)
-    ground = Ground(content, desk.where(), f"chaos/{name}.toml", foreign=desk.engine.kind != "embedded")
+    ground = Ground(content, desk.where(), f"chaos/{name}.toml", engine=desk.engine.kind)
     found: list[PlannedFault] = []
     for number, use in enumerate(uses, start=1):
         found += use_windows(use, Stretch("", 0, round(end_s * _NS)), ground, seed_of(seed, number), problems)
@@ -90,7 +90,12 @@ def foreign_fault(order: Order, engine: Engine, problems: list[Problem]) -> Plan
     found = [name for name in links if name == use.on or name.endswith(f"-{use.on}")]
     if len(found) == 1:
         use = use.model_copy(update={"on": found[0]})
-    ground = Ground(content, Places(link=links), f"bench chaos inject {order.fault}", foreign=not engine.is_embedded())
+    ground = Ground(
+        content,
+        Places(link=links),
+        f"bench chaos inject {order.fault}",
+        engine="embedded" if engine.is_embedded() else "toxiproxy",
+    )
     windows = use_windows(use, Stretch("", 0, round(length_s * _NS)), ground, 0, problems)
     return windows[0].model_copy(update={"id": f"hand-{secrets.token_hex(4)}", "manual": True}) if windows else None
 

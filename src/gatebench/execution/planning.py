@@ -65,6 +65,7 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
             phases=phases,
             places=places(scenario.providers, target if target is not None and target.is_ours else None),
             request=request,
+            engine=engine.kind if engine else "embedded",
             content=content,
             where=where,
             problems=problems,
