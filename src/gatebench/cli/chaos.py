@@ -51,11 +51,14 @@ def list_(as_json: AsJson = False) -> None:
 
     bench chaos list
     """
-    from gatebench.cli.ls import Kind, ls
+    from gatebench.cli.ls import Kind, facts, ls
 
-    ls(Kind.FAULTS, as_json=as_json)
-    if not as_json:
-        ls(Kind.PLANS, as_json=False)
+    if as_json:
+        document = {"schema": "gatebench.chaos/1", "faults": facts(Kind.FAULTS), "plans": facts(Kind.PLANS)}
+        sys.stdout.write(json.dumps(document) + "\n")
+        return
+    ls(Kind.FAULTS, as_json=False)
+    ls(Kind.PLANS, as_json=False)
 
 
 @chaos.command()

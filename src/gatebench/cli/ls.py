@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -41,9 +41,17 @@ def ls(
         say.problems(error.problems)
         raise typer.Exit(2) from None
     if as_json:
-        sys.stdout.write(json.dumps({"schema": "gatebench.list/1", "kind": kind.value, "rows": rows}) + "\n")
+        sys.stdout.write(json.dumps({"schema": "gatebench.list/1", "kind": kind.value, "rows": facts(kind)}) + "\n")
         return
     _print(kind, rows)
+    if kind is Kind.FAULTS:
+        _print_common()
+
+
+def facts(kind: Kind) -> list[dict[str, Any]]:
+    """Return the rows as JSON has them: of faults everything that they state."""
+    rows = _rows(kind)
+    return [_fault_facts(row["name"]) for row in rows] if kind is Kind.FAULTS else list(rows)
 
 
 def _print(kind: Kind, rows: list[dict[str, str]]) -> None:
@@ -86,7 +94,8 @@ def _rows(kind: Kind) -> list[dict[str, str]]:
             for item in targets
         ]
     if kind is Kind.FAULTS:
-        return [_fault_row(name) for name in content.fault_names()]
+        order = ("link", "provider", "process")
+        return sorted((_fault_row(name) for name in content.fault_names()), key=lambda row: order.index(row["layer"]))
     if kind is Kind.PLANS:
         return [_plan_row(name) for name in content.plan_names()]
     if kind is Kind.METRICS:
@@ -99,25 +108,55 @@ def _rows(kind: Kind) -> list[dict[str, str]]:
     return _run_rows()
 
 
-_WHERE = {"link": "a link", "provider": "a provider", "process": "a process: gateway, a provider, a store"}
+_WHERE = {"link": "link", "provider": "provider", "process": "process (gateway, a provider, a store)"}
+
+
+def _fault_facts(name: str) -> dict[str, Any]:
+    """Return everything that a fault states, with each of its parameters, as JSON has it."""
+    from gatebench.content import Content
+
+    fault = Content().fault(name)
+    return {
+        "name": name,
+        **fault.model_dump(mode="json", exclude={"parameters"}),
+        "parameters": {key: one.model_dump(mode="json") for key, one in fault.settings.items()},
+    }
 
 
 def _fault_row(name: str) -> dict[str, str]:
     from gatebench.content import Content
 
     fault = Content().fault(name)
-    stream = ", of a stream" if fault.proof.stream else ""
+    stream = " of a stream" if fault.proof.stream else ""
     return {
         "name": name,
         "does": fault.description,
         "layer": fault.layer,
-        "put on": _WHERE[fault.layer],
-        "parameters": ", ".join(_parameter(key, one) for key, one in fault.settings.items()) or "–",
+        "on a": _WHERE[fault.layer],
+        "parameters": ", ".join(_parameter(key, one) for key, one in fault.parameters.items()) or "–",
         "live connections": fault.live_connections,
         "attempts seen": "yes" if fault.attempts_visible else "no",
         "effect": fault.effect,
-        "proven by": f"{fault.proof.samples} × {fault.proof.expect}{stream}, over fresh connections and pooled ones",
+        "proven by": f"{fault.proof.samples} × {fault.proof.expect}{stream}",
     }
+
+
+def _print_common() -> None:
+    """Print what every fault of a kind takes besides, and how proofs are made."""
+    from rich.markup import escape
+
+    from gatebench.cli import say
+    from gatebench.faults import common_parameters
+
+    console = say.out()
+    for what, mechanism in (("toxic (the link faults but link-down)", "toxic."), ("fault of a provider", "provider.")):
+        console.print(f"\n[bold]Every {what} takes besides[/bold]")
+        for name, parameter in common_parameters(mechanism).items():
+            console.print(f"  {escape(_parameter(name, parameter))}  [dim]{escape(parameter.doc)}[/dim]")
+    console.print(
+        "\n[dim]Proofs are made over so many fresh connections, and as many that were open before the fault came. --json has every "
+        "parameter's bounds and meaning.[/dim]"
+    )
 
 
 def _parameter(name: str, parameter: Parameter) -> str:
