@@ -215,4 +215,20 @@ def test_a_request_without_an_id_is_known_by_what_it_asks() -> None:
         made.path, made.fingerprint = "/v1/embeddings", print_
     keys = [request_key(made) for made in nameless]
     assert keys[0] == keys[1] != keys[2]
-    assert request_key(attempt(4)) == b"gb-0123abcd-4-0-l"
+    assert request_key(attempt(4)) == b"4-0-0"
+
+
+def test_two_runs_of_askedseed_have_the_same_victims() -> None:
+    """The run's token is no part of the draw; another seed has others."""
+
+    def victims(seed: int, run: str) -> list[int]:
+        faults = ActiveFaults(seed, ("", "f1"))
+        faults.put("f1", "provider.error", mechanisms()["provider.error"](probability=0.3), 0, 10**12)
+        made = [attempt(number) for number in range(400)]
+        for number, asked in enumerate(made):
+            asked.request_id = RequestId(run, number, 0, 0)
+        return [number for number, asked in enumerate(made) if faults.hitting(asked, 1)]
+
+    assert victims(7, "0123abcd") == victims(7, "fedc4321")
+    assert victims(7, "0123abcd") != victims(8, "0123abcd")
+    assert 80 < len(victims(7, "0123abcd")) < 160

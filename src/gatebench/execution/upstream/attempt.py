@@ -80,11 +80,14 @@ class Attempt:
         return self.request_id is not None and self.request_id.kind == _CANARY
 
     def request_key(self) -> bytes:
-        """Return what names the request in seeded choices: its id, or without one the ordinal of the attempt."""
+        """Return what names the request in seeded choices: its id, or without one the ordinal of the attempt.
+
+        The run is left out, so that two runs with one seed choose alike.
+        """
         found = self.request_id
         if found is None:
             return b"#%d" % self.ordinal
-        return format_request_id(found.run, found.arrival_id, found.ordinal, found.kind).encode()
+        return b"%d-%d-%d" % (found.arrival_id, found.ordinal, found.kind)
 
     def latency_key(self) -> bytes:
         """Return what names the attempt: a request that comes again draws its times anew, as at a real provider."""
