@@ -176,6 +176,7 @@ class Content:
                     loaded = load(name)
                     if isinstance(loaded, LoadedScenario):
                         yield from self._trace_problems(loaded)
+                        yield from self._fault_problems(loaded)
                     if isinstance(loaded, FaultPlan):
                         yield from self._plan_problems(name, loaded)
                 except ConfigurationError as error:
@@ -190,6 +191,24 @@ class Content:
                 yield from (Problem(f"chaos/{name}.toml", str(problem), "") for problem in error.problems)
                 continue
             yield from parameter_problems(entry.name, entry.parameters, entry.shape, definition, f"chaos/{name}.toml")
+
+    def _fault_problems(self, loaded: LoadedScenario) -> Iterator[Problem]:
+        """Yield the problems of the faults and of the fault plans that a scenario names."""
+        where = f"scenarios/{loaded.path.name}"
+        for phase in loaded.scenario.phases:
+            yield from (Problem(where, text, "Shorten its window.") for text in phase.overruns())
+            for use in phase.faults:
+                try:
+                    definition = self.fault(use.name)
+                except ConfigurationError as error:
+                    yield from (Problem(where, str(problem), "") for problem in error.problems)
+                    continue
+                yield from parameter_problems(use.name, use.parameters, use.shape, definition, where)
+            for name in phase.chaos:
+                try:
+                    self.fault_plan(name)
+                except ConfigurationError as error:
+                    yield from (Problem(where, str(problem), "") for problem in error.problems)
 
     def _trace_problems(self, loaded: LoadedScenario) -> Iterator[Problem]:
         """Yield the problems of the latency traces that a scenario names."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -76,6 +77,15 @@ class Phase(BaseModel):
     role: Role
     faults: tuple[FaultUse, ...] = ()
     chaos: tuple[str, ...] = ()
+
+    def overruns(self) -> Iterator[str]:
+        """Yield a sentence for each fault whose window would run past the end of the phase."""
+        length_s = duration_s(self.duration)
+        for use in self.faults:
+            after_s = duration_s(use.after)
+            lasts_s = duration_s(use.duration) if use.duration else 0.0
+            if after_s + lasts_s > length_s or after_s >= length_s:
+                yield f'phase "{self.name}": {use.name} would run past the end of its phase.'
 
 
 class CheckUse(BaseModel):
@@ -178,14 +188,6 @@ class Scenario(BaseModel):
             f'two phases are called "{name}"; give each its own name'
             for name in sorted({n for n in names if names.count(n) > 1})
         ]
-        for phase in self.phases:
-            for use in phase.faults:
-                after = duration_s(use.after)
-                length = duration_s(phase.duration)
-                if after + (duration_s(use.duration) if use.duration else 0.0) > length or after >= length:
-                    problems.append(
-                        f'phase "{phase.name}": {use.name} would run past the end of its phase; shorten its window'
-                    )
         for check in self.checks:
             if check.phase is not None and check.phase not in names:
                 problems.append(

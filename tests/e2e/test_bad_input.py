@@ -153,5 +153,31 @@ def test_a_dry_run_prints_the_plan_and_sends_nothing(bench: Bench) -> None:
     """Phases, fault windows, checks; no run folder."""
     done = bench("run", "failover-outage", "--target", "reference", "--dry-run")
     assert done.code == 0
-    assert "provider-drops on provider-a 13–23 s" in done.out
+    assert "provider-drops on provider-a  13–23 s" in done.out
     assert bench.runs() == []
+
+
+def test_every_problem_of_faults_is_listed_at_once(bench: Bench) -> None:
+    """Unknown fault, place and plan, a parameter out of range, two that exclude each other, a window past the end, a remote Toxiproxy."""
+    bench.scenario(
+        "wrong",
+        phases='phase("baseline", "2s"), phase("fault", "5s", chaos="nowhere", faults=[fault("nosuch", on="provider-a"), '
+        'fault("latency", on="moon"), fault("latency", on="front", latency=0), fault("link-down", on="provider-b"), '
+        'fault("latency", on="provider-b"), fault("provider-drops", on="provider-a", after="3s", duration="9s")]), '
+        'phase("recovery", "2s")',
+    )
+    done = bench("run", "wrong", "--target", "direct", "--engine", "http://192.0.2.7:8474")
+    assert done.code == 2
+    for words in (
+        "nosuch: there is no fault of this name",
+        "nowhere: there is no fault plan of this name",
+        'latency sits in a link, but is put on "moon"',
+        "latency = 0 is out of range",
+        "link-down on provider-b lets nothing through unharmed",
+        "provider-drops on provider-a would run past the end of fault",
+        "192.0.2.7 is not on this machine",
+    ):
+        assert words in done.err, done.err
+    assert "7 problems; nothing was started." in done.err
+    assert not (bench.folder / "runs").exists()
+    assert bench("check").code == 2

@@ -27,6 +27,19 @@ def test_who_is_there(server: Server, engine: Engine) -> None:
     assert engine.is_embedded() == (server.kind == "embedded")
 
 
+def test_how_many_connections_a_toxic_hit(server: Server, engine: Engine, upstream: Upstream) -> None:
+    """Counted by our engine, also when the toxic is off again; the real one does not count, and nothing is said."""
+    port = int(engine.add_link("counted", "127.0.0.1:0", upstream.address).rpartition(":")[2])
+    engine.add_toxic("counted", "slow", "latency", "downstream", {"latency": 1})
+    for _ in range(3):
+        client, far = upstream.pair(port)
+        echoing(far)
+        echo_ms(client)
+    engine.remove_toxic("counted", "slow")
+    assert engine.hits("counted", "slow") == (3 if server.kind == "embedded" else None)
+    assert engine.hits("counted", "nosuch") is None
+
+
 def test_a_link_and_its_faults(engine: Engine, upstream: Upstream) -> None:
     """Added, slowed, healed, taken down, brought up; each step says when, in order; removals may be repeated."""
     listen = engine.add_link("provider-a", "127.0.0.1:0", upstream.address)

@@ -29,20 +29,6 @@ def check() -> None:
             for use in scenario.checks
             if use.metric not in metrics
         ]
-        known = content.fault_names()
-        problems += [
-            Problem(where, f'uses the fault "{use.name}", which does not exist.', "`bench ls faults` lists them.")
-            for phase in scenario.phases
-            for use in phase.faults
-            if use.name not in known
-        ]
-        plans = content.plan_names()
-        problems += [
-            Problem(where, f'uses the fault plan "{plan}", which does not exist.', "`bench ls plans` lists them.")
-            for phase in scenario.phases
-            for plan in phase.chaos
-            if plan not in plans
-        ]
     if problems:
         say.problems(problems)
         raise typer.Exit(2)

@@ -126,7 +126,11 @@ class ToxicLever:
 
     def clear(self) -> Cleared:
         """Take the toxic off the link."""
-        return Cleared(self._engine.remove_toxic(self._fault.on, self._fault.id))
+        at_ns = self._engine.remove_toxic(self._fault.on, self._fault.id)
+        try:
+            return Cleared(at_ns, self._engine.hits(self._fault.on, self._fault.id))
+        except EnvironmentFailure:
+            return Cleared(at_ns)  # a count is no reason to say that it is still on
 
 
 def _number(value: Value) -> int | float:

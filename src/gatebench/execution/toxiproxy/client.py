@@ -18,12 +18,14 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import requests
+from prometheus_client.parser import text_string_to_metric_families
 
 from gatebench import guard
 from gatebench.errors import ConfigurationError, EnvironmentFailure, Problem
 
 _AT_HEADER = "x-gatebench-at-ns"
 _ENGINE_HEADER = "x-gatebench-engine"
+_EFFECTS = "gatebench_toxic_effects_total"
 _PATIENCE_S = 0.02
 _copies = itertools.count(1)
 
@@ -219,6 +221,21 @@ class Engine:
                 raise
             return time.monotonic_ns()
         return _effective_ns(answer, sent_ns)
+
+    def hits(self, link: str, toxic: str) -> int | None:
+        """Return how many connections a toxic on a link has acted on, also when it is off again; None from a server that does not count."""
+        try:
+            text = self._api.get("/metrics").text
+        except Refused:
+            return None
+        wanted = {"proxy": self.proxy_name(link), "toxic": toxic, "effect": "connections_hit"}
+        counted = [
+            int(sample.value)
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == _EFFECTS and wanted.items() <= sample.labels.items()
+        ]
+        return sum(counted) if counted else None
 
     def state(self) -> dict[str, LinkState]:
         """Return our links on the server, by name without the prefix."""

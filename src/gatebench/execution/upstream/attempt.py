@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gatebench.sample import NEVER, NO_ARRIVAL, NO_WORD
-from gatebench.stamp import KINDS, RequestId, format_request_id
+from gatebench.stamp import KINDS, RequestId
 
 _NO_TENANT = NO_WORD["u2"]
 _MOST_GAP_US = 0xFFFF_FFFF
