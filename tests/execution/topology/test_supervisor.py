@@ -211,3 +211,47 @@ def test_descendants_sees_children_and_grandchildren() -> None:
         for pid in [*descendants(child.pid), child.pid]:
             os.kill(pid, signal.SIGKILL)
         child.wait()
+
+
+def standing_still(pid: int) -> bool:
+    """Whether a process is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def test_a_paused_tree_goes_on_by_itself(tmp_path: Path) -> None:
+    """The process and its worker stand still together; after its time to live the guardian lets both go on, unasked."""
+    with Supervisor("0badcafe") as supervisor:
+        program = "import os, time\nos.fork()\ntime.sleep(300)"
+        child = supervisor.start("two", [sys.executable, "-c", program], log=tmp_path / "log")
+        wait_for("its worker", lambda: len(descendants(child.pid)) == 1)
+        tree = [child.pid, *descendants(child.pid)]
+        supervisor.pause([child], 0.6)
+        wait_for("the pause", lambda: all(standing_still(pid) for pid in tree))
+        wait_for("its end", lambda: not any(standing_still(pid) for pid in tree), 5)
+        supervisor.pause([child], 300)
+        wait_for("the pause", lambda: all(standing_still(pid) for pid in tree))
+        supervisor.resume([child])
+        wait_for("going on", lambda: not any(standing_still(pid) for pid in tree), 5)
+        assert child.poll() is None
+
+
+def test_a_kill_is_without_a_word_and_no_accident(tmp_path: Path) -> None:
+    """SIGKILL to all of the tree; nobody is told that a process ended by itself."""
+    accidents: list[str] = []
+    with Supervisor("0badcafe", lambda child: accidents.append(child.name)) as supervisor:
+        child = supervisor.start("stubborn", [sys.executable, "-c", STUBBORN], log=tmp_path / "log")
+        wait_for("its start", lambda: "up" in (tmp_path / "log").read_text())
+        supervisor.kill([child])
+        assert child.poll() == -signal.SIGKILL
+        supervisor.kill([child])
+    assert accidents == []
+
+
+def test_a_paused_process_ends_with_the_run(tmp_path: Path) -> None:
+    """Whoever stands still is ended like the others."""
+    with Supervisor("0badcafe") as supervisor:
+        child = supervisor.start("still", [sys.executable, "-c", "import time; time.sleep(300)"], log=tmp_path / "log")
+        supervisor.pause([child], 300)
+        wait_for("the pause", lambda: standing_still(child.pid))
+    wait_for("its end", lambda: not Path(f"/proc/{child.pid}").exists(), 5)
+    assert supervisor.survivors == []
