@@ -194,3 +194,4 @@ def _show(there: list[Standing], *, as_json: bool) -> None:
         table.add_row("logs in", f"{one.folder}/logs")
         say.out().print(table)
         say.out().print(f"  next: bench run smoke --target up:{one.name}   ·   bench down {one.name}", markup=False)
+        say.out().print("        bench chaos inject latency --on front --for 30s", markup=False)
