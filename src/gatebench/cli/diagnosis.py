@@ -32,7 +32,6 @@ _PROGRAMS: Final = (
     ("redis-server", ("--version",), "a store for gateways that want one. Install it: apt-get install redis-server"),
     ("prometheus", ("--version",), "a source of server-side figures. Install it: apt-get install prometheus"),
     ("chromium", ("--version",), "looks at reports in tests. Install it: apt-get install chromium"),
-    ("redis-server", ("--version",), "targets with a store. Install it: apt-get install redis-server"),
     ("wrk", ("-v",), "a peer of the speed benchmark. Install it: apt-get install wrk"),
     ("k6", ("version",), "a peer of the speed benchmark. Build it: scripts/k6"),
     ("ip", ("-V",), "two machines on one, for remote workers. Install it: apt-get install iproute2"),
