@@ -66,14 +66,14 @@ def link(bench: Bench, name: str) -> str:
 
 def test_a_fault_by_hand_bites_and_ends_by_itself(up: Bench) -> None:
     """It is there, proven and shown; and gone when its time is over, without anybody's doing."""
-    done = up("chaos", "inject", "latency", "--on", "provider-a", "--for", "3s", "--set", "latency_ms=300")
+    done = up("chaos", "inject", "latency", "--on", "provider-a", "--for", "8s", "--set", "latency_ms=300")
     assert done.code == 0, done.err
     assert "proven by its canaries" in done.out
+    assert "latency=300" in up("chaos", "status").out
     assert took_s(link(up, "provider-a")) >= 0.3
     (row,) = [row for row in faults(up) if row["state"] == "on"]
     assert (row["name"], row["on"], row["proven"], row["manual"]) == ("latency", "provider-a", True, True)
     assert row["parameters"]["latency"] == 300
-    assert "latency=300" in up("chaos", "status").out
     wait_for("its end", lambda: faults(up)[-1]["state"] == "over", 10)
     assert took_s(link(up, "provider-a")) < 0.25
 
@@ -137,17 +137,19 @@ def test_a_plan_is_walked_to_its_end(up: Bench) -> None:
     assert "two" in up("chaos", "status", "--log").out
 
 
-def test_ctrl_c_ends_a_plan(up: Bench) -> None:
-    """What it has put on is off again."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_is_interrupted_takes_its_plan_back(up: Bench, number: signal.Signals) -> None:
+    """Even while the proof is awaited: what it has put on is off again, and what others have put on stays."""
+    assert up("chaos", "inject", "latency", "--on", "provider-b", "--for", "60s").code == 0
     (up.folder / "chaos" / "long.toml").write_text(
         'description = "long"\n[[fault]]\nname = "latency"\non = "provider-a"\nwindows = [{ duration = "60s" }]\n'
     )
     with ended(up.start("chaos", "run", "long")) as process:
-        wait_for("the fault", lambda: any(row["state"] == "on" for row in faults(up)), 15)
-        os.killpg(process.pid, signal.SIGINT)
+        wait_for("the fault", lambda: faults(up)[-1]["on"] == "provider-a" and faults(up)[-1]["state"] == "on", 15)
+        os.killpg(process.pid, number)
         process.communicate(timeout=20)
         assert process.returncode == 130
-    assert not any(row["state"] in {"on", "to come"} for row in faults(up))
+    assert [row["on"] for row in faults(up) if row["state"] in {"on", "to come"}] == ["provider-b"]
 
 
 def test_a_run_shows_what_hands_did_to_it(bench: Bench) -> None:

@@ -132,6 +132,18 @@ def test_clear_ends_everything_now(plan: Plan, state: DeskState) -> None:
     assert rig.desk.obey({"op": "clear"})["cleared"] == []
 
 
+def test_a_ticket_takes_back_its_own(plan: Plan, state: DeskState) -> None:
+    """Two orders are on; one is interrupted, the other stays."""
+    rig = Rig(plan)
+    orders = [fault(state, on=place, lasting="60s").model_dump(mode="json") for place in ("provider-a", "provider-b")]
+    for ticket, order in zip(("one", "two"), orders, strict=True):
+        rig.desk.obey({"op": "inject", "faults": [order], "ticket": ticket})
+    assert rig.desk.obey({"op": "clear", "ticket": "nobody's"})["cleared"] == []
+    assert rig.desk.obey({"op": "clear", "ticket": "one"})["cleared"] == ["latency on provider-a"]
+    assert [lever.on for lever in rig.levers] == [False, True]
+    rig.desk.obey({"op": "clear"})
+
+
 def test_what_cannot_be_had_is_refused_with_every_reason(plan: Plan, state: DeskState) -> None:
     """A place that is not here, a window past the end, a fault that meets another, too many at once: nothing is switched on."""
     rig = Rig(plan, end_s=10)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -133,7 +135,8 @@ def inject(
     _stop_if(problems, as_json=as_json)
     assert desk is not None  # noqa: S101 - it would be a problem
     note("inject", fault=fault, on=on, lasting=lasting, settings=settings or [], topology=desk.name)
-    answer = _ordered(desk, windows, as_json=as_json)
+    with _taken_back(desk) as ticket:
+        answer = _ordered(desk, windows, ticket, as_json=as_json)
     row = answer["faults"][0]
     note("injected", topology=desk.name, **{key: row[key] for key in ("id", "name", "on", "state", "proven", "failed")})
     _told(row, as_json=as_json)
@@ -212,10 +215,10 @@ def run_(
     note("run", plan=plan, seed=seed, topology=desk.name)
     if not as_json:
         say.out().print(*timeline(windows, max(fault.end_ns for fault in windows)), sep="\n")
-    rows = _ordered(desk, windows, as_json=as_json)["faults"]
-    mine = {row["id"] for row in rows}
-    seen: dict[str, str] = {}
-    try:
+    with _taken_back(desk) as ticket:
+        rows = _ordered(desk, windows, ticket, as_json=as_json)["faults"]
+        mine = {row["id"] for row in rows}
+        seen: dict[str, str] = {}
         while not all(row["state"] in {"over", "failed"} for row in rows):
             time.sleep(_POLL_S)
             rows = [row for row in ask(desk, {"op": "status"})["faults"] if row["id"] in mine]
@@ -223,10 +226,6 @@ def run_(
                 if not as_json and seen.get(row["id"], "to come") != row["state"]:
                     seen[row["id"]] = row["state"]
                     _say_row(row)
-    except KeyboardInterrupt:
-        ask(desk, {"op": "clear"})
-        note("run interrupted", plan=plan, topology=desk.name)
-        raise
     note("ran", plan=plan, topology=desk.name, faults={row["id"]: row["proven"] for row in rows})
     if as_json:
         sys.stdout.write(json.dumps({"schema": "gatebench.chaos/1", "faults": rows}) + "\n")
@@ -291,12 +290,36 @@ def _refuse(sentences: list[str], problems: list[Problem], *, as_json: bool) -> 
     raise typer.Exit(2)
 
 
-def _ordered(desk: DeskState, windows: list[PlannedFault], *, as_json: bool) -> dict[str, Any]:
+@contextlib.contextmanager
+def _taken_back(desk: DeskState) -> Iterator[str]:
+    """Yield a ticket; should somebody interrupt us, what was ordered under it is cleared before we go."""
+    import secrets
+    import signal
+
+    from gatebench.execution.desk_client import ask, note
+
+    def interrupted(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupted)
+    ticket = secrets.token_hex(8)
+    try:
+        yield ticket
+    except KeyboardInterrupt:
+        cleared = ask(desk, {"op": "clear", "ticket": ticket}).get("cleared", [])
+        note("interrupted", topology=desk.name, cleared=cleared)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _ordered(desk: DeskState, windows: list[PlannedFault], ticket: str, *, as_json: bool) -> dict[str, Any]:
     """Hand the faults to the desk; what it has against them is a refusal like any other."""
     from gatebench.errors import Problem
     from gatebench.execution.desk_client import ask, note
 
-    answer = ask(desk, {"op": "inject", "faults": [fault.model_dump(mode="json") for fault in windows]})
+    faults = [fault.model_dump(mode="json") for fault in windows]
+    answer = ask(desk, {"op": "inject", "faults": faults, "ticket": ticket})
     if "problems" in answer:
         note("refused", topology=desk.name, problems=answer["problems"])
         problems = [Problem(desk.name, text, "") for text in answer["problems"]]

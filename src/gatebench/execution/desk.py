@@ -1,6 +1,7 @@
 """Takes orders for faults while a topology stands: from a second terminal, over a Unix socket of this user's.
 
-One JSON line comes in, one goes out. Orders: status; inject (planned faults, their windows counted from now) and clear.
+One JSON line comes in, one goes out. Orders: status; inject (planned faults, their windows counted from now, under a ticket)
+and clear (everything, or what was put on under a ticket).
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ class Desk:
         self._t0_ns = t0_ns
         self._end_ns = end_ns
         self._free = list(MANUAL_IDS)
+        self._tickets: dict[str, set[str]] = {}
         self._lock = threading.Lock()
 
     def obey(self, order: Any) -> Answer:
@@ -64,12 +66,12 @@ class Desk:
             case {"op": "status"}:
                 return {"faults": [self._row(walk) for walk in self._injector.walks()], "most": self._plan.most_faults}
             case {"op": "inject", "faults": list() as faults}:
-                return self._inject(faults)
+                return self._inject(faults, order.get("ticket"))
             case {"op": "clear"}:
-                return self._clear()
+                return self._clear(order.get("ticket"))
         return {"problems": ["nobody knows this order; it is status, inject or clear."]}
 
-    def _inject(self, given: Sequence[Any]) -> Answer:
+    def _inject(self, given: Sequence[Any], ticket: object) -> Answer:
         try:
             faults = [PlannedFault.model_validate(fault) for fault in given]
         except ValidationError as error:
@@ -82,6 +84,8 @@ class Desk:
             if problems:
                 return {"problems": problems}
             del self._free[: len(faults)]
+            if isinstance(ticket, str):
+                self._tickets[ticket] = {fault.id for fault in faults}
             walks = []
             for fault in faults:
                 self._journal(
@@ -146,10 +150,10 @@ class Desk:
                 )
         return list(dict.fromkeys(problems))
 
-    def _clear(self) -> Answer:
+    def _clear(self, ticket: object) -> Answer:
         self._journal("chaos.clear", by="bench chaos")
         try:
-            ended = self._injector.clear()
+            ended = self._injector.clear(only=self._tickets.get(ticket, ()) if isinstance(ticket, str) else None)
         except EnvironmentFailure as error:
             return {"problems": [error.what]}
         return {"cleared": [f"{fault.name} on {fault.on}" for fault in ended]}

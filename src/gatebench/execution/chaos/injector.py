@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -98,9 +98,12 @@ class Injector:
         """Return the names of the faults that are on now."""
         return [f"{walk.fault.name} on {walk.fault.on}" for walk in self.walks() if walk.is_on]
 
-    def clear(self, patience_s: float = 5.0) -> list[PlannedFault]:
-        """Clear what is on, and call off what is yet to come; returns the faults that this ended or prevented."""
-        ended = [walk for walk in self.walks() if not walk.over.is_set()]
+    def clear(self, patience_s: float = 5.0, only: Collection[str] | None = None) -> list[PlannedFault]:
+        """Clear what is on, and call off what is yet to come; returns the faults that this ended or prevented.
+
+        `only` are the ids that are meant, None for all.
+        """
+        ended = [walk for walk in self.walks() if not walk.over.is_set() and (only is None or walk.fault.id in only)]
         for walk in ended:
             walk.stopping.set()
         deadline = time.monotonic() + patience_s
