@@ -12,7 +12,7 @@ import pytest
 
 from tests.execution.toxiproxy.rig import PATIENCE_S, PROXY, Server, create, free_port
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.light]
 
 
 class TestProtocol:

@@ -33,7 +33,7 @@ from tests.execution.toxiproxy.rig import (
     running,
 )
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.light]
 
 LATENCY = {"type": "latency", "attributes": {"latency": 20}}
 

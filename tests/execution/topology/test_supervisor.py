@@ -17,7 +17,7 @@ from gatebench.errors import EnvironmentFailure
 from gatebench.execution.topology.guardian import descendants
 from gatebench.execution.topology.supervisor import RUN_MARK, Supervisor
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.light]
 
 # A gateway that does not notice: it ignores SIGTERM, and its worker has a session of its own and outlives it.
 STUBBORN = """
