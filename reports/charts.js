@@ -67,7 +67,7 @@
     return `${letters.join("")}…`;
   };
 
-  // Places each lane: its label before its windows, else after them, else above; lanes that do not meet share a row.
+  // Places each lane as high as it goes, its label before its windows, after them or above; lanes that do not meet share a row.
   function arrange({ width, left, right }) {
     const most = width - right, at = (value) => left + (value / timeline.end_s) * (most - left), rows = [];
     const free = (row, [from, to]) => (rows[row] ?? []).every(([start, end]) => to + 8 < start || from > end + 8);
@@ -75,10 +75,14 @@
       const windows = timeline.faults.filter((fault) => fault.lane === number);
       const low = at(d3.min(windows, (fault) => fault.requested_s ?? fault.start_s)), high = Math.max(at(d3.max(windows, (fault) => fault.end_s)), low + 3);
       const text = shortened(lane.label, most - left), wide = long(text);
-      const [x, above] = low - 6 - wide >= left ? [low - 6 - wide, 0] : high + 6 + wide <= most ? [high + 6, 0] : [within(low, [left, Math.max(left, most - wide)]), 1];
-      const needs = above ? [[x, x + wide], [low, high]] : [[Math.min(x, low), Math.max(x + wide, high)]];
-      let row = 0;
-      while (!needs.every((span, below) => free(row + below, span))) row++;
+      const beside = [low - 6 - wide, high + 6].filter((x) => x >= left && x + wide <= most).map((x) => ({ x, above: 0, needs: [[Math.min(x, low), Math.max(x + wide, high)]] }));
+      const over = within(low, [left, Math.max(left, most - wide)]);
+      const choices = [...beside, { x: over, above: 1, needs: [[over, over + wide], [low, high]] }].map((choice) => {
+        let row = 0;
+        while (!choice.needs.every((span, below) => free(row + below, span))) row++;
+        return { ...choice, row };
+      });
+      const { x, above, row, needs } = d3.least(choices, (choice) => choice.row + choice.above);
       needs.forEach((span, below) => (rows[row + below] ??= []).push(span));
       return { ...lane, windows, text, x, row, above };
     });
