@@ -22,25 +22,26 @@ LATENCY = {
 }
 
 
-def crowd(folder: RunFolder, *, proven: bool = True) -> RunFolder:
-    """Add the faults between the first and the fifteenth second of the load; the ramp is not proven if `proven` is False.
+def crowd(folder: RunFolder, *, proven: bool = True, flaps: int = FLAPS, unproven_flap: int = 0) -> RunFolder:
+    """Add the faults between the first and the fifteenth second of the load; the ramp is not proven if `proven` is False, nor is
+    the window of the flap that is named.
 
     The windows of the flap are 500 ms long and begin each second from 1 s on, and the engine takes 100 ms to begin each.
     """
     record = json.loads((folder.path / "run.json").read_text())
     (first,) = record["plan"]["faults"]
-    flaps = [
+    windows = [
         first
-        | {"id": f"w{n}", "name": "link-down", "part": f"{n} of {FLAPS}", "chaos": "shaky"}
+        | {"id": f"w{n}", "name": "link-down", "part": f"{n} of {flaps}", "chaos": "shaky"}
         | {"start_ns": n * S, "end_ns": n * S + 500 * MS}
-        for n in range(1, FLAPS + 1)
+        for n in range(1, flaps + 1)
     ]
     ramp = _latency("r1", 9 * S, 13 * S, RAMP_MS[-1]) | {"phase": first["phase"], "chaos": "shaky"}
     ramp["steps"] = [{"at_ns": (9 + n) * S, "parameters": {"latency": value}} for n, value in enumerate(RAMP_MS)]
-    record["plan"]["faults"] = [first, *flaps, ramp]
+    record["plan"]["faults"] = [first, *windows, ramp]
     (folder.path / "run.json").write_text(json.dumps(record))
-    for fault in flaps:
-        _walk(folder, fault, late_ns=100 * MS)
+    for n, fault in enumerate(windows, start=1):
+        _walk(folder, fault, late_ns=100 * MS, proven=n != unproven_flap)
     _walk(folder, ramp, proven=proven)
     for n, value in enumerate(RAMP_MS[1:], start=1):
         at_ns = LOAD_START_NS + (9 + n) * S + 5 * MS

@@ -341,6 +341,16 @@ def test_many_windows_are_one_table(crowded: Outline) -> None:
     assert crowded.troubles == []
 
 
+def test_too_many_windows_are_summed_up(healthy: Reading, tmp_path: Path) -> None:
+    """More windows than fit a page make one line, and one more for each that was not proven."""
+    folder = crowd(copy_of(healthy, tmp_path), flaps=16, unproven_flap=15)
+    found = outline(folder, tmp_path)
+    assert "all 16 1.000 s – 16.500 s 1.100 s – 16.502 s ✗ 15 of 16 – ✓ 16 of 16 15 of 16 15.000 s" in found.text
+    assert "✗ 1 of 16 not proven" in found.text
+    assert [a["rowspan"] for a in found.having("th") if "rowspan" in a] == ["1", "2", "1", "2"]
+    assert found.troubles == []
+
+
 def test_details_open_where_something_is_wrong(crowded: Outline, page: Outline) -> None:
     """The details of proven faults are folded, those of an unproven one stand open and say so; a lone fault stands open."""
     details = [attributes for attributes in crowded.having("details") if attributes.get("class") == "fault"]

@@ -20,6 +20,7 @@ _LIVE: Final = {
     "RST": "are reset (RST)",
     "hang": "hang: nothing comes and nothing closes",
 }
+LISTED_MOST: Final = 12
 _STAGES: Final = (("before", "before it began"), ("during", "while it was on"), ("after", "after it ended"))
 
 
@@ -70,6 +71,17 @@ class WindowView:
 
 
 @dataclass(frozen=True)
+class Tally:
+    """Many windows in one line: from when to when, how many were proven and went away, between which fidelities."""
+
+    planned_ns: tuple[int | None, int | None]
+    on_ns: tuple[int | None, int | None]
+    bit: int
+    gone: int
+    fidelities: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class FaultView:
     """One use of a fault with all its windows, ready to be shown; `alone` when the run has no other."""
 
@@ -101,6 +113,30 @@ class FaultView:
     def open(self) -> bool:
         """Whether its details stand open, so that a reader need not ask: when something is wrong, or there is room."""
         return self.alone or bool(self.trouble)
+
+    @property
+    def listed(self) -> tuple[WindowView, ...]:
+        """The windows that have a line of their own in the overview: all, or of too many those with which something is wrong."""
+        if self.tally is None:
+            return self.windows
+        return tuple(window for window in self.windows if window.trouble)[:LISTED_MOST]
+
+    @property
+    def tally(self) -> Tally | None:
+        """All windows in one line; None when they are few enough for a line each."""
+        if len(self.windows) <= LISTED_MOST:
+            return None
+        faults = [window.timeline for window in self.windows]
+        begun = [fault.acknowledged_ns for fault in faults if fault.acknowledged_ns is not None]
+        ended = [fault.cleared_ns for fault in faults if fault.cleared_ns is not None]
+        known = [fault.fidelity for fault in faults if fault.fidelity is not None]
+        return Tally(
+            planned_ns=(min(fault.planned.start_ns for fault in faults), max(fault.planned.end_ns for fault in faults)),
+            on_ns=(min(begun, default=None), max(ended, default=None)),
+            bit=sum(fault.bit is True for fault in faults),
+            gone=sum(fault.gone is True for fault in faults),
+            fidelities=tuple(sorted({min(known), max(known)})) if known else (),
+        )
 
     @property
     def hits(self) -> int | None:
