@@ -54,27 +54,116 @@
   const highest = (values) => (d3.max(values) ?? 0) * 1.08 || 1;
   const time = (width) => ({ domain: [0, timeline.end_s], label: null, ticks: width < 500 ? 4 : 9, tickFormat: clock });
 
-  // Phases and faults behind a chart over time; labels that do not fit are left out.
-  function backdrop({ width, left, right }, labelled = true) {
-    const perSecond = (width - left - right) / timeline.end_s;
-    const fits = (text, from, to) => text.length * 6.4 < (to - from) * perSecond;
+  // Faults: a lane above the frame for each use of a fault, whose windows share one label, and a band behind the data for each window.
+  const ROW = 15, APART = 1.5;
+  const within = (value, [low, high]) => Math.min(Math.max(value, low), high);
+  const ruler = document.createElement("canvas").getContext("2d");
+  ruler.font = `12px ${getComputedStyle(document.body).fontFamily}`;
+  const long = (text) => ruler.measureText(text).width;
+  const shortened = (text, most) => {
+    if (long(text) <= most) return text;
+    const letters = [...text];
+    while (letters.length && long(`${letters.join("")}…`) > most) letters.pop();
+    return `${letters.join("")}…`;
+  };
+
+  // Places each lane as high as it goes, its label before its windows, after them or above; lanes that do not meet share a row.
+  function arrange({ width, left, right }) {
+    const most = width - right, at = (value) => left + (value / timeline.end_s) * (most - left), rows = [];
+    const free = (row, [from, to]) => (rows[row] ?? []).every(([start, end]) => to + 8 < start || from > end + 8);
+    const lanes = timeline.lanes.map((lane, number) => {
+      const windows = timeline.faults.filter((fault) => fault.lane === number);
+      const low = at(d3.min(windows, (fault) => fault.requested_s ?? fault.start_s)), high = Math.max(at(d3.max(windows, (fault) => fault.end_s)), low + 3);
+      const text = shortened(lane.label, most - left), wide = long(text);
+      const beside = [low - 6 - wide, high + 6].filter((x) => x >= left && x + wide <= most).map((x) => ({ x, above: 0, needs: [[Math.min(x, low), Math.max(x + wide, high)]] }));
+      const over = within(low, [left, Math.max(left, most - wide)]);
+      const choices = [...beside, { x: over, above: 1, needs: [[over, over + wide], [low, high]] }].map((choice) => {
+        let row = 0;
+        while (!choice.needs.every((span, below) => free(row + below, span))) row++;
+        return { ...choice, row };
+      });
+      const { x, above, row, needs } = d3.least(choices, (choice) => choice.row + choice.above);
+      needs.forEach((span, below) => (rows[row + below] ??= []).push(span));
+      return { ...lane, windows, text, x, row, above };
+    });
+    return { lanes, rows: rows.length };
+  }
+
+  const faultWords = `Faults meanwhile: ${timeline.lanes.map((lane) => lane.label).join("; ")}.`;
+  const hand = (fault) => timeline.lanes[fault.lane].manual;
+  // A window in the parts in which it is even: the steps of a ramp, or all of it at once.
+  const levels = (fault) => (fault.steps.length
+    ? fault.steps.map((step, place) => ({ from_s: step.at_s, to_s: fault.steps[place + 1]?.at_s ?? fault.end_s, level: step.level }))
+    : [{ from_s: fault.start_s, to_s: fault.end_s, level: 1 }]);
+  const since = (fault, t0_s) => ({
+    ...fault, start_s: fault.start_s - t0_s, end_s: fault.end_s - t0_s, steps: fault.steps.map((step) => ({ ...step, at_s: step.at_s - t0_s })),
+  });
+  const edges = (fault) => [[fault.requested_s, fault.start_s], [fault.clear_requested_s, fault.end_s]];
+
+  function lanesMark({ lanes, top }) {
+    return (_, { x }) => {
+      const group = d3.create("svg:g").attr("class", "lanes");
+      for (const lane of lanes) {
+        const y = top + (lane.row + lane.above) * ROW, foot = y + ROW - 3, height = ROW - 5;
+        for (const fault of lane.windows) {
+          const bar = group.append("g").attr("fill", lane.manual ? "url(#by-hand-bar)" : "var(--vermillion)").attr("stroke", "var(--vermillion)");
+          for (const { from_s, to_s, level } of levels(fault)) {
+            const tall = Math.max(2, height * level);
+            bar.append("rect").attr("x", x(from_s)).attr("width", Math.max(1.5, x(to_s) - x(from_s))).attr("y", foot - tall).attr("height", tall);
+          }
+          for (const [asked, real] of edges(fault)) {
+            if (asked !== null && Math.abs(x(real) - x(asked)) >= APART) bar.append("path").attr("d", `M${x(asked)} ${y + 1}V${foot + 1}M${x(asked)} ${foot - height / 2}H${x(real)}`).attr("stroke-dasharray", "2,2");
+          }
+        }
+        group.append("text").attr("x", lane.x).attr("y", top + lane.row * ROW + ROW - 4).attr("fill", "var(--fail)").attr("text-anchor", "start").text(lane.text);
+      }
+      return group.node();
+    };
+  }
+
+  const bandsMark = (faults, [low, high]) => (_, { x }, __, { height, marginTop, marginBottom }) => {
+    const group = d3.create("svg:g").attr("class", "bands");
+    for (const fault of faults) {
+      for (const { from_s, to_s, level } of levels(fault)) {
+        const from = x(within(from_s, [low, high])), to = x(within(to_s, [low, high]));
+        group.append("rect").attr("x", from).attr("width", to - from).attr("y", marginTop).attr("height", Math.max(0, height - marginTop - marginBottom))
+          .attr("fill", hand(fault) ? "url(#by-hand)" : "var(--band)").attr("fill-opacity", 0.3 + 0.7 * level);
+      }
+    }
+    return group.node();
+  };
+
+  // Where faults really began and ended (solid) and, where that is another place on the paper, where it was asked for (dashed).
+  function edgeMarks({ width, left, right }) {
+    const perSecond = (width - left - right) / timeline.end_s, found = timeline.faults.flatMap(edges);
+    const real = found.map(([, at]) => at).filter((at) => at < timeline.end_s);
+    const asked = found.filter(([at, is]) => at !== null && Math.abs(is - at) * perSecond >= APART).map(([at]) => at);
+    const strokeOpacity = real.length > 12 ? 0.35 : 0.7;
+    return [
+      Plot.ruleX(real, { stroke: "var(--vermillion)", strokeOpacity }),
+      Plot.ruleX(asked, { stroke: "var(--vermillion)", strokeDasharray: "3,3", strokeOpacity }),
+    ];
+  }
+
+  // Phases and faults behind a chart over time; names of phases that do not fit are left out.
+  function backdrop(size, labelled = true) {
+    const perSecond = (size.width - size.left - size.right) / timeline.end_s;
     const phases = timeline.phases.filter((phase) => phase.end_s > phase.start_s);
     const marks = [
-      Plot.rectX(timeline.faults, { x1: "start_s", x2: "end_s", fill: "var(--band)" }),
+      bandsMark(timeline.faults, [0, timeline.end_s]),
       Plot.ruleX(phases.slice(1), { x: "start_s", stroke: "var(--soft)", strokeOpacity: 0.55 }),
-      Plot.ruleX(timeline.faults.flatMap((fault) => [fault.requested_s, fault.clear_requested_s]).filter((at) => at !== null), {
-        stroke: "var(--vermillion)", strokeDasharray: "3,3", strokeOpacity: 0.8,
-      }),
+      ...edgeMarks(size),
     ];
     if (!labelled) return marks;
+    const { lanes, rows } = arrange(size);
+    size.lanes = rows * ROW;
+    size.top = 24 + size.lanes;
     return [
       ...marks,
-      Plot.text(phases.filter((phase) => fits(phase.name, phase.start_s, phase.end_s)), {
-        x: (phase) => (phase.start_s + phase.end_s) / 2, text: "name", frameAnchor: "top", dy: -26, fill: "var(--ink)", fontWeight: 600,
+      Plot.text(phases.filter((phase) => long(phase.name) * 1.1 < (phase.end_s - phase.start_s) * perSecond), {
+        x: (phase) => (phase.start_s + phase.end_s) / 2, text: "name", frameAnchor: "top", dy: 4 - size.top, fill: "var(--ink)", fontWeight: 600,
       }),
-      Plot.text(timeline.faults.filter((fault) => fits(fault.label, fault.start_s, fault.end_s)), {
-        x: (fault) => (fault.start_s + fault.end_s) / 2, text: "label", frameAnchor: "top", dy: -11, fill: "var(--fail)",
-      }),
+      lanesMark({ lanes, top: 20 }),
     ];
   }
 
@@ -110,7 +199,7 @@
         x: time(size.width), y: milliseconds([...values, facts.objective_ms], choices.scale, null, false), marks,
         legend: [
           ...(dots.length ? [["good request", "var(--grey)", "dot"]] : [["smallest to largest", "var(--haze)", "area"], ["p50 to p95", "var(--mist)", "area"]]),
-          ...lines.reverse().map(([name, stroke]) => [name, stroke, "line"]), ...stateLegend(bad), ...bandLegend(),
+          ...lines.reverse().map(([name, stroke]) => [name, stroke, "line"]), ...stateLegend(bad), ...bandLegend(size),
         ],
       };
     },
@@ -124,11 +213,11 @@
         color: { domain: order, range: order.map(colour) },
         marks: [
           ...backdrop(size),
-          Plot.rectY(rows, Plot.stackY({ x1: "from_s", x2: "to_s", y: "per_s", fill: by, order, fillOpacity: 0.85, shapeRendering: "crispEdges" })),
+          Plot.rectY(rows, Plot.stackY({ x1: "from_s", x2: "to_s", y: "per_s", fill: by, order, fillOpacity: 0.85, shapeRendering: "crispEdges" })), ...edgeMarks(size),
           Plot.ruleY([0], { stroke: "var(--soft)" }),
           Plot.tip(rows, Plot.pointerX(Plot.stackY({ x1: "from_s", x2: "to_s", y: "per_s", order, z: by, title: (row) => `${clock(row.from_s)} – ${clock(row.to_s)}\n${row[by]}: ${row.per_s} per second` }))),
         ],
-        legend: order.map((word) => [word, colour(word), "area"]), unit: y,
+        legend: [...order.map((word) => [word, colour(word), "area"]), ...bandLegend(size)], unit: y,
       };
     },
 
@@ -146,7 +235,7 @@
           ...words.map((word) => Plot.lineY(rows.filter((row) => row[by] === word), { x: "at_s", y: "per_s", stroke: colour(word), strokeWidth: 1.75, curve: "step-after" })),
           tip(rows, "at_s", "per_s", (row) => `from ${clock(row.at_s)}\n${row[by]}: ${row.per_s} per second`),
         ],
-        legend: words.map((word) => [word, colour(word), "line"]), unit: y,
+        legend: [...words.map((word) => [word, colour(word), "line"]), ...bandLegend(size)], unit: y,
       };
     },
 
@@ -189,14 +278,15 @@
       const { facts } = chart, rows = table(chart), attempts = table(chart, 1), colour = colourOf(facts.providers);
       const x = { domain: [-facts.reach_s, facts.reach_s], label: null, ticks: size.width < 500 ? 5 : 9, tickFormat: (value) => `${value > 0 ? "+" : ""}${+value.toFixed(3)} s` };
       const good = rows.filter((row) => row.state === "good"), bad = rows.filter((row) => row.state !== "good");
-      const edges = facts.marks.filter((mark) => mark.what !== "proven" || mark.since_s <= facts.reach_s);
-      const known = edges.find((mark) => mark.what === "proven");
+      const marks = facts.marks.filter((mark) => mark.what !== "proven" || mark.since_s <= facts.reach_s);
+      const known = marks.find((mark) => mark.what === "proven");
+      const near = timeline.faults.filter((fault) => fault.end_s > facts.t0_s - facts.reach_s && fault.start_s < facts.t0_s + facts.reach_s).map((fault) => since(fault, facts.t0_s));
       return {
         x, y: milliseconds([...rows.map((row) => row.response_ms), facts.objective_ms], choices.scale, null, false),
         marks: [
-          Plot.rectX([0], { x1: 0, x2: facts.reach_s, fill: "var(--band)" }),
+          bandsMark(near, x.domain),
           Plot.ruleX([0], { stroke: "var(--vermillion)", strokeWidth: 1.5 }),
-          Plot.ruleX(edges.filter((mark) => mark.what !== "acknowledged"), { x: "since_s", stroke: "var(--vermillion)", strokeDasharray: "3,3" }),
+          Plot.ruleX(marks.filter((mark) => mark.what !== "acknowledged"), { x: "since_s", stroke: "var(--vermillion)", strokeDasharray: "3,3" }),
           Plot.text([0], { x: 0, text: () => "acknowledged", frameAnchor: "top", textAnchor: "end", dx: -4, dy: -11, fill: "var(--fail)" }),
           Plot.text(known ? [known] : [], { x: "since_s", text: () => `proven +${compact(known.since_s * 1000)}`, frameAnchor: "top", textAnchor: "start", dx: 4, dy: -11, fill: "var(--fail)" }),
           ...objective(facts.objective_ms),
@@ -263,7 +353,25 @@
   const stateDots = (rows, x, colour) => d3.groups(rows, (row) => row.state).map(([state, own]) =>
     Plot.dot(own, { x, y: "response_ms", symbol: STATES[state][1], stroke: colour, strokeWidth: own.length > 150 ? 1 : 1.6, r: own.length > 150 ? 2.2 : 3.4 }));
   const stateLegend = (rows) => Object.keys(STATES).filter((state) => rows.some((row) => row.state === state)).map((state) => [state, STATES[state][0], STATES[state][1]]);
-  const bandLegend = () => (timeline.faults.length ? [["fault on (dashed: asked for)", "var(--band)", "area"]] : []);
+  function bandLegend({ width, left, right }) {
+    const apart = timeline.faults.flatMap(edges).some(([asked, real]) => asked !== null && (Math.abs(real - asked) / timeline.end_s) * (width - left - right) >= APART);
+    return [
+      ...(timeline.faults.some((fault) => !hand(fault)) ? [["fault on", "var(--band)", "area"]] : []),
+      ...(timeline.faults.some(hand) ? [["fault put on by hand", "url(#by-hand)", "area"]] : []),
+      ...(apart ? [["asked for", "var(--vermillion)", "dashes"]] : []),
+    ];
+  }
+
+  // Hatching says "by hand" to those who do not see its colour; one drawing holds the patterns for all.
+  function hatch() {
+    const defs = d3.select(document.body).append("svg").attr("width", 0).attr("height", 0).attr("aria-hidden", "true").attr("class", "patterns").append("defs");
+    for (const [id, every, stroke, ground] of [["by-hand", 8, 0.8, "var(--band)"], ["by-hand-bar", 5, 3, "var(--paper)"]]) {
+      const pattern = defs.append("pattern").attr("id", id).attr("patternUnits", "userSpaceOnUse").attr("width", every).attr("height", every).attr("patternTransform", "rotate(45)");
+      pattern.append("rect").attr("width", every).attr("height", every).attr("fill", ground);
+      pattern.append("path").attr("d", `M0 0V${every}`).attr("stroke", "var(--vermillion)").attr("stroke-width", stroke);
+    }
+  }
+  if (timeline.faults.some(hand)) hatch();
 
   // Drawing.
   function legend(entries) {
@@ -274,6 +382,7 @@
       const svg = d3.select(item).append("svg").attr("width", 16).attr("height", 12).attr("aria-hidden", "true");
       if (shape === "line") svg.append("path").attr("d", "M0 6H16").attr("stroke", colour).attr("stroke-width", 2);
       else if (shape === "tick") svg.append("path").attr("d", "M8 0V12").attr("stroke", colour).attr("stroke-width", 2);
+      else if (shape === "dashes") svg.append("path").attr("d", "M8 0V12").attr("stroke", colour).attr("stroke-width", 1.5).attr("stroke-dasharray", "3,2");
       else if (shape === "area") svg.append("rect").attr("y", 1).attr("width", 16).attr("height", 10).attr("fill", colour).attr("stroke", "var(--rule)");
       else if (shape === "dot") svg.append("circle").attr("cx", 8).attr("cy", 6).attr("r", 3.5).attr("fill", colour);
       else svg.append("path").attr("d", d3.symbol(d3[`symbol${shape[0].toUpperCase()}${shape.slice(1)}`], 40)()).attr("transform", "translate(8,6)").attr("stroke", colour).attr("stroke-width", 1.6).attr("fill", "none");
@@ -290,8 +399,7 @@
     const choices = Object.fromEntries([...figure.querySelectorAll("input:checked")].map((input) => [input.dataset.switch, input.value]));
     const { legend: entries, below, unit, ...options } = kinds[chart.kind](chart, size, choices);
     const frame = { width, marginLeft: size.left, marginRight: size.right, marginBottom: 26, style: { background: "transparent", fontFamily: "inherit", fontSize: "12px", "--plot-background": "var(--paper)" } };
-    const labelled = ["latency", "stack", "steps"].includes(chart.kind);
-    const svg = Plot.plot({ ...frame, height: heights[plot.dataset.size], marginTop: labelled ? 40 : 22, ...options, ariaLabel: chart.label });
+    const svg = Plot.plot({ ...frame, height: heights[plot.dataset.size] + (size.lanes ?? 0), marginTop: size.top ?? 22, ...options, ariaLabel: size.lanes ? `${chart.label} ${faultWords}` : chart.label });
     svg.setAttribute("role", "img");
     for (const group of svg.querySelectorAll("g[aria-label]")) group.removeAttribute("aria-label"); // an image has one name
     const parts = [legend(entries), svg];

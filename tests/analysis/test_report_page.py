@@ -17,9 +17,11 @@ from typing import Any
 import pytest
 
 from gatebench.analysis.report import write_report
+from gatebench.analysis.summary import summarise
 from gatebench.content import Content, shipped_root
 from gatebench.run.folder import RunFolder
 from tests.analysis.conftest import Read, Reading
+from tests.crowded import FLAPS, crowd
 
 HOSTILE = "</script><script>window.pwned = true</script><img src=x onerror='window.pwned = true'>"
 VOID = {"meta", "input", "img", "br", "link"}
@@ -314,6 +316,96 @@ def test_killed_run_without_summary_says_so(reading: Read, tmp_path: Path) -> No
     text = outline(folder, tmp_path).text
     assert "its process was killed; this report shows what was measured until then" in text
     assert "samples-0.arrow ends without its mark" in text
+
+
+@pytest.fixture(scope="module")
+def crowded(healthy: Reading, tmp_path_factory: pytest.TempPathFactory) -> Outline:
+    """The report of a run with sixteen windows of four faults, one of which nobody proved."""
+    folder = crowd(copy_of(healthy, tmp_path_factory.mktemp("crowd")), proven=False)
+    summarise(folder)
+    return outline(folder, tmp_path_factory.mktemp("nothing"))
+
+
+def test_many_windows_are_one_table(crowded: Outline) -> None:
+    """One table lists every window, those of one use under one name; its links lead into the details."""
+    groups = [
+        attributes
+        for attributes in crowded.having("th")
+        if attributes.get("scope") == "rowgroup" and "rowspan" in attributes
+    ]
+    assert [attributes["rowspan"] for attributes in groups] == ["1", str(FLAPS), "1", "2"]
+    assert "by plan shaky, 20 → 80 → 140 → 200 ms" in crowded.text
+    assert f"{FLAPS} of {FLAPS} 12.000 s – 12.500 s 12.100 s – 12.502 s ✓ yes" in crowded.text
+    places = {attributes.get("id") for attributes in crowded.having("p")}
+    assert {"fault-f1", "fault-w1", "fault-r1", "fault-m1"} <= places
+    assert crowded.troubles == []
+
+
+def test_too_many_windows_are_summed_up(healthy: Reading, tmp_path: Path) -> None:
+    """More windows than fit a page make one line, and one more for each that was not proven."""
+    folder = crowd(copy_of(healthy, tmp_path), flaps=16, unproven_flap=15)
+    found = outline(folder, tmp_path)
+    assert "all 16 1.000 s – 16.500 s 1.100 s – 16.502 s ✗ 15 of 16 – ✓ 16 of 16 15 of 16 15.000 s" in found.text
+    assert "✗ 1 of 16 not proven" in found.text
+    assert [a["rowspan"] for a in found.having("th") if "rowspan" in a] == ["1", "2", "1", "2"]
+    assert found.troubles == []
+
+
+def test_details_open_where_something_is_wrong(crowded: Outline, page: Outline) -> None:
+    """The details of proven faults are folded, those of an unproven one stand open and say so; a lone fault stands open."""
+    details = [attributes for attributes in crowded.having("details") if attributes.get("class") == "fault"]
+    assert ["open" in attributes for attributes in details] == [False, False, True, False]
+    assert "✗ not proven" in crowded.text
+    assert [attributes["class"] for attributes in page.having("details") if "open" in attributes] == ["fault"]
+
+
+def test_steps_of_a_ramp_are_shown(crowded: Outline) -> None:
+    """Each value of a ramp stands with its planned and its real time, and the one that was proven is marked."""
+    assert (
+        "80 ms 10.000 s 10.005 s 140 ms 11.000 s 11.005 s 200 ms what the canaries prove 12.000 s 12.005 s"
+        in crowded.text
+    )
+
+
+def test_faults_by_hand_are_said(crowded: Outline) -> None:
+    """A fault from a second terminal is named as one at the top, on every chart, and in its details."""
+    assert f"4 faults, {1 + FLAPS + 1 + 2} windows, 1 by hand, 1 window not proven" in crowded.text
+    assert "injected by hand during this run" in crowded.text
+    assert "Somebody put it on by hand during the run: what it touched counts in no phase." in crowded.text
+    lanes = crowded.data["timeline"]["lanes"]
+    assert [(lane["label"], lane["manual"]) for lane in lanes if lane["manual"]] == [
+        ("latency on provider-b ×2 (by hand)", True)
+    ]
+
+
+def test_close_ups_are_of_uses(crowded: Outline) -> None:
+    """Twelve windows of one fault have one close-up, which says that it is of the first."""
+    made = [name for name in crowded.data["charts"] if name.startswith("closeup-")]
+    assert made == ["closeup-f1", "closeup-w1", "closeup-r1", "closeup-m1"]
+    assert f"This is the first of its {FLAPS} windows." in crowded.text
+
+
+@pytest.mark.parametrize("read", [True, False])
+def test_stop_condition_is_said(reading: Read, tmp_path: Path, read: bool) -> None:
+    """A run that stopped itself says when and why, and has a page even when nobody has read it."""
+    folder = copy_of(reading(stopped_at_s=7.0), tmp_path)
+    events = (
+        (folder.path / "events.jsonl")
+        .read_text()
+        .replace('"run.interrupted"', '"stop.condition", "why": "too much went wrong"')
+    )
+    (folder.path / "events.jsonl").write_text(events)
+    record = json.loads((folder.path / "run.json").read_text()) | {"status": "stopped"}
+    (folder.path / "run.json").write_text(json.dumps(record))
+    if read:
+        summarise(folder)
+    else:
+        (folder.path / "summary.json").unlink()
+    found = outline(folder, tmp_path)
+    assert "Stopped by a stop condition after 7.00 s of 17.5 s" in found.text
+    assert (
+        "stop condition: too much went wrong" if read else "The run was stopped by a stop condition; this"
+    ) in found.text
 
 
 def section(workspace: Path, name: str, text: str) -> None:

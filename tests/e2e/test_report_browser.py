@@ -15,6 +15,7 @@ from gatebench.analysis.report import write_report
 from gatebench.analysis.summary import summarise
 from gatebench.content import Content
 from gatebench.run.folder import RunFolder
+from tests.crowded import FLAPS, crowd
 from tests.e2e.browser import Browser, program
 from tests.factory import make_run
 
@@ -37,6 +38,22 @@ CSV = """(async () => {
 })()"""
 
 
+LANES = """(() => {
+  const svg = document.querySelector('#chart-latency svg[role=img]'), edge = svg.getBoundingClientRect();
+  const box = (element) => { const r = element.getBoundingClientRect(); return [r.left, r.top, r.right, r.bottom]; };
+  const lanes = svg.querySelector('.lanes');
+  return {
+    labels: [...lanes.querySelectorAll('text')].map((text) => [text.textContent, box(text)]),
+    bars: [...lanes.querySelectorAll('rect')].map(box),
+    hatched: lanes.querySelectorAll('g[fill="url(#by-hand-bar)"]').length,
+    asked: lanes.querySelectorAll('path').length,
+    heights: [...lanes.querySelectorAll('g')].map((bar) => [...bar.querySelectorAll('rect')].map((r) => +r.getAttribute('height'))),
+    edge: [edge.left, edge.right], said: svg.getAttribute('aria-label'),
+    legend: document.querySelector('#chart-latency .legend').textContent,
+  };
+})()"""
+
+
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """One browser for all tests of this file."""
@@ -50,6 +67,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     knobs = {"warmup_s": 1, "baseline_s": 4, "fault_s": 5, "recovery_s": 8}
     folder = make_run(tmp_path_factory.mktemp("runs"), lost=6, rejected=3, objective_ms=100, **knobs)
     summarise(folder)
+    write_report(folder, Content(folder.path))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def crowded(run: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """The same run with a flap, a ramp, and two windows that somebody put on by hand."""
+    folder = crowd(RunFolder(Path(shutil.copytree(run.path, tmp_path_factory.mktemp("crowded") / "run"))))
     write_report(folder, Content(folder.path))
     return folder
 
@@ -189,6 +214,47 @@ def test_hostile_text_does_nothing(browser: Browser, hostile: RunFolder) -> None
     (percentiles,) = browser.evaluate(CSV % "percentiles")
     assert f'"\'{HOSTILE}"' in percentiles or f"'{HOSTILE}" in percentiles
     assert f"\n{HOSTILE}" not in percentiles
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_many_faults_stay_readable(browser: Browser, crowded: RunFolder, width: int) -> None:
+    """Windows of one use share a label, no label lies on a bar or on another, ramps step, and what was by hand is hatched."""
+    browser.open(crowded.report, width=width)
+    lanes = browser.evaluate(LANES)
+    assert [text for text, _ in lanes["labels"]] == [
+        "provider-drops on provider-a",
+        f"link-down on provider-a ×{FLAPS}",
+        "latency on provider-b 20 → 80 → 140 → 200\u202fms",
+        "latency on provider-b ×2 (by hand)",
+    ]
+    left, right = lanes["edge"]
+    boxes = [box for _, box in lanes["labels"]]
+    assert all(left <= box[0] and box[2] <= right for box in boxes)
+    for place, box in enumerate(boxes):
+        assert not any(crosses(box, other) for other in [*boxes[place + 1 :], *lanes["bars"]])
+    assert lanes["heights"].count([10]) == 1 + FLAPS + 2
+    assert [1 < steps[0] < steps[1] < steps[2] < steps[3] for steps in lanes["heights"] if len(steps) == 4] == [True]
+    assert lanes["hatched"] == 2
+    assert lanes["asked"] == FLAPS  # asked for 100 ms before they began; the other edges lie on one another
+    assert "fault put on by hand" in lanes["legend"]
+    assert "asked for" in lanes["legend"]
+    assert "Faults meanwhile: provider-drops on provider-a; link-down" in lanes["said"]
+    assert browser.evaluate("document.documentElement.scrollWidth") <= width
+    assert browser.complaints == []
+
+
+def crosses(one: list[float], other: list[float]) -> bool:
+    """Whether two boxes share more than a line; letters are lower than their boxes."""
+    return one[0] < other[2] and other[0] < one[2] and one[1] + 3 < other[3] and other[1] + 3 < one[3]
+
+
+def test_link_unfolds_a_fault(browser: Browser, crowded: RunFolder) -> None:
+    """The name of a fault in the overview leads into its details, which open."""
+    browser.open(crowded.report)
+    state = "document.getElementById('fault-w1').closest('details').open"
+    assert browser.evaluate(state) is False
+    browser.evaluate("document.querySelector('a[href=\"#fault-w1\"]').click()")
+    assert browser.evaluate(f"new Promise((done) => setTimeout(() => done({state}), 100))") is True
 
 
 def test_injected_script_is_stopped(browser: Browser, run: RunFolder, tmp_path: Path) -> None:

@@ -47,6 +47,14 @@ class Canary:
 
 
 @dataclass(frozen=True)
+class Change:
+    """A step of a ramp as the engine acknowledged it: from then on these are the parameters."""
+
+    at_ns: int
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class FaultTimeline:
     """A planned fault and what happened to it; a time is None when that did not happen, or nobody lived to write it."""
 
@@ -63,6 +71,7 @@ class FaultTimeline:
     unproven: bool = False
     unproven_clear: bool = False
     canaries: tuple[Canary, ...] = ()
+    changes: tuple[Change, ...] = ()
 
     def stage(self, name: str) -> tuple[Canary, ...]:
         """Return the canaries of one stage: before, during or after."""
@@ -174,7 +183,7 @@ def _by_hand(events: Sequence[Event]) -> Iterator[PlannedFault]:
 
 def _timeline(fault: PlannedFault, events: Sequence[Event], start_ns: int) -> FaultTimeline:
     found: dict[str, Any] = {}
-    canaries = []
+    canaries, changes = [], []
     for event in events:
         name = event["event"]
         if name in _TIMES:
@@ -186,10 +195,12 @@ def _timeline(fault: PlannedFault, events: Sequence[Event], start_ns: int) -> Fa
             found[name.removeprefix("fault.")] = True
         if name == "canary":
             canaries.append(_canary(event))
+        if name == "fault.changed":
+            changes.append(Change(int(event["at_ns"]) - start_ns, event.get("parameters") or {}))
         for fact, field in (("hits", "hits"), ("fidelity", "stated_fidelity")):
             if event.get(fact) is not None:
                 found[field] = event[fact]
-    return FaultTimeline(planned=fault, canaries=tuple(canaries), **found)
+    return FaultTimeline(planned=fault, canaries=tuple(canaries), changes=tuple(changes), **found)
 
 
 def _canary(event: Event) -> Canary:

@@ -13,8 +13,9 @@ from markupsafe import Markup
 from gatebench.analysis.report import embedding, figures, overhead, provenance, words
 from gatebench.analysis.report.charts import Drawn, charts
 from gatebench.analysis.report.charts.chart import Chart, Data, column
-from gatebench.analysis.report.faults import fault_views
+from gatebench.analysis.report.faults import fault_views, in_words
 from gatebench.analysis.report.reading import Reading
+from gatebench.analysis.report.uses import steps, uses
 
 DATA_SCHEMA = "gatebench.report/1"
 _SCRIPTS = ("vendor/d3.min.js", "vendor/plot.min.js", "charts.js", "page.js")
@@ -90,6 +91,7 @@ class Page:
             "overhead": overhead,
             "provenance": provenance,
             "faults": fault_views(reading),
+            "fault_words": in_words,
             "licences": self._text("vendor/LICENSES.txt"),
             "charts": self._ask,
             "plot": self._plot,
@@ -134,7 +136,8 @@ class Page:
         """Return phases and faults in seconds from the start of the load, for the time axis of the charts."""
         tables = self.reading.tables
         if tables is None:
-            return {"end_s": 0, "phases": [], "faults": []}
+            return {"end_s": 0, "phases": [], "lanes": [], "faults": []}
+        found = uses([fault for fault in tables.faults if fault.acknowledged_ns is not None])
 
         def at_s(at_ns: int | None) -> float | None:
             return None if at_ns is None else round(at_ns / 1e9, 4)
@@ -150,17 +153,22 @@ class Page:
                 }
                 for window in tables.windows
             ],
+            "lanes": [{"label": use.label, "manual": use.first.planned.manual} for use in found],
             "faults": [
                 {
-                    "label": f"{fault.planned.name} on {fault.planned.on}"
-                    + (" (by hand)" if fault.planned.manual else ""),
+                    "lane": lane,
                     "requested_s": at_s(fault.requested_ns),
                     "start_s": at_s(fault.acknowledged_ns),
                     "clear_requested_s": at_s(fault.clear_requested_ns),
                     "end_s": at_s(tables.end_ns if fault.cleared_ns is None else fault.cleared_ns),
+                    "steps": [
+                        {"at_s": at_s(step.at_ns), "level": round(step.level, 4)}
+                        for step in steps(fault)
+                        if step.at_ns is not None
+                    ],
                 }
-                for fault in tables.faults
-                if fault.acknowledged_ns is not None
+                for lane, use in enumerate(found)
+                for fault in use.windows
             ],
         }
 

@@ -12,6 +12,15 @@ from gatebench.analysis.tables import RunTables
 from gatebench.run.folder import RunRecord
 
 
+def stopped(tables: RunTables | None) -> str:
+    """Return when a stop condition ended the run, how far into its plan; empty when none did. The reasons say why."""
+    found = next((event for event in tables.events if event.get("event") == "stop.condition"), None) if tables else None
+    if tables is None or found is None:
+        return ""
+    at_s, planned_s = (int(found["at_ns"]) - tables.start_ns) / 1e9, tables.plan.load.duration_ns / 1e9
+    return f"after {seconds(at_s)} of {duration(planned_s)}"
+
+
 def facts(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     """Return nested facts as (name, text) pairs, names joined by dots; None is "not known"."""
     found = []

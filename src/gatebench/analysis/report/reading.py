@@ -23,6 +23,7 @@ _DAMAGE = (pa.ArrowException, ValidationError, AssertionError, KeyError, OSError
 _ENDINGS = {
     "interrupted": "was interrupted",
     "failed": "failed",
+    "stopped": "was stopped by a stop condition",
     "running": "ended without a word while the load was on: its process was killed",
     "planned": "never came to its load",
 }

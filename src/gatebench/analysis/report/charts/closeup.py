@@ -10,6 +10,7 @@ import pandas as pd
 from gatebench.analysis.faults import FaultTimeline
 from gatebench.analysis.report.charts.chart import Chart, Column, Data, decimals, words
 from gatebench.analysis.report.charts.states import GOOD, asked, states
+from gatebench.analysis.report.uses import FaultUse, uses
 from gatebench.analysis.report.words import count, duration
 from gatebench.analysis.tables import RunTables
 
@@ -20,13 +21,14 @@ CLOSEUPS_MOST: Final = 4
 
 
 def build(tables: RunTables) -> Iterator[Chart]:
-    """Yield a close-up for each fault that was acknowledged, the first ones where there are many."""
-    begun = [fault for fault in tables.faults if fault.acknowledged_ns is not None]
-    for fault in begun[:CLOSEUPS_MOST]:
-        yield _closeup(tables, fault)
+    """Yield a close-up of the first window of each fault that was acknowledged, the first ones where there are many."""
+    begun = uses([fault for fault in tables.faults if fault.acknowledged_ns is not None])
+    for use in begun[:CLOSEUPS_MOST]:
+        yield _closeup(tables, use)
 
 
-def _closeup(tables: RunTables, fault: FaultTimeline) -> Chart:
+def _closeup(tables: RunTables, use: FaultUse) -> Chart:
+    fault = use.first
     t0_s = (fault.acknowledged_ns or 0) / 1e9
     reach_s = REACH_S
     rows = asked(tables)
@@ -40,19 +42,21 @@ def _closeup(tables: RunTables, fault: FaultTimeline) -> Chart:
     attempts = tables.attempts_for_target
     if attempts is not None:
         data.append(Data("closeup-attempts", _attempts(attempts, tables.start_ns, t0_s, reach_s)))
-    what = f"{fault.planned.name} on {fault.planned.on}"
+    what = use.what + (f" ({use.ramp})" if use.ramp else "") + (" (by hand)" if fault.planned.manual else "")
+    windows = f" This is the first of its {len(use.windows)} windows." if len(use.windows) > 1 else ""
     return Chart(
         id=f"closeup-{fault.planned.id}",
         kind="closeup",
         title=f"Close-up: {what} begins",
         caption=f"Every request that was due within {duration(reach_s)} of the moment at which the engine acknowledged the "
         "fault (0), coloured by the provider that answered; other marks than dots were not good. Ticks below are the "
-        "attempts as they arrived at the providers.",
+        f"attempts as they arrived at the providers.{windows}",
         label=f"{count(len(rows))} requests within {duration(reach_s)} of the beginning of {what}; {count(bad)} of them "
         "were not good.",
         data=tuple(data),
         facts={
             "reach_s": reach_s,
+            "t0_s": round(t0_s, 4),
             "objective_ms": tables.plan.objective.response_ms,
             "providers": [provider.name for provider in tables.plan.providers],
             "marks": _marks(fault, t0_s),
