@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
 import sys
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -71,8 +74,8 @@ def status(
     """
     from gatebench.cli.chaos_view import show_log, show_status
     from gatebench.errors import EnvironmentFailure
-    from gatebench.execution.desk_client import ask
-    from gatebench.execution.desk_state import desks, journal_path
+    from gatebench.execution.desk_client import ask, noted
+    from gatebench.execution.desk_state import desks
 
     rows: list[dict[str, Any]] = []
     for desk in desks():
@@ -85,9 +88,9 @@ def status(
         rows.append(row)
     if engine is not None:
         rows.append({"name": engine, "kind": "engine", "lives": True, "faults": _on_engine(engine, allow_remote or [])})
-    done = journal_path().read_text().splitlines() if log and journal_path().exists() else []
+    done = noted() if log else []
     if as_json:
-        document = {"schema": "gatebench.chaos/1", "desks": rows, "log": [json.loads(line) for line in done]}
+        document = {"schema": "gatebench.chaos/1", "desks": rows, "log": done}
         sys.stdout.write(json.dumps(document) + "\n")
         return
     show_status(rows)
@@ -209,10 +212,12 @@ def run_(
     note("run", plan=plan, seed=seed, topology=desk.name)
     if not as_json:
         say.out().print(*timeline(windows, max(fault.end_ns for fault in windows)), sep="\n")
-    rows = _ordered(desk, windows, as_json=as_json)["faults"]
-    mine = {row["id"] for row in rows}
+    mine: list[str] = []
     seen: dict[str, str] = {}
     try:
+        with _uninterrupted():
+            rows = _ordered(desk, windows, as_json=as_json)["faults"]
+            mine = [row["id"] for row in rows]
         while not all(row["state"] in {"over", "failed"} for row in rows):
             time.sleep(_POLL_S)
             rows = [row for row in ask(desk, {"op": "status"})["faults"] if row["id"] in mine]
@@ -221,7 +226,7 @@ def run_(
                     seen[row["id"]] = row["state"]
                     _say_row(row)
     except KeyboardInterrupt:
-        ask(desk, {"op": "clear"})
+        ask(desk, {"op": "clear", "faults": mine})
         note("run interrupted", plan=plan, topology=desk.name)
         raise
     note("ran", plan=plan, topology=desk.name, faults={row["id"]: row["proven"] for row in rows})
@@ -249,6 +254,16 @@ def serve(
     for name in allow_remote or []:
         arguments += ["--allow-remote", name]
     raise typer.Exit(main(arguments))
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C wait for the end of the block: whoever gives an order must hear what it has put on."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _desk(name: str | None, problems: list[Problem]) -> DeskState | None:
@@ -367,7 +382,7 @@ def _say_row(row: dict[str, Any]) -> None:
 
 
 def _code(rows: list[dict[str, Any]]) -> int:
-    """Return 5 when an engine refused, 3 when a fault was on and nobody could prove it, else 0."""
+    """Return 5 when an engine refused, 3 when nobody could prove a fault or it was cleared before, else 0."""
     if any(row["state"] == "failed" for row in rows):
         return 5
-    return 3 if any(row["proven"] is False for row in rows) else 0
+    return 3 if any(not row["proven"] for row in rows) else 0

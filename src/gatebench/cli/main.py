@@ -66,6 +66,11 @@ def main() -> None:
         # Whoever read our output has gone (`| head -1`); what was written to disk stands.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(_UNHEARD)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        sys.stderr.write(f"bench: {error.filename}: {error.strerror}\n")
+        sys.exit(EnvironmentFailure.exit_code)
     except Exception:
         traceback.print_exc()
         sys.stderr.write("bench: this is a defect of gatebench; please report it with the lines above\n")
