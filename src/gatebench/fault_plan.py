@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gatebench.faults import Duration, FaultUse, Value
@@ -23,7 +25,7 @@ class PlanEntry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str = Field(min_length=1)
-    on: tuple[str, ...]
+    on: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
     windows: tuple[Window, ...] = Field(default=(Window(),), min_length=1)
     shape: Shape = Step()
     parameters: dict[str, Value] = Field(default_factory=dict)

@@ -41,6 +41,7 @@ Expectation = Literal[
 RATIOS = ("delay", "rate", "close", "slices", "loss")
 """The expectations that are measured and divided by what was configured; the others are met or not."""
 Value = int | float | str
+_LARGEST = 1e15  # beyond it, neighbouring whole numbers are one float
 
 
 class Parameter(BaseModel):
@@ -210,6 +211,9 @@ def _value_problems(
         return
     if not isinstance(value, int | float) or isinstance(value, bool):
         yield Problem(where, f"{what} = {value!r} is not a number.", f"Write it in {unit}.")
+        return
+    if abs(value) > _LARGEST:
+        yield Problem(where, f"{what} is out of range.", f"Choose nothing beyond {_LARGEST:g}.")
         return
     if isinstance(parameter.default, int) and not ramp and not float(value).is_integer():
         yield Problem(where, f"{what} = {value} is not a whole number.", f"Write whole {unit}.")

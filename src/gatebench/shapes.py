@@ -14,6 +14,8 @@ Span = tuple[float, float]
 
 LEAST_REST_S = 0.8
 """What lies between two windows of one fault: its end is proven, and its next beginning is prepared."""
+MOST_SPANS = 1000
+"""More than anybody may have: whoever wants so many windows, or still more, is refused for their number or their rests."""
 _TRIES = 1000
 
 
@@ -60,8 +62,8 @@ class Flap(_Frozen):
         """Return when it is on, seconds from the beginning of its window."""
         period_s = duration_s(self.period)
         on_s = period_s * self.duty
-        count = int((length_s - on_s) / period_s + 1e-9) + 1 if length_s >= on_s else 0
-        return [(number * period_s, number * period_s + on_s) for number in range(count)]
+        count = int((length_s - on_s) / period_s + 1e-9) + 1 if length_s >= on_s - 1e-9 else 0
+        return [(number * period_s, number * period_s + on_s) for number in range(min(count, MOST_SPANS))]
 
 
 class Arrivals(_Frozen):
@@ -81,7 +83,7 @@ class Arrivals(_Frozen):
         for _ in range(_TRIES if length_s >= on_s else 0):
             found: list[Span] = []
             at_s = random.expovariate(1 / mean_s)
-            while at_s + on_s <= length_s:
+            while at_s + on_s <= length_s and len(found) < MOST_SPANS:
                 found.append((at_s, at_s + on_s))
                 at_s += on_s + max(LEAST_REST_S, random.expovariate(1 / mean_s))
             if found:

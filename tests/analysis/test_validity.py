@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -145,3 +146,27 @@ def test_a_gateway_that_ended_by_itself_is_a_warning(tmp_path: Path) -> None:
     summary = summarise(folder)
     assert "The target's process gateway ended by itself 4.2 s into the load (exit code 139)." in summary.warnings
     assert summary.verdict == "pass"
+
+
+def test_a_fault_that_somebody_took_off_early_makes_the_run_invalid(tmp_path: Path) -> None:
+    """The phase was to hold it to its end; who withstood a part of it did not withstand it."""
+    folder = make_run(tmp_path)
+    path = folder.path / "events.jsonl"
+    events = [json.loads(line) for line in path.read_text().splitlines()]
+    for event in events:
+        if event["event"] in {"fault.clear_requested", "fault.cleared"}:
+            event["at_ns"] -= 400_000_000
+    path.write_text("".join(json.dumps(event) + "\n" for event in events))
+    summary = summarise(folder)
+    assert [finding.name for finding in summary.validity if finding.status == "invalid"] == ["f1_whole"]
+    assert "before its time" in " ".join(summary.reasons)
+
+
+def test_an_engine_that_fails_later_is_not_one_that_never_applied(tmp_path: Path) -> None:
+    """What was acknowledged was applied; the sentence says what went wrong afterwards."""
+    folder = make_run(tmp_path)
+    folder.event("fault.failed", fault="f1", name="x", on="provider-a", why="Toxiproxy does not answer.")
+    summary = summarise(folder)
+    assert any(
+        "was applied and went wrong: Toxiproxy does not answer. Run again." in reason for reason in summary.reasons
+    )

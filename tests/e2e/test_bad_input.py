@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.e2e.bench_command import Bench, marked, run_token
+from tests.e2e.bench_command import Bench, ended, marked, run_token
 
 pytestmark = pytest.mark.e2e
 
@@ -181,3 +181,41 @@ def test_every_problem_of_faults_is_listed_at_once(bench: Bench) -> None:
     assert "7 problems; nothing was started." in done.err
     assert not (bench.folder / "runs").exists()
     assert bench("check").code == 2
+
+
+def test_a_reader_that_goes_away_is_no_failed_check(bench: Bench) -> None:
+    """`bench … | head -1` ends as a shell reports SIGPIPE, not with 1, and without a word."""
+    with ended(bench.start("chaos", "list")) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.wait(30) == 141
+        assert process.stderr.read() == ""
+
+
+def test_a_state_folder_that_cannot_be_one_is_named(bench: Bench) -> None:
+    """A file in its place, a name that is too long: a sentence, never a traceback; and a run needs none."""
+    for place in (bench.folder / "taken", bench.folder / ("x" * 300)):
+        bench.env["GATEBENCH_STATE"] = str(place)
+        (bench.folder / "taken").touch()
+        done = bench("up", "--target", "direct")
+        assert done.code == 5
+        assert str(place) in done.err
+        assert "Traceback" not in done.err
+        assert "Traceback" not in bench("chaos", "status", "--log").err
+
+
+def test_a_name_that_is_no_file_name_is_refused(bench: Bench) -> None:
+    """What stands under it could not be found again."""
+    for name in ("a/b", "../b", ".hidden", "x" * 300):
+        done = bench("up", "--target", "direct", "--name", name)
+        assert done.code == 2
+        assert "cannot be the name of a file" in done.err
+
+
+def test_an_address_that_is_none_is_refused(bench: Bench) -> None:
+    """A port beyond all ports, half an IPv6 address."""
+    for url in ("http://127.0.0.1:99999", "http://[::1", "http://127.0.0.1:0", "nonsense"):
+        done = bench("chaos", "inject", "latency", "--on", "x", "--engine", url)
+        assert done.code == 2
+        assert "this is not the address of a Toxiproxy API" in done.err

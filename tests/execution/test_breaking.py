@@ -206,3 +206,18 @@ def test_stop_conditions_come_from_the_scenario_and_the_command_line(tmp_path: P
     assert (plan.stop_when.error_rate, plan.stop_when.p99_ms) == (0.5, 900.0)
     assert any("stop_when" in text for text in refusals(tmp_path, "", settings={"stop_when.error_rate": "2"}))
     assert any("stops never" in text for text in refusals(tmp_path, "", 'stop_when={"over": "1s"}'))
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 1), (1, 0)])
+def test_a_ramp_of_victims_is_proven_where_most_are_hit(tmp_path: Path, start: int, end: int) -> None:
+    """From nobody to everybody, or back: the step that everybody meets is the one that canaries can tell."""
+    ramp = f'shape=ramped("toxicity", {start}, {end}, steps=2)'
+    plan = planned(tmp_path, f'faults=[fault("reset-peer", on="provider-a", {ramp})]')
+    (found,) = plan.faults
+    assert found.parameters["toxicity"] == 1
+
+
+def test_a_flap_of_a_microsecond_is_refused_in_time(tmp_path: Path) -> None:
+    """Not after twenty million windows."""
+    said = refusals(tmp_path, 'faults=[fault("latency", on="provider-a", shape=flap("1us"))]')
+    assert any("its proof takes" in sentence for sentence in said)

@@ -2,6 +2,8 @@
 
 import json
 import socket
+import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +12,8 @@ from typing import Any, cast
 import pytest
 
 from gatebench.content import Content
-from gatebench.execution import desk_client, desk_state
+from gatebench.execution import desk as desk_module
+from gatebench.execution import desk_client, desk_state, foreign
 from gatebench.execution.asking import RunRequest
 from gatebench.execution.chaos.canary import Canary
 from gatebench.execution.chaos.injector import Injector, Switch
@@ -19,6 +22,7 @@ from gatebench.execution.desk_state import DeskState
 from gatebench.execution.mirrored import mirrored
 from gatebench.execution.ordering import Order, single_fault, whole_plan
 from gatebench.execution.planning import make_plan
+from gatebench.execution.standing import standing
 from gatebench.plan import MANUAL_IDS, Plan, PlannedFault
 from gatebench.run.folder import RunFolder
 from tests.execution.chaos.test_injector import Bird, Journal, Lever
@@ -271,3 +275,139 @@ def test_a_runs_copy_of_what_a_standing_topology_went_through(tmp_path: Path, st
     assert len({event["fault"] for event in found}) == 1
     moved = PlannedFault.model_validate(found[0]["planned"])
     assert (moved.id, moved.start_ns, moved.end_ns) == (found[0]["fault"], 1 * S, 3 * S)
+
+
+def test_an_id_is_never_given_to_two(plan: Plan, state: DeskState) -> None:
+    """Also when ids of faults that are over are taken again, and again before they were used."""
+    rig = Rig(plan)
+    for count in (38, 3, 39):
+        many = [
+            fault(state).model_copy(update={"start_ns": (50 + 10 * number) * S, "end_ns": (52 + 10 * number) * S})
+            for number in range(count)
+        ]
+        rows = rig.inject(*many)["faults"]
+        assert len({row["id"] for row in rows}) == count
+        rig.desk.obey({"op": "clear"})
+
+
+def test_a_plan_of_one_late_window_is_answered_at_once(plan: Plan, state: DeskState) -> None:
+    """Whoever walks through it looks by himself; the answer does not wait for what comes in a minute."""
+    rig = Rig(plan)
+    late = fault(state).model_copy(update={"start_ns": 60 * S, "end_ns": 62 * S, "chaos": "mine"})
+    begun = time.monotonic()
+    assert rig.inject(late)["faults"][0]["state"] == "to come"
+    assert time.monotonic() - begun < 5
+    rig.desk.obey({"op": "clear"})
+
+
+def test_a_fault_is_on_until_it_is_proven_clear(plan: Plan, state: DeskState, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was cleared a moment ago does not come again."""
+    proof = threading.Event()
+    monkeypatch.setattr(Bird, "after", lambda bird: (proof.wait(10), bird.before())[1])
+    rig = Rig(plan)
+    rig.inject(fault(state, lasting="1s"))
+    deadline = time.monotonic() + 10
+    while rig.levers[0].on and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert rig.desk.obey({"op": "status"})["faults"][0]["state"] == "on"
+    proof.set()
+    rig.injector.join(10)
+    assert rig.desk.obey({"op": "status"})["faults"][0]["state"] == "over"
+
+
+def test_an_order_after_the_end_is_refused_in_words(plan: Plan, state: DeskState) -> None:
+    """A run that a condition stopped takes no more faults, though its load was to last longer."""
+    rig = Rig(plan, end_s=60)
+    rig.injector.stop()
+    assert "no fault begins any more" in rig.inject(fault(state))["problems"][0]
+    assert not rig.levers
+
+
+def test_broken_files_in_the_state_folder_are_passed_over(
+    state: DeskState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bytes that are no text, text that is no JSON, JSON that is no state; what is sound is still found."""
+    state.write()
+    for number, words in enumerate((b"\xff\xfe", b"{", b"[1]", b"")):
+        (tmp_path / "desks" / f"{number}.json").write_bytes(words)
+        (tmp_path / "up").mkdir(exist_ok=True)
+        (tmp_path / "up" / f"{number}.json").write_bytes(words)
+    (tmp_path / "desks" / "timekeeper-x").write_text("http://127.0.0.1:1")
+    assert desk_state.desks() == [state]
+    assert standing() == []
+    foreign.call_off("http://127.0.0.1:1")
+    desk_client.note("clear")
+    with desk_state.journal_path().open("ab") as journal:
+        journal.write(b'\xff\xfe\n{"at_\n[1]\n{"did": "x"}\n')
+    assert [entry["did"] for entry in desk_client.noted()] == ["clear"]
+
+
+def test_forgetting_removes_a_socket_and_nothing_else(
+    state: DeskState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A state file that is broken may name any path, also one in the folder in which somebody works."""
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "precious").write_text("x")
+    monkeypatch.chdir(work)
+    for named in ("desk", "", "precious", str(work)):
+        state.model_copy(update={"socket": named}).forget()
+    assert (work / "precious").exists()
+
+
+def test_a_desk_that_nobody_can_find_keeps_nobody_from_measuring(
+    plan: Plan, state: DeskState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The state folder is a file: the run goes on, and its events say why no second terminal reaches it."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("GATEBENCH_STATE", str(tmp_path / "file"))
+    rig = Rig(plan)
+    with DeskServer(rig.desk, state):
+        pass
+    assert [name for name, _ in rig.journal.events] == ["desk.unreachable"]
+
+
+def test_a_socket_has_a_short_path_wherever_temporary_files_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path of more than about a hundred bytes cannot be listened on."""
+    long = tmp_path / ("x" * 90)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    made = desk_module._socket_folder()
+    made.rmdir()
+    assert len(str(made / "desk")) < 100
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "1e999", "1" + "0" * 400, "-" + "9" * 5000])
+def test_numbers_beyond_every_machine_are_refused(state: DeskState, value: str) -> None:
+    """In words, as every other wrong value."""
+    problems: list[Any] = []
+    assert single_fault(Order("latency", "front", "5s", (f"latency={value}",)), state, problems) == []
+    assert "latency" in str(problems[0])
+
+
+def test_an_order_for_no_place_is_refused(state: DeskState) -> None:
+    """The places that there are are named."""
+    problems: list[Any] = []
+    assert single_fault(Order("latency", "", "5s"), state, problems) == []
+    assert "Choose one of: front" in str(problems[0])
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("on = []", "on"),
+        ('on = ""', "on"),
+        ('on = ["provider-a", ""]', "on"),
+        ('on = "provider-a"\nwindows = [{ duration = "25h" }]', "longer than a day"),
+    ],
+)
+def test_a_plan_that_nobody_can_walk_is_refused(
+    state: DeskState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: str, words: str
+) -> None:
+    """No place, an empty one, no end."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "chaos").mkdir()
+    (tmp_path / "chaos" / "mine.toml").write_text(f'description = "x"\n[[fault]]\nname = "latency"\n{entry}\n')
+    problems: list[Any] = []
+    assert whole_plan("mine", None, 1, state, problems) == []
+    assert words in str(problems[0])

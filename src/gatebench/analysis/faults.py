@@ -116,6 +116,11 @@ class FaultTimeline:
         return True if self.proven_ns is not None else None
 
     @property
+    def cut_short_ns(self) -> int:
+        """How long before its planned end its clearing was asked for; 0 when that is not known, or was in time."""
+        return 0 if self.clear_requested_ns is None else max(0, self.planned.end_ns - self.clear_requested_ns)
+
+    @property
     def gone(self) -> bool | None:
         """Whether the baseline was proven again after the fault; None when nothing was measured.
 

@@ -17,12 +17,14 @@ from gatebench.analysis.wording import count
 from gatebench.run.folder import WorkerRecord
 from gatebench.run.summary import Finding, Ledger
 from gatebench.stats import percentile
+from gatebench.units import human_duration
 
 SENT_LEAST: Final = 0.99
 CPU_MOST: Final = 0.9
 DISPATCH_PERCENTILE: Final = 0.99
 LITTLE_MOST: Final = 0.01
 ENGINE_PROCESS: Final = "toxiproxy"
+_CUT_SHORT_NS: Final = 250_000_000
 
 Status = Literal["ok", "invalid", "unknown"]
 
@@ -269,12 +271,22 @@ def _ledger(tables: RunTables) -> Iterator[Finding]:
 def _fault(tables: RunTables, fault: FaultTimeline) -> Iterator[Finding]:
     """Applied, bit, gone: a fault that was not there proves nothing about who withstood it."""
     stem, what = fault.planned.id, f"{fault.planned.name} on {fault.planned.on}"
-    if fault.failed or fault.acknowledged_ns is None:
-        why = f": {fault.failed}" if fault.failed else ""
+    why = f": {fault.failed.rstrip('.')}" if fault.failed else ""
+    if fault.acknowledged_ns is None:
         yield _invalid(f"{stem}_applied", f"{what} was never applied{why}. Nothing here says how the target stands it.")
+        return
+    if fault.failed:
+        yield _invalid(f"{stem}_applied", f"{what} was applied and went wrong{why}. Run again.")
         return
     yield _ok(f"{stem}_applied", f"{what} was acknowledged {fault.acknowledged_ns / 1e9:.2f} s into the load.")
     yield _bit(fault, stem, what)
+    if fault.cut_short_ns > _CUT_SHORT_NS and tables.record.status == "finished":
+        lasted = human_duration(((fault.cleared_ns or 0) - fault.acknowledged_ns) / 1e9)
+        yield _invalid(
+            f"{stem}_whole",
+            f"{what} was cleared {human_duration(fault.cut_short_ns / 1e9)} before its time and was on for {lasted}: somebody said "
+            "bench chaos clear. Run again.",
+        )
     if fault.cleared_ns is None:
         yield _invalid(
             f"{stem}_cleared",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -76,8 +77,8 @@ def status(
     """
     from gatebench.cli.chaos_view import show_log, show_status
     from gatebench.errors import EnvironmentFailure
-    from gatebench.execution.desk_client import ask
-    from gatebench.execution.desk_state import desks, journal_path
+    from gatebench.execution.desk_client import ask, noted
+    from gatebench.execution.desk_state import desks
 
     rows: list[dict[str, Any]] = []
     for desk in desks():
@@ -90,9 +91,9 @@ def status(
         rows.append(row)
     if engine is not None:
         rows.append({"name": engine, "kind": "engine", "lives": True, "faults": _on_engine(engine, allow_remote or [])})
-    done = journal_path().read_text().splitlines() if log and journal_path().exists() else []
+    done = noted() if log else []
     if as_json:
-        document = {"schema": "gatebench.chaos/1", "desks": rows, "log": [json.loads(line) for line in done]}
+        document = {"schema": "gatebench.chaos/1", "desks": rows, "log": done}
         sys.stdout.write(json.dumps(document) + "\n")
         return
     show_status(rows)
@@ -294,7 +295,6 @@ def _refuse(sentences: list[str], problems: list[Problem], *, as_json: bool) -> 
 def _taken_back(desk: DeskState) -> Iterator[str]:
     """Yield a ticket; should somebody interrupt us, what was ordered under it is cleared before we go."""
     import secrets
-    import signal
 
     from gatebench.execution.desk_client import ask, note
 
@@ -393,7 +393,7 @@ def _say_row(row: dict[str, Any]) -> None:
 
 
 def _code(rows: list[dict[str, Any]]) -> int:
-    """Return 5 when an engine refused, 3 when a fault was on and nobody could prove it, else 0."""
+    """Return 5 when an engine refused, 3 when nobody could prove a fault or it was cleared before, else 0."""
     if any(row["state"] == "failed" for row in rows):
         return 5
-    return 3 if any(row["proven"] is False for row in rows) else 0
+    return 3 if any(not row["proven"] for row in rows) else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -39,6 +38,8 @@ def sentence(row: dict[str, Any]) -> str:
     what = escape(f"{row['name']} on {row['on']}")
     if row["state"] == "failed":
         return f"{what} failed: {escape(str(row['failed']))}"
+    if row["state"] == "over" and row["since_unix"] is None:
+        return f"{what} was called off before it came"
     if row["state"] == "over":
         return f"{what} was on from {clock(row['since_unix'])} to {clock(row['ended_unix'])}, {proof(row)}"
     if row["state"] == "to come":
@@ -80,12 +81,12 @@ def _asides(fault: dict[str, Any]) -> str:
     return f" [dim]({escape(said)})[/dim]" if said else ""
 
 
-def show_log(lines: Sequence[str]) -> None:
+def show_log(entries: Sequence[dict[str, Any]]) -> None:
     """Print the journal."""
     console = say.out()
-    for line in lines:
-        entry = json.loads(line)
-        moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.pop("at_unix")))
-        did = entry.pop("did")
-        facts = " ".join(f"{key}={value}" for key, value in entry.items() if value not in ([], None, ""))
+    for entry in entries:
+        moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry["at_unix"]))
+        did = escape(str(entry["did"]))
+        told = {key: value for key, value in entry.items() if key not in {"at_unix", "did"}}
+        facts = " ".join(f"{key}={value}" for key, value in told.items() if value not in ([], None, ""))
         console.print(f"[dim]{moment}[/dim]  {did}  {escape(facts)}", soft_wrap=True)

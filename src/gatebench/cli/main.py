@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 import traceback
 
@@ -11,8 +10,6 @@ import typer
 
 from gatebench.cli import chaos, check, doctor, ls, new, report, run, up, worker
 from gatebench.errors import EnvironmentFailure, GatebenchError
-
-_UNHEARD = 141  # as a shell reports SIGPIPE: 128 + 13
 
 app = typer.Typer(
     name="bench",
@@ -62,10 +59,17 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("bench: interrupted\n")
         sys.exit(130)
-    except BrokenPipeError:
-        # Whoever read our output has gone (`| head -1`); what was written to disk stands.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(_UNHEARD)
+    except SystemExit as ending:
+        if ending.code == 1 and not isinstance(sys.stdout, io.TextIOWrapper):  # Typer's way to end at a broken pipe
+            from gatebench.cli.say import UNHEARD
+
+            sys.exit(UNHEARD)
+        raise
+    except OSError as error:
+        if error.filename is None:
+            raise
+        sys.stderr.write(f"bench: {error.filename}: {error.strerror}\n")
+        sys.exit(EnvironmentFailure.exit_code)
     except Exception:
         traceback.print_exc()
         sys.stderr.write("bench: this is a defect of gatebench; please report it with the lines above\n")

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable
+from typing import Final, NoReturn
 
 from rich.console import Console
 from rich.markup import escape
 
 from gatebench.errors import EnvironmentFailure, Problem
 
+UNHEARD: Final = 141
+"""The exit code when whoever read our output has gone (`| head -1`), as a shell reports SIGPIPE: 128 + 13."""
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> NoReturn:
+        """End as every other program does whose reader has gone, and not as a failed check; what is on disk stands."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(UNHEARD)
+
 
 def err() -> Console:
     """Return the console of progress and problems."""
-    return Console(stderr=True, highlight=False, soft_wrap=False)
+    return _Console(stderr=True, highlight=False, soft_wrap=False)
 
 
 def out() -> Console:
     """Return the console of results."""
-    return Console(highlight=False)
+    return _Console(highlight=False)
 
 
 def problems(found: Iterable[Problem]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -53,6 +54,9 @@ def up(
     called = name or (plan.target.name if plan else "")
     if any(one.name == called for one in there):
         problems.append(Problem(f"bench up {called}", "it stands already.", f"Use it, or `bench down {called}` first."))
+    if re.fullmatch(r"[\w.-]{0,100}", called) is None or called.startswith("."):
+        cure = "Use up to a hundred letters, digits, dots, hyphens and underscores."
+        problems.append(Problem(f"--name {called}", "cannot be the name of a file.", cure))
     until = 0.0
     if lasting is not None:
         try:

@@ -11,7 +11,7 @@ from gatebench.content import Content
 from gatebench.errors import ConfigurationError, Problem
 from gatebench.execution.asking import Problems, RunRequest
 from gatebench.execution.chaos.canary import proof_needs_s
-from gatebench.execution.chaos.provable import provable
+from gatebench.execution.chaos.provable import provable, share
 from gatebench.execution.places import Places, overlapping
 from gatebench.execution.toxiproxy import toxics  # noqa: F401 - registers the kinds
 from gatebench.execution.toxiproxy.toxic import kinds
@@ -202,8 +202,10 @@ def _steps(
 
 
 def _proven(steps: tuple[FaultStep, ...], definition: FaultDefinition) -> dict[str, Value]:
-    """Return the parameters of the step that canaries can tell best: where a ratio fault's effect is strongest."""
+    """Return the parameters of the step that canaries can tell best: where most are hit, or a ratio fault's effect is strongest."""
     first, last = steps[0].parameters, steps[-1].parameters
+    if share(definition, first) != share(definition, last):
+        return max(first, last, key=lambda parameters: share(definition, parameters))
     name = definition.proof.parameter
     if definition.effect != "ratio" or name not in first:
         return first

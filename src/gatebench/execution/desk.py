@@ -31,6 +31,7 @@ from gatebench.run.folder import RunFolder
 _LEAD_NS = 800_000_000
 _NS = 1_000_000_000
 _LONGEST_LINE = 4_000_000
+_LONGEST_PLACE = 70
 _TELL_S = 15.0
 _REMEMBERED_S = 3600.0
 
@@ -71,6 +72,10 @@ class Desk:
                 return self._clear(order.get("ticket"))
         return {"problems": ["nobody knows this order; it is status, inject or clear."]}
 
+    def unreachable(self, why: OSError) -> None:
+        """Write down that no second terminal can find this desk."""
+        self._journal("desk.unreachable", why=str(why))
+
     def _inject(self, given: Sequence[Any], ticket: object) -> Answer:
         try:
             faults = [PlannedFault.model_validate(fault) for fault in given]
@@ -97,14 +102,15 @@ class Desk:
                     planned=fault.model_dump(mode="json"),
                 )
                 walks.append(self._injector.add(self._make_switch(fault), self._t0_ns))
-        if len(walks) == 1:
+        if len(walks) == 1 and not walks[0].fault.chaos:  # whoever walks through a plan asks for himself
             walks[0].told.wait((walks[0].fault.proven_at_ns - begin_ns + _LEAD_NS) / _NS + _TELL_S)
         return {"faults": [self._row(walk) for walk in walks]}
 
     def _recycle(self, wanted: int) -> None:
         """Take ids of faults that are over for new ones: what just stands may stand for long. A run's stay unique."""
         if self._end_ns is None and len(self._free) < wanted:
-            self._free += [walk.fault.id for walk in self._injector.walks() if walk.over.is_set()]
+            over = (walk.fault.id for walk in self._injector.walks() if walk.over.is_set())
+            self._free += [id for id in over if id not in self._free]
 
     def _numbered(self, fault: PlannedFault, number: int, begin_ns: int) -> PlannedFault:
         """Return the fault with an id of its own, on the clock of the load."""
@@ -121,6 +127,8 @@ class Desk:
 
     def _problems(self, faults: Sequence[PlannedFault]) -> list[str]:
         """Return why these faults cannot be had now."""
+        if self._injector.is_ending:
+            return ["everything is being taken down; no fault begins any more."]
         problems = []
         if len(faults) > len(self._free):
             problems.append(
@@ -152,6 +160,8 @@ class Desk:
 
     def _clear(self, ticket: object) -> Answer:
         self._journal("chaos.clear", by="bench chaos")
+        with self._lock:
+            pass  # an order that is being taken in is cleared whole
         try:
             ended = self._injector.clear(only=self._tickets.get(ticket, ()) if isinstance(ticket, str) else None)
         except EnvironmentFailure as error:
@@ -172,7 +182,8 @@ class Desk:
         def unix(at_ns: int | None) -> float | None:
             return None if at_ns is None else at_ns / _NS + wall_s
 
-        state = "failed" if walk.failed else "on" if walk.is_on else "over" if walk.over.is_set() else "to come"
+        begun = walk.since_ns is not None  # it counts as on until it is proven clear
+        state = "failed" if walk.failed else "over" if walk.over.is_set() else "on" if begun else "to come"
         return {
             "id": fault.id,
             "name": fault.name,
@@ -196,21 +207,27 @@ class DeskServer:
     def __init__(self, desk: Desk, state: DeskState) -> None:
         self._desk = desk
         self._state = state
-        self._server = _Server(state.socket, desk)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+        self._server: _Server | None = None
 
     def __enter__(self) -> DeskServer:
-        for gone in desks():
-            if not gone.lives and time.time() - gone.since_unix > _REMEMBERED_S:
-                gone.forget()  # its guardian ended everything long ago
-        self._thread.start()
-        self._state.write()
+        try:
+            for gone in desks():
+                if not gone.lives and time.time() - gone.since_unix > _REMEMBERED_S:
+                    gone.forget()  # its guardian ended everything long ago
+            self._server = _Server(self._state.socket, self._desk)
+            threading.Thread(
+                target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="desk", daemon=True
+            ).start()
+            self._state.write()
+        except OSError as error:  # a state folder that cannot be written keeps nobody from measuring
+            self._desk.unreachable(error)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._state.forget()
-        self._server.shutdown()
-        self._server.server_close()
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
 
 
 def desk_state(
@@ -231,7 +248,7 @@ def desk_state(
             "since_unix": time.time(),
             "ends_unix": ends_unix,
             "folder": str(folder.path.resolve()),
-            "socket": str(Path(tempfile.mkdtemp(prefix="gatebench-")) / "desk"),
+            "socket": str(_socket_folder() / "desk"),
             "engine": plan.engine,
             "engine_url": engine.url,
             "prefix": topology.prefix,
@@ -241,6 +258,12 @@ def desk_state(
             "allow_remote": plan.allow_remote,
         }
     )
+
+
+def _socket_folder() -> Path:
+    """Make a private folder with a path short enough for a socket, wherever temporary files go here."""
+    place = tempfile.gettempdir()
+    return Path(tempfile.mkdtemp(prefix="gatebench-", dir=place if len(place) < _LONGEST_PLACE else "/tmp"))  # noqa: S108
 
 
 class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):

@@ -48,7 +48,7 @@ def clear_by_hand(state: DeskState) -> Iterator[str]:
     ) as client:
         for provider, urls in state.admins.items():
             for url in urls:
-                with contextlib.suppress(httpx.HTTPError, ValueError, KeyError):
+                with contextlib.suppress(httpx.HTTPError, ValueError, KeyError, TypeError):
                     for fault in client.get(f"{url}/__gatebench__/state").json()["faults"]:
                         client.delete(f"{url}/__gatebench__/faults/{fault['id']}").raise_for_status()
                         yield f"{fault['mechanism'].removeprefix('provider.')} on {provider}"
@@ -63,6 +63,18 @@ def clear_engine(engine: Engine) -> Iterator[str]:
         if not found.enabled:
             engine.bring_up(link)
             yield f"link-down on {link}"
+
+
+def noted() -> list[dict[str, Any]]:
+    """Return what the journal holds, the oldest first; lines that are broken are left out."""
+    found = []
+    with contextlib.suppress(OSError):
+        for line in journal_path().read_text(errors="replace").splitlines():
+            with contextlib.suppress(ValueError):
+                entry = json.loads(line)
+                if isinstance(entry, dict) and isinstance(entry.get("at_unix"), int | float) and "did" in entry:
+                    found.append(entry)
+    return found
 
 
 def note(what: str, **facts: Any) -> None:

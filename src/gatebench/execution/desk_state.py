@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
+import contextlib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from gatebench.execution.places import Places
 from gatebench.execution.standing import is_process, state_folder, write_private
@@ -54,8 +54,13 @@ class DeskState(BaseModel):
 
     def forget(self) -> None:
         """Remove it and its socket; harmless when they are gone."""
-        self._path.unlink(missing_ok=True)
-        shutil.rmtree(Path(self.socket).parent, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
+        socket = Path(self.socket)
+        with contextlib.suppress(OSError):
+            if socket.is_socket():  # and nothing else: a broken file may name anything
+                socket.unlink()
+                socket.parent.rmdir()
 
     @property
     def _path(self) -> Path:
@@ -68,8 +73,8 @@ def desks() -> list[DeskState]:
     for path in desk_folder().glob("*.json"):
         try:
             found.append(DeskState.model_validate_json(path.read_text()))
-        except (OSError, ValidationError):
-            continue  # of another version, or just removed
+        except (OSError, ValueError):
+            continue  # of another version, broken, or just removed
     return sorted(found, key=lambda state: state.since_unix)
 
 

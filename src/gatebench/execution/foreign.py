@@ -21,6 +21,7 @@ import psutil
 from gatebench.errors import EnvironmentFailure
 from gatebench.execution.chaos.lever import Lever, LinkDownLever, ToxicLever
 from gatebench.execution.desk_state import desk_folder
+from gatebench.execution.standing import write_private
 from gatebench.execution.toxiproxy.client import Engine
 from gatebench.plan import PlannedFault
 
@@ -48,12 +49,13 @@ def apply(fault: PlannedFault, engine: Engine, allow_remote: Collection[str]) ->
 def call_off(url: str) -> None:
     """End the processes that wait to end faults on the server at `url`: there is nothing left to end."""
     for path in desk_folder().glob("timekeeper-*"):
-        pid = int(path.name.rpartition("-")[2])
-        with contextlib.suppress(OSError, psutil.Error):
-            if path.read_text() == url and "gatebench.execution.foreign" in psutil.Process(pid).cmdline():
-                os.kill(pid, signal.SIGTERM)
-        if not psutil.pid_exists(pid) or path.read_text() == url:
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError, ValueError):  # it may be ending by itself, or be no mark of ours
+            pid, at_url = int(path.name.rpartition("-")[2]), path.read_text()
+            with contextlib.suppress(psutil.Error):
+                if at_url == url and "gatebench.execution.foreign" in psutil.Process(pid).cmdline():
+                    os.kill(pid, signal.SIGTERM)
+            if at_url == url or not psutil.pid_exists(pid):
+                path.unlink(missing_ok=True)
 
 
 def _keep_time(fault: PlannedFault, engine: Engine, seconds: float, allow_remote: Collection[str]) -> None:
@@ -71,8 +73,8 @@ def _keep_time(fault: PlannedFault, engine: Engine, seconds: float, allow_remote
     keeper = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
-    desk_folder().mkdir(parents=True, exist_ok=True, mode=0o700)
-    _mark(keeper.pid).write_text(engine.url)
+    with contextlib.suppress(OSError):  # who cannot be called off ends what is not there any more, which harms nobody
+        write_private(_mark(keeper.pid), engine.url)
 
 
 def _mark(pid: int) -> Path:

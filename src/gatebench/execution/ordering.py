@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from dataclasses import dataclass
 
@@ -64,12 +65,15 @@ def whole_plan(
         problems.extend(error.problems)
         return []
     uses = plan.uses()
+    longest_s = max(duration_s(use.after) + duration_s(use.duration or "0s") for use in uses)
+    if longest_s > _LONGEST_S:
+        problems.append(Problem(f"chaos/{name}.toml", "lasts longer than a day.", "Shorten its windows."))
     if lasting is None and any(use.duration is None for use in uses):
         what = "has a window without an end of its own."
         problems.append(Problem(f"chaos/{name}.toml", what, "Say how long the plan is, as in --for 30s."))
     if desk is None or problems:
         return []
-    end_s = length_s or max(duration_s(use.after) + duration_s(use.duration or "0s") for use in uses)
+    end_s = length_s or longest_s
     ground = Ground(content, desk.where(), f"chaos/{name}.toml", engine=desk.engine.kind)
     found: list[PlannedFault] = []
     for number, use in enumerate(uses, start=1):
@@ -108,8 +112,8 @@ def _use(order: Order, content: Content, problems: list[Problem]) -> tuple[Fault
         problems.extend(error.problems)
         return None, length_s
     parameters = _parameters(order, definition, problems)
-    if length_s <= 0:
-        return None, 0.0
+    if length_s <= 0 or not order.on:
+        return None, length_s
     return FaultUse(name=order.fault, on=order.on, duration=order.lasting, parameters=parameters), length_s
 
 
@@ -151,7 +155,8 @@ def _value(text: str, like: Value) -> Value:
         return text
     for kind in (int, float):
         try:
-            return kind(text)
+            number = kind(text)
         except ValueError:
             continue
+        return number if isinstance(number, int) or math.isfinite(number) else text
     return text

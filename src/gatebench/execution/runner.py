@@ -227,7 +227,7 @@ class Runner:
         self.folder.event("stop.condition", why=why)
         self.stopped = True
         load.end_early()
-        injector.clear()
+        injector.stop()
 
     def _breaking_point(self) -> BreakingPoint | None:
         shares = [part.stop_when_bad for part in open_parts(self.plan.load.load) if part.stop_when_bad is not None]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import time
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import platformdirs
 import psutil
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from gatebench.plan import Plan
 
@@ -101,8 +100,8 @@ def standing() -> list[Standing]:
     for path in sorted(state_folder().glob("*.json")):
         try:
             state = Standing.model_validate_json(path.read_text())
-        except (OSError, ValidationError, json.JSONDecodeError):
-            continue  # of another version, or half removed
+        except (OSError, ValueError):
+            continue  # of another version, broken, or half removed
         if state.lives:
             found.append(state)
         else:

@@ -246,3 +246,94 @@ def test_a_fault_may_be_added_while_others_walk() -> None:
     assert journal.names().count("proven_clear") == 2
     assert not lever.on
     assert not second.on
+
+
+class SlowLever(Lever):
+    """An engine that takes its time to put a fault on, as a process that is asked to end does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = threading.Event()
+        self.may = threading.Event()
+
+    def apply(self, ttl_ns: int) -> int:
+        """Switch on when it may."""
+        self.asked.set()
+        assert self.may.wait(10)
+        return super().apply(ttl_ns)
+
+
+def test_clear_waits_for_a_fault_that_is_being_put_on() -> None:
+    """It is off afterwards, however late its engine says that it is on."""
+    lever = SlowLever()
+    injector, _ = walked(lever, length_ms=60_000)
+    assert lever.asked.wait(10)
+    threading.Timer(0.3, lever.may.set).start()
+    (ended,) = injector.clear(patience_s=0.05)
+    assert ended.id == "f1"
+    assert not lever.on
+    injector.join(5)
+    assert not lever.on
+
+
+class StuckLever(Lever):
+    """An engine that does not answer when a fault is to go."""
+
+    def clear(self) -> Cleared:
+        """Refuse."""
+        raise EnvironmentFailure("the engine is gone.")
+
+
+class LateBird(Bird):
+    """A canary that is not back yet."""
+
+    def __init__(self, lever: Any, back: threading.Event) -> None:
+        super().__init__(lever)
+        self._back = back
+
+    def during(self) -> list[Probe]:
+        """Answer when told to."""
+        assert self._back.wait(10)
+        return self._probe()
+
+
+def test_an_engine_that_is_gone_keeps_no_other_fault_on() -> None:
+    """While canaries are away, clear itself is at the levers: the second goes off though the first cannot."""
+    back = threading.Event()
+    stuck, sound = StuckLever(), Lever()
+    injector = Injector([], Journal())
+    for id, lever in (("f1", stuck), ("f2", sound)):
+        fault = planned(60_000).model_copy(update={"id": id})
+        injector.add(Switch(fault, lever, cast("Canary", LateBird(lever, back))), time.monotonic_ns())
+    deadline = time.monotonic() + 10
+    while not (stuck.on and sound.on) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    with pytest.raises(EnvironmentFailure, match="the engine is gone"):
+        injector.clear(patience_s=0.05)
+    assert not sound.on
+    back.set()
+    injector.join(5)
+
+
+def test_clear_of_some_leaves_the_others_on() -> None:
+    """Who takes off what he has put on does not take off what others have."""
+    levers = [Lever(), Lever()]
+    injector = Injector([], Journal())
+    for id, lever in zip(("f1", "f2"), levers, strict=True):
+        fault = planned(60_000).model_copy(update={"id": id})
+        injector.add(Switch(fault, lever, cast("Canary", Bird(lever))), time.monotonic_ns())
+    for walk in injector.walks():
+        assert walk.told.wait(5)
+    assert [fault.id for fault in injector.clear(only=["f2"])] == ["f2"]
+    assert [lever.on for lever in levers] == [True, False]
+    injector.stop()
+
+
+def test_nothing_begins_once_everything_ends() -> None:
+    """A run that was stopped has a desk for a moment longer."""
+    injector = Injector([], Journal())
+    injector.stop()
+    lever = Lever()
+    with pytest.raises(EnvironmentFailure, match="no fault begins any more"):
+        injector.add(Switch(planned(), lever, cast("Canary", Bird(lever))), time.monotonic_ns())
+    assert injector.walks() == []

@@ -14,6 +14,7 @@ from threading import Thread
 import pytest
 
 from gatebench.errors import EnvironmentFailure
+from gatebench.execution.topology import guardian
 from gatebench.execution.topology.guardian import descendants
 from gatebench.execution.topology.supervisor import RUN_MARK, Supervisor
 
@@ -255,3 +256,52 @@ def test_a_paused_process_ends_with_the_run(tmp_path: Path) -> None:
         wait_for("the pause", lambda: standing_still(child.pid))
     wait_for("its end", lambda: not Path(f"/proc/{child.pid}").exists(), 5)
     assert supervisor.survivors == []
+
+
+def test_who_forks_and_ends_while_one_looks_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its child was not there when the reading began, so that nobody is left only when two looks say so."""
+    looks: list[list[int]] = [[], [7], [], []]
+    monkeypatch.setattr(guardian, "descendants", lambda root: looks.pop(0))
+    assert guardian.left_behind(1) == [7]
+    assert guardian.left_behind(1) == []
+
+
+DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(300)"
+
+
+def test_who_takes_his_time_to_end_delays_nobody(tmp_path: Path, requests_seen: tuple[str, list[str]]) -> None:
+    """A process is given three seconds to end; what is due meanwhile happens when it is due."""
+    url, seen = requests_seen
+    with Supervisor("aaaa0011") as supervisor:
+        deaf = supervisor.start("deaf", [sys.executable, "-c", DEAF], log=tmp_path / "d.log")
+        wait_for("its start", lambda: "up" in (tmp_path / "d.log").read_text())
+        supervisor.arm("heal", 0.5, [("DELETE", url + "/heal", "")])
+        stopping = Thread(target=supervisor.stop, args=([deaf], 3.0))
+        stopping.start()
+        wait_for("the healing", lambda: seen, 2.0)
+        assert deaf.poll() is None
+        stopping.join()
+
+
+def test_nobody_is_given_time_when_the_harness_is_dead(tmp_path: Path) -> None:
+    """SIGKILL while a process may take a minute to end: it is gone at once."""
+    words = DEAF_HARNESS.format(deaf=DEAF, log=str(tmp_path / "d.log"))
+    harness = subprocess.Popen([sys.executable, "-c", words])
+    wait_for("its start", lambda: (tmp_path / "d.log").exists() and "up" in (tmp_path / "d.log").read_text())
+    time.sleep(0.5)  # it is being stopped by now
+    harness.kill()
+    harness.wait()
+    wait_for("everything is gone", lambda: not marked("aaaa0012"), 5.0)
+
+
+DEAF_HARNESS = """
+import sys
+from pathlib import Path
+from gatebench.execution.topology.supervisor import Supervisor
+supervisor = Supervisor("aaaa0012")
+log = Path({log!r})
+child = supervisor.start("deaf", [sys.executable, "-c", {deaf!r}], log=log)
+while "up" not in log.read_text():
+    pass
+supervisor.stop([child], 60.0)
+"""

@@ -45,6 +45,7 @@ class Walk:
     over: threading.Event = field(default_factory=threading.Event)
     told: threading.Event = field(default_factory=threading.Event)  # proven, unproven or failed
     thread: threading.Thread | None = None
+    hands: threading.Lock = field(default_factory=threading.Lock)  # one at a time is at the lever
 
     @property
     def fault(self) -> PlannedFault:
@@ -73,6 +74,7 @@ class Injector:
         self._switches = switches
         self._journal = journal
         self._walks: dict[str, Walk] = {}
+        self._ending = False
         self._lock = threading.Lock()
 
     def start(self, t0_ns: int) -> None:
@@ -81,13 +83,20 @@ class Injector:
             self.add(switch, t0_ns)
 
     def add(self, switch: Switch, t0_ns: int) -> Walk:
-        """Let one more fault walk through its window."""
+        """Let one more fault walk through its window; EnvironmentFailure when everything is ending."""
         walk = Walk(switch, t0_ns)
         walk.thread = threading.Thread(target=self._walk, args=(walk,), name=f"fault-{switch.fault.id}", daemon=True)
         with self._lock:
+            if self._ending:
+                raise EnvironmentFailure("Everything is being taken down; no fault begins any more.")
             self._walks[switch.fault.id] = walk
         walk.thread.start()
         return walk
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether no fault begins any more."""
+        return self._ending
 
     def walks(self) -> list[Walk]:
         """Return every fault that was planned or added, in that order."""
@@ -101,7 +110,7 @@ class Injector:
     def clear(self, patience_s: float = 5.0, only: Collection[str] | None = None) -> list[PlannedFault]:
         """Clear what is on, and call off what is yet to come; returns the faults that this ended or prevented.
 
-        `only` are the ids that are meant, None for all.
+        `only` are the ids that are meant, None for all. Raises the first EnvironmentFailure of an engine when all were tried.
         """
         ended = [walk for walk in self.walks() if not walk.over.is_set() and (only is None or walk.fault.id in only)]
         for walk in ended:
@@ -109,12 +118,20 @@ class Injector:
         deadline = time.monotonic() + patience_s
         for walk in ended:
             walk.over.wait(max(0.0, deadline - time.monotonic()))
+        failures: list[EnvironmentFailure] = []
         for walk in ended:
-            self._clear(walk)
+            try:
+                self._clear(walk)
+            except EnvironmentFailure as failure:
+                failures.append(failure)
+        if failures:
+            raise failures[0]
         return [walk.fault for walk in ended]
 
     def stop(self, patience_s: float = 5.0) -> None:
-        """Clear everything now and wait for the proofs; faults whose window has not come never will."""
+        """Clear everything now and wait for the proofs; faults whose window has not come never will, and none is added."""
+        with self._lock:
+            self._ending = True
         self.clear(patience_s)
 
     def join(self, within_s: float) -> None:
@@ -131,7 +148,8 @@ class Injector:
             self._note_probes(walk, "before", canary.before())
             if not self._sleep_until(walk, walk.at_ns(fault.start_ns)):
                 return
-            self._apply(walk)
+            if not self._apply(walk):
+                return
             try:
                 self._ride(walk)
             finally:
@@ -146,17 +164,22 @@ class Injector:
             walk.told.set()
             walk.over.set()
 
-    def _apply(self, walk: Walk) -> None:
+    def _apply(self, walk: Walk) -> bool:
+        """Put the fault on; False when it was called off in the same breath. Whoever clears waits until it is on."""
         fault = walk.fault
-        self._say("requested", fault)
-        walk.since_ns = time.monotonic_ns()
-        try:
-            at_ns = walk.switch.lever.apply(fault.end_ns - fault.start_ns + TTL_GRACE_NS)
-        except EnvironmentFailure:
-            walk.since_ns = None
-            raise
-        walk.since_ns = at_ns
+        with walk.hands:
+            if walk.stopping.is_set():
+                return False
+            self._say("requested", fault)
+            walk.since_ns = time.monotonic_ns()
+            try:
+                at_ns = walk.switch.lever.apply(fault.end_ns - fault.start_ns + TTL_GRACE_NS)
+            except EnvironmentFailure:
+                walk.since_ns = None
+                raise
+            walk.since_ns = at_ns
         self._say("acknowledged", fault, at_ns)
+        return True
 
     def _ride(self, walk: Walk) -> None:
         """Take the steps of a ramp, and prove the fault when what is proven begins and shortly before it ends."""
@@ -174,8 +197,11 @@ class Injector:
         self._sleep_until(walk, walk.at_ns(fault.end_ns))
 
     def _change(self, walk: Walk, step: FaultStep) -> None:
-        ttl_ns = walk.at_ns(walk.fault.end_ns) - time.monotonic_ns() + TTL_GRACE_NS
-        at_ns = walk.switch.lever.change(step.parameters, max(1, ttl_ns))
+        with walk.hands:
+            if not walk.is_on:
+                return
+            ttl_ns = walk.at_ns(walk.fault.end_ns) - time.monotonic_ns() + TTL_GRACE_NS
+            at_ns = walk.switch.lever.change(step.parameters, max(1, ttl_ns))
         self._say("changed", walk.fault, at_ns, parameters=step.parameters)
 
     def _prove(self, walk: Walk, end_ns: int) -> None:
@@ -208,15 +234,15 @@ class Injector:
             self._say("unproven", walk.fault, met=met, when="at the end of its window")
 
     def _clear(self, walk: Walk) -> None:
-        with self._lock:
+        with walk.hands:
             if not walk.is_on:
                 return
             walk.until_ns = time.monotonic_ns()
-        try:
-            self._say("clear_requested", walk.fault)
-        finally:  # a full disk must not keep a fault on
-            cleared = walk.switch.lever.clear()
-        walk.until_ns = cleared.at_ns
+            try:
+                self._say("clear_requested", walk.fault)
+            finally:  # a full disk must not keep a fault on
+                cleared = walk.switch.lever.clear()
+            walk.until_ns = cleared.at_ns
         facts = {} if cleared.hits is None else {"hits": cleared.hits}
         self._say("cleared", walk.fault, cleared.at_ns, **facts)
 

@@ -60,6 +60,14 @@ def descendants(root: int) -> list[int]:
     return found
 
 
+def left_behind(root: int) -> list[int]:
+    """Return the live descendants of `root`, and look again before there are none.
+
+    Who forks and ends while /proc is read is gone when its turn comes, and its child was not there when the reading began.
+    """
+    return descendants(root) or descendants(root)
+
+
 class Guardian:
     """One run's guardian: a select loop over the harness's socket and a clock."""
 
@@ -207,10 +215,20 @@ class Guardian:
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
             self._reap()
+            self._fire_due()  # what is due elsewhere does not wait for those who take their time to go
             pids.difference_update([pid for pid in pids if not _alive(pid)])
-            if not pids:
+            if not pids or self._is_alone():
                 return
             time.sleep(0.01)
+
+    def _is_alone(self) -> bool:
+        """Tell whether the harness has gone: then nobody is given any more time."""
+        try:
+            return not self._channel.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def _end_all(self) -> None:
         for pid in self._children:
@@ -222,13 +240,13 @@ class Guardian:
             time.sleep(0.01)
         # Whoever is left ignored SIGTERM, or was left behind by a parent that ended: it will not end by itself.
         deadline = time.monotonic() + _KILL_PATIENCE_S
-        while (left := descendants(os.getpid())) and time.monotonic() < deadline:
+        while (left := left_behind(os.getpid())) and time.monotonic() < deadline:
             for pid in left:
                 _send(pid, signal.SIGKILL)
             self._reap()
             time.sleep(0.01)
         self._reap()
-        self._tell(done=True, survivors=descendants(os.getpid()))
+        self._tell(done=True, survivors=left_behind(os.getpid()))
 
     def _reap(self) -> None:
         while True:

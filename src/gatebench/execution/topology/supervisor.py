@@ -220,7 +220,7 @@ class Supervisor:
             self._process.wait()
         deadline = time.monotonic() + 3.0
         while time.monotonic() < deadline:
-            left = [pid for pid in guardian.descendants(os.getpid()) if self._is_ours(pid)]
+            left = [pid for pid in guardian.left_behind(os.getpid()) if self._is_ours(pid)]
             if not left:
                 return
             for pid in left:

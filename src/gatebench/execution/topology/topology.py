@@ -171,13 +171,15 @@ class Topology:
 
     def bring_up(self, place: str) -> None:
         """Start the processes of a place again, unless they run, and wait until they take traffic."""
-        for name in self.names(place):
-            if self.processes[name].poll() is not None:
-                self.lives[name] += 1
-                self.processes[name] = self.launches[name](self.lives[name])
-                self._await(name)
-        for path in self.private:
-            path.unlink(missing_ok=True)
+        try:
+            for name in self.names(place):
+                if self.processes[name].poll() is not None:
+                    self.lives[name] += 1
+                    self.processes[name] = self.launches[name](self.lives[name])
+                    self._await(name)
+        finally:
+            for path in self.private:
+                path.unlink(missing_ok=True)
 
     def pause(self, place: str, ttl_s: float) -> None:
         """Stop the processes of a place where they are; they go on by themselves after `ttl_s`."""
@@ -229,11 +231,16 @@ class Topology:
         """Stop gateway first, so that its last requests end in the ledgers, then providers and engine."""
         definition = self.plan.target.definition
         gateways = {process.name for process in definition.process} if definition else set()
-        self.supervisor.stop(child for name, child in self.processes.items() if name in gateways)
+        with contextlib.ExitStack() as ending:  # each is done, whatever becomes of the others; the last one first
+            ending.callback(self.supervisor.stop, [one for name, one in self.processes.items() if name not in gateways])
+            ending.callback(self._leave_engine)
+            self.supervisor.stop(child for name, child in self.processes.items() if name in gateways)
+
+    def _leave_engine(self) -> None:
+        """Take our proxies away from somebody else's server."""
         if self.engine is not None and self.plan.engine.kind == "url":
             self.engine.remove_all()
             self.supervisor.disarm("farewell")
-        self.supervisor.stop(child for name, child in self.processes.items() if name not in gateways)
 
     def describe(self) -> dict[str, Any]:
         """Return what run.json says of the addresses and processes."""

@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 import requests
 from prometheus_client.parser import text_string_to_metric_families
@@ -118,7 +118,7 @@ class Engine:
     """
 
     def __init__(self, url: str, *, prefix: str, timeout_s: float = 2.0, allow_remote: Collection[str] = ()) -> None:
-        parts = urlsplit(url)
+        parts = _split(url)
         if parts.scheme != "http" or not parts.hostname or parts.path not in ("", "/"):
             cure = "Write http://HOST:PORT, as in http://127.0.0.1:8474."
             raise ConfigurationError([Problem(url, "this is not the address of a Toxiproxy API.", cure)])
@@ -271,6 +271,15 @@ class Engine:
             return answer.json()["version"], _ENGINE_HEADER in answer.headers
         except (ValueError, KeyError, TypeError) as error:
             raise EnvironmentFailure(f"Something answers at {self.url}, but it is not Toxiproxy.") from error
+
+
+def _split(url: str) -> SplitResult:
+    """Return the parts of a URL; none when it is no URL, or its port is none."""
+    try:
+        parts = urlsplit(url)
+        return parts if parts.port != 0 else SplitResult("", "", "", "", "")
+    except ValueError:
+        return SplitResult("", "", "", "", "")
 
 
 def _private_package(courier: _Courier) -> ModuleType:
