@@ -105,14 +105,14 @@ def test_every_fault_is_about_any_model(name: str, route: str) -> None:
     assert provable(shipped(name), planned(name, route=route).parameters) is None
 
 
-@pytest.mark.parametrize(("spread", "wanted"), [(0.0, 5), (0.3, 5), (0.5, 13), (1.0, 50)])
+@pytest.mark.parametrize(("spread", "wanted"), [(0.0, 5), (0.3, 5), (0.5, 7), (1.0, 25)])
 def test_a_spread_delay_asks_for_more_canaries(spread: float, wanted: int) -> None:
-    """Fifty times the square of the spread: 50 × 0.5² = 12.5; five are sent in any case."""
+    """Twenty-five times the square of the spread: 25 × 0.5² = 6.25; five are sent in any case."""
     assert steadying(spread, 5) == wanted
 
 
 def test_the_median_of_so_many_is_steady() -> None:
-    """Over a thousand seeded proofs of a delay of 1 ± 1, nineteen of twenty lie within a fifth."""
+    """Of a thousand seeded proofs of a delay of 1 ± 1, six of seven lie within a fifth."""
     random = Random(7)
     draws = [[random.uniform(0, 2) for _ in range(2 * steadying(1.0, 5))] for _ in range(1000)]
-    assert sum(0.8 <= median(delays) <= 1.2 for delays in draws) >= 940
+    assert sum(0.8 <= median(delays) <= 1.2 for delays in draws) >= 820
