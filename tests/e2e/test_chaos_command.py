@@ -138,16 +138,17 @@ def test_a_plan_is_walked_to_its_end(up: Bench) -> None:
 
 
 def test_ctrl_c_ends_a_plan(up: Bench) -> None:
-    """What it has put on is off again."""
+    """What it has put on is off again, and nothing else."""
     (up.folder / "chaos" / "long.toml").write_text(
         'description = "long"\n[[fault]]\nname = "latency"\non = "provider-a"\nwindows = [{ duration = "60s" }]\n'
     )
     with ended(up.start("chaos", "run", "long")) as process:
         wait_for("the fault", lambda: any(row["state"] == "on" for row in faults(up)), 15)
+        assert up("chaos", "inject", "latency", "--on", "provider-b", "--for", "60s").code == 0
         os.killpg(process.pid, signal.SIGINT)
         process.communicate(timeout=20)
         assert process.returncode == 130
-    assert not any(row["state"] in {"on", "to come"} for row in faults(up))
+    assert [row["on"] for row in faults(up) if row["state"] in {"on", "to come"}] == ["provider-b"]
 
 
 def test_a_run_shows_what_hands_did_to_it(bench: Bench) -> None:
@@ -250,6 +251,10 @@ def test_somebodys_toxiproxy_is_touched_at_our_proxies_alone(bench: Bench, kind:
         wait_for("its end", lambda: toxics(server, "gatebench-mine") == [], 5)
         for fault in ("latency", "link-down"):
             assert bench("chaos", "inject", fault, "--on", "mine", "--engine", url(server), "--for", "60s").code == 0
+            if fault == "link-down":
+                again = bench("chaos", "inject", fault, "--on", "mine", "--engine", url(server))
+                assert again.code == 2
+                assert "is down already" in again.err
             assert "at http://" in bench("chaos", "clear", "--engine", url(server)).out
             assert toxics(server, "gatebench-mine") == []
             assert server.ask("GET", "/proxies/gatebench-mine").json["enabled"]
@@ -270,8 +275,21 @@ def toxics(server: Server, proxy: str) -> list[str]:
 
 def test_a_toxiproxy_elsewhere_is_refused(bench: Bench) -> None:
     """Faults go to loopback only, unless somebody names the host."""
-    done = bench("chaos", "inject", "latency", "--on", "x", "--engine", "http://192.0.2.1:8474")
+    done = bench(
+        "chaos",
+        "inject",
+        "latency",
+        "--on",
+        "x",
+        "--engine",
+        "http://192.0.2.1:8474",
+        "--set",
+        "speed=9x",
+        "--set",
+        "y",
+    )
     assert done.code == 2
+    assert "--set y: has no KEY=VALUE form" in done.err
     assert "--allow-remote 192.0.2.1" in done.err
 
 
