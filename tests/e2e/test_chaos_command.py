@@ -252,6 +252,10 @@ def test_somebodys_toxiproxy_is_touched_at_our_proxies_alone(bench: Bench, kind:
         wait_for("its end", lambda: toxics(server, "gatebench-mine") == [], 5)
         for fault in ("latency", "link-down"):
             assert bench("chaos", "inject", fault, "--on", "mine", "--engine", url(server), "--for", "60s").code == 0
+            if fault == "link-down":
+                again = bench("chaos", "inject", fault, "--on", "mine", "--engine", url(server))
+                assert again.code == 2
+                assert "is down already" in again.err
             assert "at http://" in bench("chaos", "clear", "--engine", url(server)).out
             assert toxics(server, "gatebench-mine") == []
             assert server.ask("GET", "/proxies/gatebench-mine").json["enabled"]
@@ -272,8 +276,21 @@ def toxics(server: Server, proxy: str) -> list[str]:
 
 def test_a_toxiproxy_elsewhere_is_refused(bench: Bench) -> None:
     """Faults go to loopback only, unless somebody names the host."""
-    done = bench("chaos", "inject", "latency", "--on", "x", "--engine", "http://192.0.2.1:8474")
+    done = bench(
+        "chaos",
+        "inject",
+        "latency",
+        "--on",
+        "x",
+        "--engine",
+        "http://192.0.2.1:8474",
+        "--set",
+        "speed=9x",
+        "--set",
+        "y",
+    )
     assert done.code == 2
+    assert "--set y: has no KEY=VALUE form" in done.err
     assert "--allow-remote 192.0.2.1" in done.err
 
 

@@ -6,6 +6,7 @@ import signal
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from gatebench.execution.standing import is_there
@@ -99,3 +100,18 @@ def test_a_fault_ends_in_time_when_whoever_ordered_it_is_dead(bench: Bench, kind
         assert not server.ask("GET", "/proxies/gatebench-it").json["enabled"]
         wait_for("its end", lambda: server.ask("GET", "/proxies/gatebench-it").json["enabled"], 6)
         assert time.monotonic() - begun < 3 + 1 + 2, "its time to live, a second, and the start of the command"
+
+
+@pytest.mark.slow
+def test_a_killed_guardian_leaves_a_server_of_somebody_else_as_it_was(bench: Bench) -> None:
+    """Whoever keeps the topology takes our proxies away himself, though nothing can be ended in order any more."""
+    with running("embedded") as server:
+        done = bench("up", "--target", "reference", "--engine", f"http://127.0.0.1:{server.port}")
+        assert done.code == 0, done.err
+        (state,) = json.loads(bench("up", "--list", "--json").out)["standing"]
+        assert bench("chaos", "inject", "latency", "--on", "provider-a", "--for", "60s").code == 0
+        (guardian,) = psutil.Process(state["keeper_pid"]).children()
+        guardian.kill()
+        wait_for("the proxies to be gone", lambda: server.ask("GET", "/proxies").json == {}, GONE_S)
+        wait_for("everything to be gone", lambda: not any(is_there(pid) for pid in state["processes"].values()), GONE_S)
+        wait_for("the keeper's end", lambda: not is_there(state["keeper_pid"]), GONE_S)

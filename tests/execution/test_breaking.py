@@ -221,3 +221,10 @@ def test_a_flap_of_a_microsecond_is_refused_in_time(tmp_path: Path) -> None:
     """Not after twenty million windows."""
     said = refusals(tmp_path, 'faults=[fault("latency", on="provider-a", shape=flap("1us"))]')
     assert any("its proof takes" in sentence for sentence in said)
+
+
+def test_a_jitter_beyond_the_latency_is_refused(tmp_path: Path) -> None:
+    """Delays are cut off at nothing, so that their mean is not the latency that was written down."""
+    said = refusals(tmp_path, 'faults=[fault("latency", on="provider-a", latency=100, jitter=101)]')
+    assert any("jitter of at most the latency" in sentence for sentence in said)
+    assert planned(tmp_path, 'faults=[fault("latency", on="provider-a", latency=100, jitter=100)]').faults

@@ -330,14 +330,21 @@ def _ordered(desk: DeskState, windows: list[PlannedFault], ticket: str, *, as_js
 def _inject_there(order: Any, url: str, allow_remote: list[str], problems: list[Problem], *, as_json: bool) -> None:
     """Put a fault on a proxy of ours at a server that somebody else runs."""
     from gatebench.cli import say
+    from gatebench.errors import ConfigurationError
     from gatebench.execution.desk_client import note
     from gatebench.execution.foreign import apply, engine_at
-    from gatebench.execution.ordering import foreign_fault
+    from gatebench.execution.ordering import foreign_fault, single_fault
 
-    there = engine_at(url, allow_remote)
-    fault = foreign_fault(order, there, problems)
+    there, fault = None, None
+    try:
+        there = engine_at(url, allow_remote)
+        fault = foreign_fault(order, there, problems)
+    except ConfigurationError as error:
+        if there is None:
+            single_fault(order, None, problems)
+        problems.extend(error.problems)
     _stop_if(problems, as_json=as_json)
-    assert fault is not None  # noqa: S101 - it would be a problem
+    assert there is not None and fault is not None  # noqa: S101 - it would be a problem
     note("inject", fault=order.fault, on=order.on, lasting=order.lasting, engine=url)
     apply(fault, there, allow_remote)
     ends_unix = time.time() + (fault.end_ns - fault.start_ns) / 1e9

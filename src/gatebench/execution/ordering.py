@@ -90,7 +90,8 @@ def foreign_fault(order: Order, engine: Engine, problems: list[Problem]) -> Plan
     use, length_s = _use(order, content, problems)
     if use is None:
         return None
-    links = {name: name for name in engine.state()}
+    there = engine.state()
+    links = {name: name for name in there}
     found = [name for name in links if name == use.on or name.endswith(f"-{use.on}")]
     if len(found) == 1:
         use = use.model_copy(update={"on": found[0]})
@@ -101,6 +102,9 @@ def foreign_fault(order: Order, engine: Engine, problems: list[Problem]) -> Plan
         engine="embedded" if engine.is_embedded() else "toxiproxy",
     )
     windows = use_windows(use, Stretch("", 0, round(length_s * _NS)), ground, 0, problems)
+    if windows and windows[0].definition.mechanism == "link.down" and not there[use.on].enabled:
+        what = f"{use.on} is down already: the end of the first would end the second."
+        problems.append(Problem(ground.where, what, f"Clear it first: bench chaos clear --engine {engine.url}."))
     return windows[0].model_copy(update={"id": f"hand-{secrets.token_hex(4)}", "manual": True}) if windows else None
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from math import comb
+from random import Random
+from statistics import median
 
 import pytest
 
-from gatebench.execution.chaos.chance import connections, interval, plausible
+from gatebench.execution.chaos.chance import connections, interval, plausible, steadying
 from gatebench.execution.chaos.provable import provable, share
 from gatebench.faults import Value
 from tests.execution.chaos.planned_fault import planned, shipped, shipped_provider_faults, toxic
@@ -101,3 +103,16 @@ def test_what_no_canary_could_prove_is_refused(name: str, parameters: dict[str, 
 def test_every_fault_is_about_any_model(name: str, route: str) -> None:
     """Both APIs that speak can have each of them."""
     assert provable(shipped(name), planned(name, route=route).parameters) is None
+
+
+@pytest.mark.parametrize(("spread", "wanted"), [(0.0, 5), (0.3, 5), (0.5, 7), (1.0, 25)])
+def test_a_spread_delay_asks_for_more_canaries(spread: float, wanted: int) -> None:
+    """Twenty-five times the square of the spread: 25 × 0.5² = 6.25; five are sent in any case."""
+    assert steadying(spread, 5) == wanted
+
+
+def test_the_median_of_so_many_is_steady() -> None:
+    """Of a thousand seeded proofs of a delay of 1 ± 1, six of seven lie within a fifth."""
+    random = Random(7)
+    draws = [[random.uniform(0, 2) for _ in range(2 * steadying(1.0, 5))] for _ in range(1000)]
+    assert sum(0.8 <= median(delays) <= 1.2 for delays in draws) >= 820

@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
-from gatebench.execution.chaos.chance import connections, interval, plausible
+from gatebench.execution.chaos.chance import connections, interval, plausible, steadying
 from gatebench.execution.chaos.effect import TIMED, effect_ms, payload_bytes
 from gatebench.execution.chaos.line import HttpLine, Line, RedisLine
-from gatebench.execution.chaos.provable import share
+from gatebench.execution.chaos.provable import share, spread
 from gatebench.execution.chaos.question import asked_of_link, asked_of_provider
 from gatebench.execution.chaos.ramp import Ramp, ramp_of
 from gatebench.execution.chaos.symptom import Met
@@ -98,7 +98,7 @@ class Canary:
         self._timeout_s = timeout_s(definition, parameters)
         self._round_s = max(self._timeout_s, _round_s(definition, parameters))
         self._share = share(definition, parameters)
-        self._samples = connections(self._share, definition.proof.samples)
+        self._samples = connections(self._share, steadying(spread(definition, parameters), definition.proof.samples))
         self._ramp: Ramp | None = ramp_of(definition, parameters)
         self._since_ns: int | None = None
         self._before: list[Probe] = []

@@ -24,6 +24,12 @@ def share(definition: FaultDefinition, parameters: Mapping[str, Value]) -> float
     return acted_on * lost
 
 
+def spread(definition: FaultDefinition, parameters: Mapping[str, Value]) -> float:
+    """Return by which share of itself, more or less, a delay is spread evenly; 0 for what has no jitter."""
+    effect = float(parameters.get(definition.proof.parameter, 0)) if definition.mechanism == "toxic.latency" else 0.0
+    return float(parameters.get("jitter", 0)) / effect if effect > 0 else 0.0
+
+
 def provable(definition: FaultDefinition, parameters: Mapping[str, Value]) -> str | None:
     """Return why no canary can prove the fault with these parameters, in a sentence with the cure; None when one can."""
     hit = share(definition, parameters)
@@ -31,6 +37,11 @@ def provable(definition: FaultDefinition, parameters: Mapping[str, Value]) -> st
         return (
             f"It hits {hit:.3g} of the connections: too few for canaries to tell it from none. Raise what makes the share "
             f"to {LEAST_SHARE} or more."
+        )
+    if spread(definition, parameters) > 1:
+        return (
+            "Its jitter exceeds its latency: a delay below nothing is none, so that the mean is not what was configured. "
+            "Choose a jitter of at most the latency."
         )
     return _of_provider(definition, parameters) if definition.layer == "provider" else None
 
