@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.bench_command import Bench, ended, marked, run_token
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.light]
 
 FIXED = """
 description = "a gateway on a fixed port"

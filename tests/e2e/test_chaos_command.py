@@ -185,6 +185,7 @@ def test_a_run_shows_what_hands_did_to_it(bench: Bench) -> None:
     assert status(bench) == []
 
 
+@pytest.mark.slow
 def test_a_run_against_what_stands_hears_of_its_faults(up: Bench) -> None:
     """The fault was put on the topology, not on the run, and is in the run's summary all the same."""
     up.scenario(
@@ -224,6 +225,7 @@ def test_a_stop_condition_ends_a_run_and_its_faults(bench: Bench) -> None:
     assert "fault.proven_clear" in names
 
 
+@pytest.mark.slow
 def test_what_is_no_stop_condition_lets_a_run_finish(bench: Bench) -> None:
     """The same fault under a wider bound goes its whole way."""
     bench.scenario(
@@ -235,7 +237,7 @@ def test_what_is_no_stop_condition_lets_a_run_finish(bench: Bench) -> None:
     assert bench("run", "tolerant", "--target", "direct").summary()["status"] == "finished"
 
 
-@pytest.mark.parametrize("kind", ["embedded", "toxiproxy"])
+@pytest.mark.parametrize("kind", [pytest.param("embedded", marks=pytest.mark.slow), "toxiproxy"])
 def test_somebodys_toxiproxy_is_touched_at_our_proxies_alone(bench: Bench, kind: Kind) -> None:
     """A fault on gatebench-mine ends by itself, with the real server too; the neighbour's toxic stays, also after clear."""
     if kind == "toxiproxy" and find_real_server() is None:

@@ -60,6 +60,7 @@ def test_nothing_outlives_a_killed_run(bench: Bench, fault: str, place: str) -> 
     nothing_is_left(killed_in(bench, fault, place))
 
 
+@pytest.mark.slow  # tests/e2e/test_clean_exits.py has the short version
 @pytest.mark.parametrize("fault", ["latency", "link-down"])
 @pytest.mark.parametrize("kind", ["embedded", "toxiproxy"])
 def test_a_server_of_somebody_else_is_left_as_it_was(bench: Bench, kind: Kind, fault: str) -> None:

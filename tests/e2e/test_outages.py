@@ -111,9 +111,9 @@ def test_under_resets_no_request_is_sent_twice_by_the_client(bench: Bench, engin
 @pytest.mark.parametrize(
     ("fault", "engine"),
     [
-        ("link-down", "embedded"),
-        ("latency", "embedded"),
-        ("timeout", "embedded"),
+        pytest.param("link-down", "embedded", marks=SLOW),
+        pytest.param("latency", "embedded", marks=SLOW),
+        pytest.param("timeout", "embedded", marks=SLOW),
         ("bandwidth", "embedded"),
         ("link-down", "toxiproxy"),
         pytest.param("latency", "toxiproxy", marks=SLOW),

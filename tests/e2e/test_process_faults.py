@@ -10,6 +10,7 @@ from tests.e2e.bench_command import Bench, Done, events
 
 pytestmark = pytest.mark.e2e
 
+SLOW = pytest.mark.slow
 STORED = Path(__file__).parent / "stored"
 BREAKS = 'phase("baseline", "3s"), phase("fault", "{length}", faults=[{fault}]), phase("recovery", "3s")'
 
@@ -69,7 +70,7 @@ def test_a_provider_that_is_killed_keeps_its_books(stored: Bench) -> None:
     assert statuses(stored, "recovery") == {200}
 
 
-@pytest.mark.parametrize("fault", ["process-kill", "process-restart"])
+@pytest.mark.parametrize("fault", ["process-kill", pytest.param("process-restart", marks=SLOW)])
 def test_a_gateway_goes_and_comes(stored: Bench, fault: str) -> None:
     """By its alias: nobody answers meanwhile, and everybody is answered afterwards."""
     done = broken(stored, f'fault("{fault}", on="gateway", duration="1s")')
@@ -79,7 +80,7 @@ def test_a_gateway_goes_and_comes(stored: Bench, fault: str) -> None:
     assert [event["process"] for event in started].count("gate") == 2
 
 
-@pytest.mark.parametrize("engine", ["embedded", "toxiproxy"])
+@pytest.mark.parametrize("engine", ["embedded", pytest.param("toxiproxy", marks=SLOW)])
 def test_a_link_to_redis_is_proven_in_its_own_protocol(stored: Bench, engine: str) -> None:
     """Its canaries say PING; while it is down the gateway answers 503, on both engines."""
     if engine == "toxiproxy":
@@ -91,6 +92,7 @@ def test_a_link_to_redis_is_proven_in_its_own_protocol(stored: Bench, engine: st
     assert 503 in statuses(stored, "fault")
 
 
+@SLOW
 def test_late_answers_of_redis_have_a_fidelity(stored: Bench) -> None:
     """A ratio fault over PING: what was configured is what was measured."""
     done = broken(stored, 'fault("latency", on="store", latency=100, duration="2s")')
@@ -98,6 +100,7 @@ def test_late_answers_of_redis_have_a_fidelity(stored: Bench) -> None:
     assert 0.8 <= done.summary()["faults"][0]["fidelity"] <= 1.2
 
 
+@SLOW
 def test_a_store_that_stands_still(stored: Bench) -> None:
     """Commands hang while it is paused and are answered afterwards."""
     was_proven(broken(stored, 'fault("process-pause", on="redis", duration="2s")', "4s"))

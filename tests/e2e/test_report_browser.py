@@ -20,6 +20,7 @@ from tests.e2e.browser import Browser, program
 from tests.factory import make_run
 
 pytestmark = [
+    pytest.mark.light,
     pytest.mark.e2e,
     pytest.mark.skipif(program() is None, reason="no Chromium is installed"),
 ]

@@ -10,7 +10,7 @@ import pytest
 from gatebench.execution.standing import is_there
 from tests.e2e.bench_command import BENCH, Bench, wait_for
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.light]
 
 
 @pytest.fixture
