@@ -3,7 +3,10 @@
 import re
 from typing import Any
 
-from gatebench.cli.chaos_view import parameters, sentence
+import pytest
+
+from gatebench.cli.chaos import _code
+from gatebench.cli.chaos_view import parameters, sentence, show_status
 from gatebench.cli.plot import WIDTH, timeline
 from gatebench.plan import FaultStep, PlannedFault
 from tests.planned import Knobs, S, make_plan
@@ -76,3 +79,24 @@ def test_places_have_lines_of_their_own() -> None:
     """Two places, two lines."""
     other = fault(8, 16).model_copy(update={"on": "provider-b"})
     assert len(bars(fault(8, 16), other)) == 2
+
+
+def test_what_never_came_is_not_said_to_have_been_on() -> None:
+    """A window that was called off has no beginning."""
+    assert (
+        sentence({**ROW, "state": "over", "since_unix": None}) == "latency on provider-a was called off before it came"
+    )
+
+
+def test_a_failed_fault_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is not over: whatever it was to end may still be as it left it."""
+    failed = {**ROW, "state": "failed", "failed": "the engine is gone.", "manual": True}
+    show_status([{"name": "here", "kind": "up", "lives": True, "faults": [failed]}])
+    assert "failed: the engine is gone." in capsys.readouterr().out
+
+
+def test_a_fault_that_was_cleared_before_its_proof_is_no_success() -> None:
+    """0 is for what canaries proved; 3 when they did not, or had no time to; 5 when the engine refused."""
+    over = {**ROW, "state": "over"}
+    assert [_code([{**over, "proven": proven}]) for proven in (True, False, None)] == [0, 3, 3]
+    assert _code([over, {**ROW, "state": "failed", "proven": None}]) == 5

@@ -411,3 +411,29 @@ def test_a_plan_that_nobody_can_walk_is_refused(
     problems: list[Any] = []
     assert whole_plan("mine", None, 1, state, problems) == []
     assert words in str(problems[0])
+
+
+def test_a_place_is_not_broken_again_before_it_is_whole(
+    plan: Plan, state: DeskState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its window has ended and its process is still on its way back: an order for the same place waits for that."""
+    back = threading.Event()
+    clear = Lever.clear
+    monkeypatch.setattr(Lever, "clear", lambda lever: (back.wait(10), clear(lever))[1])
+    rig = Rig(plan)
+    rig.inject(fault(state, "process-restart", lasting="1s"))
+    time.sleep(1.5)
+    assert "at the same time" in rig.inject(fault(state, "process-kill", lasting="1s"))["problems"][0]
+    back.set()
+    rig.injector.join(10)
+    assert "faults" in rig.inject(fault(state, "process-kill", lasting="1s"))
+    rig.injector.stop()
+
+
+def test_what_is_to_come_is_prepared_in_peace(plan: Plan, state: DeskState) -> None:
+    """A fault by hand that would end a tenth of a second before one of the plan begins would meet its canaries."""
+    rig = Rig(plan)
+    later = fault(state, "link-down").model_copy(update={"start_ns": 20 * S, "end_ns": 22 * S})
+    rig.inject(later, fault(state, on="front").model_copy(update={"start_ns": 60 * S, "end_ns": 62 * S}))
+    assert "at the same time" in rig.inject(fault(state, "link-down", lasting="19900ms"))["problems"][0]
+    rig.injector.stop()

@@ -60,7 +60,7 @@ def show_status(rows: Sequence[dict[str, Any]]) -> None:
             continue
         if "trouble" in row:
             console.print(f"  {escape(row['trouble'])}", soft_wrap=True)
-        current = [fault for fault in row["faults"] if fault["state"] in {"on", "to come"}]
+        current = [fault for fault in row["faults"] if fault["state"] in {"on", "to come", "failed"}]
         over = len(row["faults"]) - len(current)
         if not current:
             console.print(f"  nothing is on{f'; {over} faults are over' if over else ''}")

@@ -27,9 +27,11 @@ from gatebench.execution.places import overlapping, places
 from gatebench.execution.topology.topology import Topology
 from gatebench.plan import MANUAL_IDS, Plan, PlannedFault
 from gatebench.run.folder import RunFolder
+from gatebench.shapes import LEAST_REST_S
 
 _LEAD_NS = 800_000_000
 _NS = 1_000_000_000
+_REST_NS = round(LEAST_REST_S * _NS)
 _LONGEST_LINE = 4_000_000
 _LONGEST_PLACE = 70
 _TELL_S = 15.0
@@ -142,7 +144,7 @@ class Desk:
             for fault in faults
             if fault.on not in known.of(fault.definition.layer)
         ]
-        there = [walk.fault for walk in self._injector.walks() if not walk.over.is_set()]
+        there = [self._widened(walk.fault) for walk in self._injector.walks() if not walk.over.is_set()]
         for place, fault in enumerate(faults):
             others = [*there, *faults[:place]]
             problems += [why for why in (overlapping(other, fault) for other in others) if why is not None]
@@ -157,6 +159,12 @@ class Desk:
                     f"{fault.name} would run past the end of the load, which is in {left_s:.1f} s; shorten it."
                 )
         return list(dict.fromkeys(problems))
+
+    def _widened(self, fault: PlannedFault) -> PlannedFault:
+        """Return a fault that is not over with the time that its proofs take around its window; its end may be late."""
+        now_ns = time.monotonic_ns() - self._t0_ns + _LEAD_NS
+        begins_ns, ends_ns = fault.start_ns - _REST_NS, fault.end_ns + _REST_NS
+        return fault.model_copy(update={"start_ns": begins_ns, "end_ns": max(ends_ns, now_ns)})
 
     def _clear(self, ticket: object) -> Answer:
         self._journal("chaos.clear", by="bench chaos")

@@ -171,15 +171,16 @@ class Topology:
 
     def bring_up(self, place: str) -> None:
         """Start the processes of a place again, unless they run, and wait until they take traffic."""
+        names = self.names(place)
         try:
-            for name in self.names(place):
+            for name in names:
                 if self.processes[name].poll() is not None:
                     self.lives[name] += 1
                     self.processes[name] = self.launches[name](self.lives[name])
                     self._await(name)
         finally:
-            for path in self.private:
-                path.unlink(missing_ok=True)
+            for name in names:  # and no others: those of another place may not have been read yet
+                self._key_file(name).unlink(missing_ok=True)
 
     def pause(self, place: str, ttl_s: float) -> None:
         """Stop the processes of a place where they are; they go on by themselves after `ttl_s`."""
@@ -291,7 +292,7 @@ class Topology:
         path = self.folder.parts / stream
         if life:
             path = path.with_name(f"{path.stem}~{life}{path.suffix}")
-        written = self._private(f"{name}.json", json.dumps({**config, "life": life, "stream_path": str(path)}))
+        written = self._private(name, json.dumps({**config, "life": life, "stream_path": str(path)}))
         return self._run(name, [sys.executable, "-m", "gatebench.execution.upstream.provider", str(written)])
 
     def _start_engine(self, port: int) -> Engine:
@@ -373,9 +374,12 @@ class Topology:
         self.folder.event("process.started", process=name, pid=child.pid)
         return child
 
+    def _key_file(self, process: str) -> Path:
+        return self.folder.work / f"{process}.json"
+
     def _private(self, name: str, text: str) -> Path:
         """Write a file that holds a key of this run, readable by its owner only, and gone when it was read."""
-        path = self.folder.work / name
+        path = self._key_file(name)
         self.private.append(path)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
