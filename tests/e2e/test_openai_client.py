@@ -18,7 +18,7 @@ from typing import NamedTuple
 import openai
 import pytest
 
-from gatebench.execution.chaos.lever import ProviderLever
+from gatebench.execution.chaos.levers.provider import ProviderLever
 from gatebench.faults import Value
 from gatebench.plan import PlannedFault
 from tests.execution.chaos.planned_fault import planned, shipped_provider_faults

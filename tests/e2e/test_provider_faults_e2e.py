@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from gatebench.execution.chaos.canary import Address, Canary, timeout_s
-from gatebench.execution.chaos.lever import ProviderLever
+from gatebench.execution.chaos.levers.provider import ProviderLever
 from gatebench.faults import Value
 from gatebench.plan import PlannedFault
 from gatebench.sample import CANCELLED, COMPLETED, DROPPED, FAILED

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from gatebench.errors import EnvironmentFailure
-from gatebench.execution.chaos.lever import ProviderLever
+from gatebench.execution.chaos.levers.provider import ProviderLever
 from gatebench.execution.topology.ports import free_ports
 from gatebench.faults import FaultDefinition
 from gatebench.plan import PlannedFault

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gatebench.cli import completing
+from gatebench.cli.chaos_elsewhere import inject_there, on_engine
+from gatebench.cli.chaos_order import desk_named, ordered, stop_if, taken_back
 
 if TYPE_CHECKING:
     from gatebench.errors import Problem
-    from gatebench.execution.desk_state import DeskState
-    from gatebench.plan import PlannedFault
 
 _POLL_S = 0.2
 
@@ -90,7 +87,7 @@ def status(
                 row["trouble"] = str(error)
         rows.append(row)
     if engine is not None:
-        rows.append({"name": engine, "kind": "engine", "lives": True, "faults": _on_engine(engine, allow_remote or [])})
+        rows.append({"name": engine, "kind": "engine", "lives": True, "faults": on_engine(engine, allow_remote or [])})
     done = noted() if log else []
     if as_json:
         document = {"schema": "gatebench.chaos/1", "desks": rows, "log": done}
@@ -129,15 +126,15 @@ def inject(
     problems: list[Problem] = []
     order = Order(fault, on, lasting, tuple(settings or ()))
     if engine is not None:
-        _inject_there(order, engine, allow_remote or [], problems, as_json=as_json)
+        inject_there(order, engine, allow_remote or [], problems, as_json=as_json)
         return
-    desk = _desk(within, problems)
+    desk = desk_named(within, problems)
     windows = single_fault(order, desk, problems)
-    _stop_if(problems, as_json=as_json)
+    stop_if(problems, as_json=as_json)
     assert desk is not None  # noqa: S101 - it would be a problem
     note("inject", fault=fault, on=on, lasting=lasting, settings=settings or [], topology=desk.name)
-    with _taken_back(desk) as ticket:
-        answer = _ordered(desk, windows, ticket, as_json=as_json)
+    with taken_back(desk) as ticket:
+        answer = ordered(desk, windows, ticket, as_json=as_json)
     row = answer["faults"][0]
     note("injected", topology=desk.name, **{key: row[key] for key in ("id", "name", "on", "state", "proven", "failed")})
     _told(row, as_json=as_json)
@@ -209,15 +206,15 @@ def run_(
     from gatebench.execution.ordering import whole_plan
 
     problems: list[Problem] = []
-    desk = _desk(within, problems)
+    desk = desk_named(within, problems)
     windows = whole_plan(plan, lasting, seed, desk, problems)
-    _stop_if(problems, as_json=as_json)
+    stop_if(problems, as_json=as_json)
     assert desk is not None  # noqa: S101 - it would be a problem
     note("run", plan=plan, seed=seed, topology=desk.name)
     if not as_json:
         say.out().print(*timeline(windows, max(fault.end_ns for fault in windows)), sep="\n")
-    with _taken_back(desk) as ticket:
-        rows = _ordered(desk, windows, ticket, as_json=as_json)["faults"]
+    with taken_back(desk) as ticket:
+        rows = ordered(desk, windows, ticket, as_json=as_json)["faults"]
         mine = {row["id"] for row in rows}
         seen: dict[str, str] = {}
         while not all(row["state"] in {"over", "failed"} for row in rows):
@@ -252,136 +249,6 @@ def serve(
     for name in allow_remote or []:
         arguments += ["--allow-remote", name]
     raise typer.Exit(main(arguments))
-
-
-def _desk(name: str | None, problems: list[Problem]) -> DeskState | None:
-    """Return the run or topology that is meant."""
-    from gatebench.errors import Problem
-    from gatebench.execution.desk_state import desks
-
-    there = [desk for desk in desks() if desk.lives]
-    chosen = [desk for desk in there if name in (None, desk.name)]
-    if len(chosen) == 1:
-        return chosen[0]
-    names = ", ".join(desk.name for desk in there)
-    if not there:
-        what, cure = (
-            "nothing runs or stands here.",
-            "Start something: bench up --target reference. Or name a Toxiproxy: --engine URL.",
-        )
-    elif name is None:
-        what, cure = "several run or stand here.", f"Name one: {names}."
-    else:
-        what, cure = "nothing of this name runs or stands.", f"There is: {names}."
-    problems.append(Problem("--in" if name is None else f"--in {name}", what, cure))
-    return None
-
-
-def _stop_if(problems: list[Problem], *, as_json: bool) -> None:
-    if problems:
-        _refuse([str(problem) for problem in dict.fromkeys(problems)], problems, as_json=as_json)
-
-
-def _refuse(sentences: list[str], problems: list[Problem], *, as_json: bool) -> NoReturn:
-    from gatebench.cli import say
-
-    say.problems(problems)
-    if as_json:
-        sys.stdout.write(json.dumps({"schema": "gatebench.chaos/1", "exit_code": 2, "problems": sentences}) + "\n")
-    raise typer.Exit(2)
-
-
-@contextlib.contextmanager
-def _taken_back(desk: DeskState) -> Iterator[str]:
-    """Yield a ticket; should somebody interrupt us, what was ordered under it is cleared before we go."""
-    import secrets
-
-    from gatebench.execution.desk_client import ask, note
-
-    def interrupted(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupted)
-    ticket = secrets.token_hex(8)
-    try:
-        yield ticket
-    except KeyboardInterrupt:
-        cleared = ask(desk, {"op": "clear", "ticket": ticket}).get("cleared", [])
-        note("interrupted", topology=desk.name, cleared=cleared)
-        raise
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _ordered(desk: DeskState, windows: list[PlannedFault], ticket: str, *, as_json: bool) -> dict[str, Any]:
-    """Hand the faults to the desk; what it has against them is a refusal like any other."""
-    from gatebench.errors import Problem
-    from gatebench.execution.desk_client import ask, note
-
-    faults = [fault.model_dump(mode="json") for fault in windows]
-    answer = ask(desk, {"op": "inject", "faults": faults, "ticket": ticket})
-    if "problems" in answer:
-        note("refused", topology=desk.name, problems=answer["problems"])
-        problems = [Problem(desk.name, text, "") for text in answer["problems"]]
-        _refuse(answer["problems"], problems, as_json=as_json)
-    return answer
-
-
-def _inject_there(order: Any, url: str, allow_remote: list[str], problems: list[Problem], *, as_json: bool) -> None:
-    """Put a fault on a proxy of ours at a server that somebody else runs."""
-    from gatebench.cli import say
-    from gatebench.errors import ConfigurationError
-    from gatebench.execution.desk_client import note
-    from gatebench.execution.foreign import apply, engine_at
-    from gatebench.execution.ordering import foreign_fault, single_fault
-
-    there, fault = None, None
-    try:
-        there = engine_at(url, allow_remote)
-        fault = foreign_fault(order, there, problems)
-    except ConfigurationError as error:
-        if there is None:
-            single_fault(order, None, problems)
-        problems.extend(error.problems)
-    _stop_if(problems, as_json=as_json)
-    assert there is not None and fault is not None  # noqa: S101 - it would be a problem
-    note("inject", fault=order.fault, on=order.on, lasting=order.lasting, engine=url)
-    apply(fault, there, allow_remote)
-    ends_unix = time.time() + (fault.end_ns - fault.start_ns) / 1e9
-    if as_json:
-        row = {"id": fault.id, "name": fault.name, "on": fault.on, "state": "on", "proven": None, "to_unix": ends_unix}
-        sys.stdout.write(json.dumps({"schema": "gatebench.chaos/1", "faults": [row]}) + "\n")
-        return
-    ends = time.strftime("%H:%M:%S", time.localtime(ends_unix))
-    say.out().print(
-        f"{fault.name} on {fault.on} is on until {ends}; the server acknowledged it, and no canary of ours passes there, so that nobody "
-        "proved it",
-        markup=False,
-        soft_wrap=True,
-    )
-
-
-def _on_engine(url: str, allow_remote: list[str]) -> list[dict[str, Any]]:
-    """Return what is on our proxies of somebody's server; since when and until when, nobody there knows."""
-    from gatebench.execution.foreign import engine_at
-
-    rows = []
-    for link, found in engine_at(url, allow_remote).state().items():
-        for toxic in found.toxics:
-            parameters = {**toxic.attributes, "toxicity": toxic.toxicity}
-            rows.append(
-                {
-                    "id": toxic.name,
-                    "name": toxic.type,
-                    "on": link,
-                    "state": "on",
-                    "parameters": parameters,
-                    "proven": None,
-                }
-            )
-        if not found.enabled:
-            rows.append({"id": "", "name": "link-down", "on": link, "state": "on", "parameters": {}, "proven": None})
-    return rows
 
 
 def _told(row: dict[str, Any], *, as_json: bool) -> None:

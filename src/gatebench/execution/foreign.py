@@ -19,7 +19,9 @@ from typing import Final
 import psutil
 
 from gatebench.errors import EnvironmentFailure
-from gatebench.execution.chaos.lever import Lever, LinkDownLever, ToxicLever
+from gatebench.execution.chaos.lever import Lever
+from gatebench.execution.chaos.levers.link_down import LinkDownLever
+from gatebench.execution.chaos.levers.toxic import ToxicLever
 from gatebench.execution.desk_state import desk_folder
 from gatebench.execution.standing import write_private
 from gatebench.execution.toxiproxy.client import Engine

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from gatebench.execution.chaos.canary import Address, Canary, payload_path
 from gatebench.execution.chaos.injector import Switch
-from gatebench.execution.chaos.lever import Lever, LinkDownLever, ProcessLever, ProviderLever, ToxicLever
+from gatebench.execution.chaos.lever import Lever
+from gatebench.execution.chaos.levers.link_down import LinkDownLever
+from gatebench.execution.chaos.levers.process import ProcessLever
+from gatebench.execution.chaos.levers.provider import ProviderLever
+from gatebench.execution.chaos.levers.toxic import ToxicLever
 from gatebench.execution.chaos.watchdog import WatchedLever
 from gatebench.execution.topology.supervisor import Supervisor
 from gatebench.execution.topology.topology import Topology

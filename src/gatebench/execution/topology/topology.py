@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import http.client
 import json
 import os
 import re
@@ -17,10 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gatebench import tls
 from gatebench.errors import EnvironmentFailure
 from gatebench.execution import redis
 from gatebench.execution.places import GATEWAY
+from gatebench.execution.topology.knocking import answers, ask_to_die
+from gatebench.execution.topology.place import Place
 from gatebench.execution.topology.ports import free_ports
 from gatebench.execution.topology.rendering import Rendering
 from gatebench.execution.topology.supervisor import ChildProcess, Supervisor
@@ -36,28 +36,6 @@ HOST = "127.0.0.1"
 _START_S = 10.0
 _DRAIN_S = 5.0
 _FAREWELL_S = 10_000_000.0
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where something listens."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    @property
-    def url(self) -> str:
-        """The http URL."""
-        return f"http://{self}"
-
-    @classmethod
-    def parse(cls, text: str) -> Place:
-        """Read `host:port`."""
-        host, _, port = text.rpartition(":")
-        return cls(host.strip("[]"), int(port))
 
 
 Launch = Callable[[int], ChildProcess]
@@ -194,10 +172,7 @@ class Topology:
         for name, admin in zip(names, self.admins[provider], strict=True):
             child = self.processes[name]
             child.stopping = True
-            with contextlib.suppress(OSError, http.client.HTTPException), _connection(admin) as connection:
-                headers = {"x-gatebench-token": self.admin_token, "content-length": "0"}
-                connection.request("POST", "/__gatebench__/die", headers=headers)
-                connection.getresponse()
+            ask_to_die(admin, self.admin_token)
             self.supervisor.kill([child])  # should it not have heard us; else this waits until it is gone
 
     def _await(self, name: str) -> None:
@@ -206,7 +181,7 @@ class Topology:
         for provider in self.plan.providers:
             for process, place in zip(provider.process_names(), self.admins.get(provider.name, ()), strict=False):
                 if process == name:
-                    ready = functools.partial(_answers, place, "/health", 200)
+                    ready = functools.partial(answers, place, "/health", 200)
                     self.supervisor.wait_until(child, ready, _START_S, "GET /health")
                     return
         definition = self.plan.target.definition
@@ -220,7 +195,7 @@ class Topology:
                 return
         how = next(process.ready for process in definition.process if process.name == name)
         what = f"GET {how.path} on {self.gateway}" if how.path else f"connect to {self.gateway}"
-        ready = functools.partial(_answers, self.gateway, how.path, how.status, secure=definition.tls is not None)
+        ready = functools.partial(answers, self.gateway, how.path, how.status, secure=definition.tls is not None)
         self.supervisor.wait_until(child, ready, duration_s(how.within), what)
 
     def controls(self) -> dict[str, Endpoint]:
@@ -391,26 +366,6 @@ def _host_and_port(url: str) -> str:
     match = re.match(r"(https?)://(\[[^\]]+\]|[^/:]+)(?::(\d+))?", url)
     assert match is not None  # noqa: S101 - planning accepted the URL
     return f"{match[2].strip('[]')}:{match[3] or (443 if match[1] == 'https' else 80)}"
-
-
-def _answers(place: Place, path: str | None, status: int, *, secure: bool = False) -> bool:
-    """Tell whether somebody answers as wanted; whether its certificate verifies is for the load to find."""
-    try:
-        with _connection(place, secure=secure) as connection:
-            connection.connect()
-            if path is None:
-                return True
-            connection.request("GET", path)
-            return connection.getresponse().status == status
-    except (OSError, http.client.HTTPException):
-        return False
-
-
-def _connection(place: Place, *, secure: bool = False) -> contextlib.closing[http.client.HTTPConnection]:
-    if secure:
-        context = tls.context(TlsPlan(server_name="localhost", verify=False))
-        return contextlib.closing(http.client.HTTPSConnection(place.host, place.port, timeout=1.0, context=context))
-    return contextlib.closing(http.client.HTTPConnection(place.host, place.port, timeout=1.0))
 
 
 def _store_values(link: Place) -> dict[str, Any]:

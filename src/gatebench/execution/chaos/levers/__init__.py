@@ -1,0 +1,1 @@
+"""The switches of faults, one file a layer that faults sit in."""
