@@ -90,6 +90,7 @@ def prepare(
         "settings": {**chosen, **settings},
         "workers": 1,
         "deadline_s": deadline_s,
+        "stores": {},
     }
     for render in definition.render:
         template = (TARGETS / name / render.template).read_text()

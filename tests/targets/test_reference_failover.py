@@ -11,9 +11,10 @@ from multidict import CIMultiDict
 
 from targets.reference.refgate.answer import Failure, Outgoing, Stream, Whole
 from targets.reference.refgate.breaker import Breaker, State
-from targets.reference.refgate.config import RetryConfig, TimeoutConfig
 from targets.reference.refgate.failover import Answered, Failover, GaveUp
 from targets.reference.refgate.provider import Provider
+from targets.reference.refgate.settings.retry import RetryConfig
+from targets.reference.refgate.settings.timeouts import TimeoutConfig
 
 OK = Whole(200, CIMultiDict(), b"fine")
 DROPPED = Failure("dropped")

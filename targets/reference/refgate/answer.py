@@ -48,6 +48,24 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
+class Error:
+    """An answer of the gateway's own making, in OpenAI's shape; `kind` is the body's `type`.
+
+    `outcome` is what the metrics and the log call it: bad_request, unauthorized, shed, limited, refused, failed.
+    """
+
+    status: int
+    code: str
+    message: str
+    outcome: str
+    kind: str
+    headers: CIMultiDict[str]
+
+
+Answer = Whole | Stream | Error
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """An attempt that brought no usable answer.
 

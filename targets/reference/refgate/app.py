@@ -6,24 +6,27 @@ import asyncio
 import gc
 import logging
 import signal
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from aiohttp import ClientSession, web
 
 from .answer import Failure, Outgoing, Stream, Whole
+from .asking import Asking
 from .attempt import attempt
 from .breaker import Breaker, State
 from .client import open_session
-from .config import Config, ProviderConfig
-from .errors import error_answer
+from .config import Config
+from .errors import make_error, rendered
 from .failover import Failover, Send
 from .health import Health
 from .log import note
 from .metrics import Metrics
+from .pipeline import build_pipeline
 from .provider import Provider
 from .relay import Relay
+from .settings.provider import ProviderConfig
+from .shared import Shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +41,20 @@ class Gateway:
 def build(config: Config) -> Gateway:
     """Return the gateway of `config`, not yet listening. Needs a running event loop."""
     metrics = Metrics()
-    providers = [_provider(provider, config, metrics) for provider in config.providers]
-    metrics.watch(providers)
+    shared = Shared(tuple(_provider(provider, config, metrics) for provider in config.providers), metrics)
+    metrics.watch(shared.providers)
     session = open_session(config.timeouts.connect_s)
+    shared.closing.push_async_callback(session.close)
     failover = Failover(
-        providers,
+        shared.providers,
         _sender(session),
         timeouts=config.timeouts,
         retry=config.retry,
         observer=metrics,
-        clock=time.monotonic,
+        clock=shared.clock,
     )
-    relay = Relay(failover, metrics, body_s=config.timeouts.body_s, idle_s=config.timeouts.idle_s)
+    pipeline = build_pipeline(config, shared, Asking(failover, metrics))
+    relay = Relay(pipeline, metrics, body_s=config.timeouts.body_s, idle_s=config.timeouts.idle_s)
     health = Health(metrics)
 
     app = web.Application(client_max_size=config.max_body_bytes)
@@ -64,11 +69,11 @@ def build(config: Config) -> Gateway:
     app.router.add_route("*", "/{path:.*}", _unknown)
     app.on_response_prepare.append(health.say_goodbye)
 
-    async def close_session(app: web.Application) -> AsyncIterator[None]:
+    async def close(app: web.Application) -> AsyncIterator[None]:
         yield
-        await session.close()
+        await shared.closing.aclose()
 
-    app.cleanup_ctx.append(close_session)
+    app.cleanup_ctx.append(close)
     return Gateway(app, relay, health)
 
 
@@ -127,4 +132,4 @@ def _sender(session: ClientSession) -> Send:
 
 
 async def _unknown(request: web.Request) -> web.Response:
-    return error_answer(404, "unknown_url", f"There is nothing at {request.method} {request.path}.")
+    return rendered(make_error(404, "unknown_url", f"There is nothing at {request.method} {request.path}."))

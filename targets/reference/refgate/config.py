@@ -3,64 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
-Seconds = Annotated[float, Field(gt=0, le=3600)]
+from .settings.breaker import BreakerConfig
+from .settings.drain import DrainConfig
+from .settings.keys import KeysConfig
+from .settings.log import LogConfig
+from .settings.provider import ProviderConfig
+from .settings.retry import RetryConfig
+from .settings.section import Section
+from .settings.timeouts import TimeoutConfig
 
 
 class ConfigError(Exception):
     """The file cannot be used; the message holds every problem, one a line."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ProviderConfig(_Part):
-    """One upstream; `url` has no path: clients' paths are appended to it."""
-
-    name: str = Field(min_length=1)
-    url: str = Field(pattern=r"^https?://[^/]+$")
-
-
-class TimeoutConfig(_Part):
-    """Seconds to connect, for an attempt, for all of them, between two pieces of a stream, for a client's body."""
-
-    connect_s: Seconds
-    attempt_s: Seconds
-    total_s: Seconds
-    idle_s: Seconds
-    body_s: Seconds
-
-
-class RetryConfig(_Part):
-    """`retries` is the most further attempts of a request; the rest holds back those on a provider asked before."""
-
-    retries: int = Field(ge=0, le=10)
-    backoff_s: Seconds
-    backoff_cap_s: Seconds
-    budget_ratio: float = Field(ge=0, le=1)
-    budget_reserve: float = Field(ge=0)
-
-
-class BreakerConfig(_Part):
-    """`failures` failures within `window_s` open a provider's breaker for `open_s`."""
-
-    failures: int = Field(ge=1, le=10_000)
-    window_s: Seconds
-    open_s: Seconds
-
-
-class DrainConfig(_Part):
-    """After SIGTERM: how long connections are still taken, readiness red, and how long requests may then go on."""
-
-    delay_s: float = Field(ge=0)
-    timeout_s: Seconds
-
-
-class Config(_Part):
+class Config(Section):
     """Everything the gateway is told. Providers are asked in the order in which they stand here."""
 
     host: str
@@ -71,6 +31,8 @@ class Config(_Part):
     breaker: BreakerConfig
     drain: DrainConfig
     max_body_bytes: int = Field(ge=1)
+    keys: KeysConfig = KeysConfig()
+    log: LogConfig = LogConfig()
 
     @field_validator("providers")
     @classmethod

@@ -46,7 +46,7 @@ class Metrics:
             self._state.labels(provider.name).set_function(partial(_state_number, provider.breaker))
 
     def request_ended(self, outcome: str, seconds: float) -> None:
-        """`outcome`: ok, rejected (a provider's 4xx), bad_request, failed, refused, broken (a stream), or cancelled."""
+        """`outcome`: ok, rejected (a provider's 4xx), broken (a stream), cancelled, or the one of an `Error`."""
         self._requests.labels(outcome).inc()
         self._duration.observe(seconds)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import aiohttp
@@ -20,10 +21,12 @@ _TAIL_BYTES = 64
 Ending = Literal["ok", "broken", "cancelled"]
 
 
-async def pass_on(request: web.Request, stream: Stream, idle_s: float) -> tuple[web.StreamResponse, Ending]:
+async def pass_on(
+    request: web.Request, stream: Stream, idle_s: float, taps: Sequence[Callable[[bytes], None]] = ()
+) -> tuple[web.StreamResponse, Ending]:
     """Relay `stream` to the client; return the response and how it ended: properly, broken by the provider, or alone.
 
-    `idle_s` is the longest silence of the provider in seconds.
+    `idle_s` is the longest silence of the provider in seconds; each of `taps` sees every piece after the client got it.
     """
     response = web.StreamResponse(status=stream.status, headers=stream.headers)
     must_terminate = stream.status == 200 and "Content-Encoding" not in stream.headers
@@ -33,6 +36,8 @@ async def pass_on(request: web.Request, stream: Stream, idle_s: float) -> tuple[
         chunk: bytes | None = stream.first
         while chunk:
             await response.write(chunk)
+            for tap in taps:
+                tap(chunk)
             tail = (tail + chunk)[-_TAIL_BYTES:]
             chunk = await _next(stream, idle_s)
     except ConnectionError:  # of our own writing; what the provider does to us is None
