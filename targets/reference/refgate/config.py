@@ -31,6 +31,7 @@ class Config(Section):
     breaker: BreakerConfig
     drain: DrainConfig
     max_body_bytes: int = Field(ge=1)
+    store_url: str | None = Field(default=None, pattern=r"^redis://")
     keys: KeysConfig = KeysConfig()
     log: LogConfig = LogConfig()
 
