@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from .settings.breaker import BreakerConfig
 from .settings.drain import DrainConfig
 from .settings.keys import KeysConfig
+from .settings.limiter import LimiterConfig
 from .settings.log import LogConfig
 from .settings.provider import ProviderConfig
 from .settings.retry import RetryConfig
@@ -33,6 +34,7 @@ class Config(Section):
     max_body_bytes: int = Field(ge=1)
     store_url: str | None = Field(default=None, pattern=r"^redis://")
     keys: KeysConfig = KeysConfig()
+    limiter: LimiterConfig = LimiterConfig()
     log: LogConfig = LogConfig()
 
     @field_validator("providers")
@@ -43,6 +45,12 @@ class Config(Section):
         if twice:
             raise ValueError(f"two providers are called {', '.join(twice)}; give each its own name")
         return providers
+
+    @model_validator(mode="after")
+    def _has_its_store(self) -> Config:
+        if self.store_url is None and self.limiter.store == "redis" and self.limiter.algorithm != "off":
+            raise ValueError("limiter.store is redis, but there is no store_url; add a [[store]] to the target")
+        return self
 
 
 def load_config(path: Path) -> Config:

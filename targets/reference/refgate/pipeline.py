@@ -11,6 +11,7 @@ from .shared import Shared
 from .stage import Next, compose
 from .stages.journal import journal
 from .stages.keys import keys
+from .stages.limiter import limiter
 
 
 def build_pipeline(config: Config, shared: Shared, last: Next) -> Next:
@@ -18,5 +19,6 @@ def build_pipeline(config: Config, shared: Shared, last: Next) -> Next:
     stages = (
         journal(config.log, shared),
         keys(config.keys),
+        limiter(config.limiter, shared),
     )
     return compose([stage for stage in stages if stage is not None], last)
