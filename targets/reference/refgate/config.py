@@ -8,12 +8,15 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from .settings.breaker import BreakerConfig
 from .settings.drain import DrainConfig
+from .settings.fallback import FallbackConfig
+from .settings.hedging import HedgingConfig
 from .settings.keys import KeysConfig
 from .settings.limiter import LimiterConfig
 from .settings.log import LogConfig
 from .settings.provider import ProviderConfig
 from .settings.retry import RetryConfig
 from .settings.section import Section
+from .settings.shedding import SheddingConfig
 from .settings.timeouts import TimeoutConfig
 
 
@@ -34,7 +37,10 @@ class Config(Section):
     max_body_bytes: int = Field(ge=1)
     store_url: str | None = Field(default=None, pattern=r"^redis://")
     keys: KeysConfig = KeysConfig()
+    shedding: SheddingConfig = SheddingConfig()
     limiter: LimiterConfig = LimiterConfig()
+    hedging: HedgingConfig = HedgingConfig()
+    fallback: FallbackConfig = FallbackConfig()
     log: LogConfig = LogConfig()
 
     @field_validator("providers")

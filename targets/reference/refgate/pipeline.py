@@ -9,9 +9,11 @@ from __future__ import annotations
 from .config import Config
 from .shared import Shared
 from .stage import Next, compose
+from .stages.fallback import fallback
 from .stages.journal import journal
 from .stages.keys import keys
 from .stages.limiter import limiter
+from .stages.shedding import shedding
 
 
 def build_pipeline(config: Config, shared: Shared, last: Next) -> Next:
@@ -19,6 +21,8 @@ def build_pipeline(config: Config, shared: Shared, last: Next) -> Next:
     stages = (
         journal(config.log, shared),
         keys(config.keys),
+        shedding(config.shedding),
         limiter(config.limiter, shared),
+        fallback(config.fallback),
     )
     return compose([stage for stage in stages if stage is not None], last)
