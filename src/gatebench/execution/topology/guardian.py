@@ -117,6 +117,7 @@ class Guardian:
             case "kill":
                 self._signal_trees(request["pids"], signal.SIGKILL)
                 self._await_gone(set(request["pids"]), _KILL_PATIENCE_S)
+                self._reap()
                 self._tell(re=request["re"], killed=request["pids"])
             case "pause":
                 for pid in request["pids"]:
@@ -209,6 +210,7 @@ class Guardian:
         for pid in members:
             _send(pid, signal.SIGKILL)
         self._await_gone(members, _KILL_PATIENCE_S)
+        self._reap()  # who died after it was last asked is a zombie: that it exited is said before that it was stopped
         self._tell(re=request["re"], stopped=request["pids"])
 
     def _await_gone(self, pids: set[int], within_s: float) -> None:
