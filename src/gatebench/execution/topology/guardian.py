@@ -117,7 +117,6 @@ class Guardian:
             case "kill":
                 self._signal_trees(request["pids"], signal.SIGKILL)
                 self._await_gone(set(request["pids"]), _KILL_PATIENCE_S)
-                self._reap()
                 self._tell(re=request["re"], killed=request["pids"])
             case "pause":
                 for pid in request["pids"]:
@@ -210,15 +209,17 @@ class Guardian:
         for pid in members:
             _send(pid, signal.SIGKILL)
         self._await_gone(members, _KILL_PATIENCE_S)
-        self._reap()  # who died after it was last asked is a zombie: that it exited is said before that it was stopped
         self._tell(re=request["re"], stopped=request["pids"])
 
     def _await_gone(self, pids: set[int], within_s: float) -> None:
+        """Wait until `pids` are gone. A child of ours is when it was reaped, and so was said to have exited: until its last
+        thread has ended it is a zombie that cannot be reaped.
+        """
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
             self._reap()
             self._fire_due()  # what is due elsewhere does not wait for those who take their time to go
-            pids.difference_update([pid for pid in pids if not _alive(pid)])
+            pids.difference_update([pid for pid in pids if pid not in self._children and not _alive(pid)])
             if not pids or self._is_alone():
                 return
             time.sleep(0.01)
