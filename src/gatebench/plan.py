@@ -208,7 +208,8 @@ class LoadPlan(_Frozen):
 class Plan(_Frozen):
     """One run, resolved: the only thing that the execution wing needs to be told.
 
-    `headers` and `keys` say where their values are found, never what they are.
+    `headers` and `keys` say where their values are found, never what they are. `declared` is what the target's mechanisms
+    are set to, by family and role (`gatebench.mechanisms`).
     """
 
     token: str = Field(pattern=r"^[0-9a-f]{8}$")
@@ -232,6 +233,8 @@ class Plan(_Frozen):
     not_applicable: str | None = None
     headers: dict[str, str] = Field(default_factory=dict)
     keys: str | None = None
+    tiers: tuple[str, ...] = ()
+    declared: dict[str, dict[str, Setting]] = Field(default_factory=dict)
     most_faults: int = 5
     stop_when: StopWhen | None = None
     allow_remote: tuple[str, ...] = ()
