@@ -1,1 +1,1 @@
-"""Oracles: pure models that say from times and counts alone what a gateway did, or should have done."""
+"""Models and detectors that know what is right: pure functions of arrays, tested exactly, that metrics ask."""
