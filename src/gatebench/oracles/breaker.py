@@ -121,7 +121,7 @@ def silences(arrived_ns: Times, asked_ns: Times, share: float, start_ns: int, en
 
 
 def read(
-    arrivals: Arrivals, asked_ns: Times, share: float, start_ns: int, end_ns: int, open_ns: int | None = None
+    arrivals: Arrivals, asked_ns: Times, share: float, start_ns: int, end_ns: int, *, open_ns: int | None = None
 ) -> Story:
     """Return what the breaker did in [start, end); it is taken to be closed at the start.
 

@@ -13,7 +13,9 @@ def story(knobs: Breaks, *, declared: bool = True) -> Story:
     """Return what the oracle reads from the beginning of the fault to the end of the play."""
     played = play(knobs)
     open_ns = round(knobs.open_s * S) if declared else None
-    return read(played.arrivals, played.asked, knobs.share, round(knobs.t0_s * S), round(knobs.length_s * S), open_ns)
+    return read(
+        played.arrivals, played.asked, knobs.share, round(knobs.t0_s * S), round(knobs.length_s * S), open_ns=open_ns
+    )
 
 
 @pytest.mark.parametrize(("failures", "open_s", "probes"), [(5, 2.0, 1), (10, 1.0, 3), (3, 4.0, 1)])
@@ -89,7 +91,7 @@ def test_a_slow_but_complete_probe_does_not_close_it() -> None:
     asked = np.arange(0, 10 * S, 10 * MS)
     arrived = np.array([10 * MS, 20 * MS, 2 * S, 4 * S, 6 * S, *range(8 * S, 10 * S, 10 * MS)], np.int64)
     ended = arrived + 40 * MS
-    found = read(Arrivals(arrived, ended, np.ones(len(arrived), np.bool_)), asked, 1.0, 0, 10 * S, 2 * S)
+    found = read(Arrivals(arrived, ended, np.ones(len(arrived), np.bool_)), asked, 1.0, 0, 10 * S, open_ns=2 * S)
     assert len(found.openings) == 1
     assert [burst.good for burst in found.bursts] == [True] * 4
-    assert found.closings == [8 * S + 10 * MS * 5] or found.closings[0] <= 8 * S + 60 * MS
+    assert found.closings == [8 * S + 50 * MS]  # the first arrival after the verdict
