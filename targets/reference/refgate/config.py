@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError, field_validator
 
 from .settings.breaker import BreakerConfig
+from .settings.cache import CacheConfig
 from .settings.drain import DrainConfig
 from .settings.keys import KeysConfig
 from .settings.log import LogConfig
@@ -33,6 +34,7 @@ class Config(Section):
     max_body_bytes: int = Field(ge=1)
     keys: KeysConfig = KeysConfig()
     log: LogConfig = LogConfig()
+    cache: CacheConfig = CacheConfig()
 
     @field_validator("providers")
     @classmethod

@@ -9,6 +9,7 @@ from __future__ import annotations
 from .config import Config
 from .shared import Shared
 from .stage import Next, compose
+from .stages.cache import cache
 from .stages.journal import journal
 from .stages.keys import keys
 
@@ -18,5 +19,6 @@ def build_pipeline(config: Config, shared: Shared, last: Next) -> Next:
     stages = (
         journal(config.log, shared),
         keys(config.keys),
+        cache(config.cache, shared),
     )
     return compose([stage for stage in stages if stage is not None], last)
