@@ -136,7 +136,6 @@ def test_tiers_fill_the_near_from_the_far() -> None:
         assert len(near) == len(far) == 2
         await tiers.drop("b")
         assert len(near) == len(far) == 1
-        await tiers.close()
 
     asyncio.run(run())
 

@@ -41,7 +41,9 @@ class Gateway:
 def build(config: Config) -> Gateway:
     """Return the gateway of `config`, not yet listening. Needs a running event loop."""
     metrics = Metrics()
-    shared = Shared(tuple(_provider(provider, config, metrics) for provider in config.providers), metrics)
+    shared = Shared(
+        tuple(_provider(provider, config, metrics) for provider in config.providers), metrics, config.store_url
+    )
     metrics.watch(shared.providers)
     session = open_session(config.timeouts.connect_s)
     shared.closing.push_async_callback(session.close)
@@ -71,7 +73,7 @@ def build(config: Config) -> Gateway:
 
     async def close(app: web.Application) -> AsyncIterator[None]:
         yield
-        await shared.closing.aclose()
+        await shared.close()
 
     app.cleanup_ctx.append(close)
     return Gateway(app, relay, health)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from .settings.breaker import BreakerConfig
 from .settings.cache import CacheConfig
@@ -32,6 +32,7 @@ class Config(Section):
     breaker: BreakerConfig
     drain: DrainConfig
     max_body_bytes: int = Field(ge=1)
+    store_url: str | None = Field(default=None, pattern=r"^redis://")
     keys: KeysConfig = KeysConfig()
     log: LogConfig = LogConfig()
     cache: CacheConfig = CacheConfig()
@@ -44,6 +45,14 @@ class Config(Section):
         if twice:
             raise ValueError(f"two providers are called {', '.join(twice)}; give each its own name")
         return providers
+
+    @model_validator(mode="after")
+    def _cache_has_its_store(self) -> Config:
+        if self.store_url is None and self.cache.store != "memory" and self.cache.is_on:
+            raise ValueError(
+                f"cache.store is {self.cache.store}, but there is no store_url; add a [[store]] to the target"
+            )
+        return self
 
 
 def load_config(path: Path) -> Config:

@@ -43,10 +43,6 @@ class BoundedStore:
         """Forget the entry if the store does it in time."""
         await self._within(self._store.drop(key))
 
-    async def close(self) -> None:
-        """Close the store."""
-        await self._within(self._store.close())
-
     async def _within(self, call: Awaitable[_Result]) -> _Result | None:
         try:
             async with asyncio.timeout(self._timeout_s):

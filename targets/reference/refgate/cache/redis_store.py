@@ -35,10 +35,6 @@ class RedisStore:
         """Delete the entry."""
         await self._redis.delete(_PREFIX + key)
 
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._redis.aclose()
-
 
 def encoded(entry: Entry) -> bytes:
     """Return an entry as bytes: a line of JSON with everything but the body, then the body as it is."""

@@ -21,9 +21,6 @@ class Store(Protocol):
     async def drop(self, key: str) -> None:
         """Forget the entry; harmless when there is none."""
 
-    async def close(self) -> None:
-        """Let go of connections."""
-
 
 class MemoryStore:
     """At most `capacity` entries; the one that nobody has asked for the longest goes first (least recently used)."""
@@ -57,6 +54,3 @@ class MemoryStore:
     async def drop(self, key: str) -> None:
         """Forget the entry."""
         self._entries.pop(key, None)
-
-    async def close(self) -> None:
-        """Nothing to let go of."""

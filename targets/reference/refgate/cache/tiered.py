@@ -29,8 +29,3 @@ class TieredStore:
         """Forget it in both. Other replicas keep theirs until its time is over."""
         await self._near.drop(key)
         await self._far.drop(key)
-
-    async def close(self) -> None:
-        """Close both."""
-        await self._near.close()
-        await self._far.close()

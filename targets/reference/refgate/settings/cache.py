@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from .section import Seconds, SecondsOrOff, Section
 
@@ -14,7 +14,7 @@ class CacheConfig(Section):
 
     `ttl_s` is the freshness of what says nothing itself; entries are drawn from `ttl_s` * (1 - `ttl_jitter`) upward.
     `fallback` keeps answers so that they can stand in when no provider answers, with `kind` off as well; they may then
-    be `stale_if_error_s` old, or of any age for 0.
+    be `stale_if_error_s` old, or a day for 0.
     """
 
     kind: Literal["off", "exact", "semantic", "http"] = "off"
@@ -28,11 +28,9 @@ class CacheConfig(Section):
     scope: Literal["tenant", "shared"] = "tenant"
     store: Literal["memory", "redis", "tiered"] = "memory"
     store_timeout_s: Seconds = 0.05
-    redis_url: str = ""
     threshold: float = Field(default=0.95, gt=0, le=1)
 
-    @model_validator(mode="after")
-    def _has_its_store(self) -> CacheConfig:
-        if self.store != "memory" and not self.redis_url:
-            raise ValueError(f'the store "{self.store}" needs a redis_url; give one, or use "memory"')
-        return self
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is kept."""
+        return self.kind != "off" or self.fallback

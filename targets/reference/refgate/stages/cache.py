@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
 
 from ..cache.entry import Lifetime
 from ..cache.http_cache import HttpCache
@@ -21,10 +20,9 @@ _ANY_AGE_S = 86_400.0
 
 def cache(config: CacheConfig, shared: Shared, clock: Callable[[], float] = time.time) -> Stage | None:
     """Return the stage that `config` asks for; its clock counts from the epoch, so that replicas agree on ages."""
-    if config.kind == "off" and not config.fallback:
+    if not config.is_on:
         return None
-    store = build_store(config, clock, partial(shared.metrics.cache_answered, "store_fault"))
-    shared.closing.push_async_callback(store.close)
+    store = build_store(config, shared, clock)
     serving = Serving(
         store,
         clock,
