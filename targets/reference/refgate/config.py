@@ -9,11 +9,15 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from .settings.breaker import BreakerConfig
 from .settings.cache import CacheConfig
 from .settings.drain import DrainConfig
+from .settings.formats import Formats
+from .settings.idempotency import IdempotencyConfig
 from .settings.keys import KeysConfig
 from .settings.log import LogConfig
 from .settings.provider import ProviderConfig
 from .settings.retry import RetryConfig
+from .settings.routing import RoutingConfig
 from .settings.section import Section
+from .settings.stream import StreamConfig
 from .settings.timeouts import TimeoutConfig
 
 
@@ -36,6 +40,10 @@ class Config(Section):
     keys: KeysConfig = KeysConfig()
     log: LogConfig = LogConfig()
     cache: CacheConfig = CacheConfig()
+    idempotency: IdempotencyConfig = IdempotencyConfig()
+    routing: RoutingConfig = RoutingConfig()
+    stream: StreamConfig = StreamConfig()
+    provider_formats: Formats = Field(default_factory=dict)
 
     @field_validator("providers")
     @classmethod
@@ -45,6 +53,14 @@ class Config(Section):
         if twice:
             raise ValueError(f"two providers are called {', '.join(twice)}; give each its own name")
         return providers
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Config:
+        names = [provider.name for provider in self.providers]
+        unknown = sorted({*self.routing.weights, *self.provider_formats} - {*names})
+        if unknown:
+            raise ValueError(f"there is no provider {', '.join(unknown)} to weigh or to format; use {', '.join(names)}")
+        return self
 
     @model_validator(mode="after")
     def _cache_has_its_store(self) -> Config:

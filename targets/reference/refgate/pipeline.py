@@ -10,8 +10,10 @@ from .config import Config
 from .shared import Shared
 from .stage import Next, compose
 from .stages.cache import cache
+from .stages.idempotency import idempotency
 from .stages.journal import journal
 from .stages.keys import keys
+from .stages.routing import routing
 
 
 def build_pipeline(config: Config, shared: Shared, last: Next) -> Next:
@@ -19,6 +21,8 @@ def build_pipeline(config: Config, shared: Shared, last: Next) -> Next:
     stages = (
         journal(config.log, shared),
         keys(config.keys),
+        idempotency(config.idempotency, shared),
         cache(config.cache, shared),
+        routing(config.routing, shared),
     )
     return compose([stage for stage in stages if stage is not None], last)
