@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from targets.reference.refgate.limits.algorithms import ALGORITHMS, Name
-from targets.reference.refgate.limits.limit import Limit
+from targets.reference.refgate.limits.limit import Admission, Limit
 from targets.reference.refgate.limits.memory import MemoryStore
 from targets.reference.refgate.limits.redis import RedisStore
 from targets.reference.refgate.limits.store import StoreFault
@@ -19,7 +20,13 @@ from tests.targets.redis_server import RedisServer, redis_server
 
 S = 1_000_000
 PERIOD_NAMES: tuple[Name, ...] = ("token-bucket", "gcra", "sliding-log", "sliding-counter", "fixed-window")
+LATER: set[asyncio.Task[None]] = set()
 light_e2e = [pytest.mark.e2e, pytest.mark.light]
+
+
+def do_later(work: Coroutine[Any, Any, None]) -> None:
+    """Do it in the running loop."""
+    LATER.add(asyncio.get_running_loop().create_task(work))
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +78,8 @@ class TestRedis:
         here = ALGORITHMS[name](limit)
 
         async def compare() -> None:
-            async with Redis.from_url(server.url, decode_responses=True) as redis:
-                there = RedisStore(redis, name, timeout_s=5.0, clock=clock)
+            async with Redis.from_url(server.url) as redis:
+                there = RedisStore(redis, name, later=do_later, timeout_s=5.0, clock=clock)
                 for _ in range(400):
                     clock.now_s = round(clock.now_s + draw.choice((0, 0, 0.001, 0.07, 0.5)) * draw.random(), 6)
                     cost = draw.choice((1, 1, 1, 2, limit.rate // 2 + 1))
@@ -94,8 +101,8 @@ class TestRedis:
         limit = Limit(20, 3600 * S, 20)
 
         async def flood() -> int:
-            gateways = [Redis.from_url(server.url, decode_responses=True) for _ in range(4)]
-            stores = [RedisStore(redis, name, timeout_s=5.0) for redis in gateways]
+            gateways = [Redis.from_url(server.url) for _ in range(4)]
+            stores = [RedisStore(redis, name, later=do_later, timeout_s=5.0) for redis in gateways]
             said = await asyncio.gather(*(store.admit("flooding", limit, 1) for store in stores for _ in range(50)))
             names = [key async for key in gateways[0].scan_iter("*flooding*")]
             assert names
@@ -112,8 +119,8 @@ class TestRedis:
         limit = Limit(2, S, 2)
 
         async def share() -> None:
-            async with Redis.from_url(server.url, decode_responses=True) as redis:
-                one, other = (RedisStore(redis, "concurrency", timeout_s=5.0) for _ in range(2))
+            async with Redis.from_url(server.url) as redis:
+                one, other = (RedisStore(redis, "concurrency", later=do_later, timeout_s=5.0) for _ in range(2))
                 first = await one.admit("shared", limit, 1)
                 assert (await one.admit("shared", limit, 1)).admitted
                 assert not (await other.admit("shared", limit, 1)).admitted
@@ -123,12 +130,35 @@ class TestRedis:
 
         asyncio.run(share())
 
+    def test_a_client_that_leaves_while_it_asks_takes_no_place(self, server: RedisServer) -> None:
+        """Whether or not Redis has heard of it: the place is given back."""
+        limit = Limit(1, S, 1)
+
+        async def leave() -> None:
+            async with Redis.from_url(server.url) as redis:
+                store = RedisStore(redis, "concurrency", later=do_later, timeout_s=5.0)
+                for turns in range(1, 20):
+                    asking = asyncio.create_task(store.admit("leaving", limit, 1))
+                    for _ in range(turns):
+                        await asyncio.sleep(0)
+                    asking.cancel()
+                    [said] = await asyncio.gather(asking, return_exceptions=True)
+                    if isinstance(
+                        said, Admission
+                    ):  # it had its answer, or the library did not hear that it was cancelled
+                        await store.settle("leaving", limit, said.ticket, 0)
+                    await asyncio.gather(*LATER)
+                    LATER.clear()
+                assert (await store.admit("leaving", limit, 1)).admitted
+
+        asyncio.run(leave())
+
     def test_a_store_that_hangs_costs_the_timeout(self, server: RedisServer) -> None:
         """Frozen for a moment: StoreFault within the time set; thawed: it counts again."""
 
         async def ask() -> None:
-            async with Redis.from_url(server.url, decode_responses=True) as redis:
-                store = RedisStore(redis, "gcra", timeout_s=0.05)
+            async with Redis.from_url(server.url) as redis:
+                store = RedisStore(redis, "gcra", later=do_later, timeout_s=0.05)
                 limit = Limit(5, 3600 * S, 5)
                 assert (await store.admit("hung", limit, 1)).remaining == 4
                 server.pause()
@@ -139,7 +169,7 @@ class TestRedis:
                     assert 0.04 < asyncio.get_running_loop().time() - started_s < 2.0
                 finally:
                     server.resume()
-                patient = RedisStore(redis, "gcra", timeout_s=5.0)
+                patient = RedisStore(redis, "gcra", later=do_later, timeout_s=5.0)
                 assert (await patient.admit("hung", limit, 1)).remaining in (2, 3)
 
         asyncio.run(ask())
@@ -148,8 +178,8 @@ class TestRedis:
         """A closed port is told as what it is."""
 
         async def ask() -> None:
-            async with Redis.from_url("redis://127.0.0.1:1", decode_responses=True) as redis:
+            async with Redis.from_url("redis://127.0.0.1:1") as redis:
                 with pytest.raises(StoreFault):
-                    await RedisStore(redis, "gcra", timeout_s=5.0).admit("nobody", Limit(5, S, 5), 1)
+                    await RedisStore(redis, "gcra", later=do_later, timeout_s=5.0).admit("nobody", Limit(5, S, 5), 1)
 
         asyncio.run(ask())

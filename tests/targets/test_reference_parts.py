@@ -17,6 +17,7 @@ from targets.reference.refgate.failover import GaveUp
 from targets.reference.refgate.headers import downward, retry_after_s, upward
 from targets.reference.refgate.metrics import Metrics
 from targets.reference.refgate.provider import Provider
+from targets.reference.refgate.windows import FailureCount
 
 
 def fields(*pairs: tuple[str, str]) -> CIMultiDictProxy[str]:
@@ -26,7 +27,7 @@ def fields(*pairs: tuple[str, str]) -> CIMultiDictProxy[str]:
 
 def provider(name: str = "provider-a", failures: int = 1) -> Provider:
     """Return a provider."""
-    return Provider(name, "http://127.0.0.1:1", Breaker(failures=failures, window_s=1.0, open_s=1.0))
+    return Provider(name, "http://127.0.0.1:1", Breaker(FailureCount(failures=failures, window_s=1.0), open_s=1.0))
 
 
 def good_config() -> dict[str, Any]:

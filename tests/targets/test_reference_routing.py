@@ -10,9 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from targets.reference.refgate.breaker import Breaker
 from targets.reference.refgate.metrics import Metrics
-from targets.reference.refgate.provider import Provider
 from targets.reference.refgate.routing.flags import FlagsFile
 from targets.reference.refgate.routing.weights import drawn, parse_weights, sticky
 from targets.reference.refgate.settings.routing import RoutingConfig
@@ -20,6 +18,7 @@ from targets.reference.refgate.shared import Shared
 from targets.reference.refgate.stage import Stage
 from targets.reference.refgate.stages.routing import Routing, routing
 from tests.targets.calling import Clock, Last, make_call, pass_through
+from tests.targets.test_reference_parts import provider
 
 NAMES = ("provider-a", "provider-b", "provider-c")
 SPLIT = {"provider-a": 90.0, "provider-b": 10.0}
@@ -111,8 +110,7 @@ def test_ordered_is_no_stage() -> None:
 
 def with_flags(path: Path, clock: Clock) -> tuple[Stage, Shared]:
     """Return a stage whose weights send everything to the first provider, and whose flags are in `path`."""
-    providers = tuple(Provider(name, "http://x", Breaker(failures=1, window_s=1, open_s=1)) for name in NAMES)
-    shared = Shared(providers, Metrics(), clock=clock)
+    shared = Shared(tuple(provider(name) for name in NAMES), Metrics(), clock=clock)
     config = RoutingConfig.model_validate({"kind": "sticky", "weights": "provider-a=1", "flags": str(path)})
     stage = routing(config, shared)
     assert stage is not None

@@ -26,9 +26,11 @@ from .metrics import Metrics
 from .pipeline import build_pipeline
 from .provider import Provider
 from .relay import Relay
+from .settings.breaker import BreakerConfig
 from .settings.provider import ProviderConfig
 from .shared import Shared
 from .translating import translating
+from .windows import ErrorRate, FailureCount, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +130,19 @@ def _provider(provider: ProviderConfig, config: Config, metrics: Metrics) -> Pro
         note(logging.WARNING, "breaker changed", provider=provider.name, state=state.value)
 
     breaker = Breaker(
-        failures=config.breaker.failures,
-        window_s=config.breaker.window_s,
+        _window(config.breaker),
         open_s=config.breaker.open_s,
+        slow_call_s=config.breaker.slow_call_s,
+        probes=config.breaker.probes,
         on_change=changed,
     )
     return Provider(provider.name, provider.url, breaker)
+
+
+def _window(config: BreakerConfig) -> Window:
+    if config.mode == "rate":
+        return ErrorRate(error_rate=config.error_rate, least_calls=config.least_calls, window_s=config.window_s)
+    return FailureCount(failures=config.failures, window_s=config.window_s)
 
 
 def _sender(session: ClientSession) -> Send:

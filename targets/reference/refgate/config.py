@@ -12,6 +12,7 @@ from .settings.drain import DrainConfig
 from .settings.formats import Formats
 from .settings.idempotency import IdempotencyConfig
 from .settings.keys import KeysConfig
+from .settings.limiter import LimiterConfig
 from .settings.log import LogConfig
 from .settings.provider import ProviderConfig
 from .settings.retry import RetryConfig
@@ -38,6 +39,7 @@ class Config(Section):
     max_body_bytes: int = Field(ge=1)
     store_url: str | None = Field(default=None, pattern=r"^redis://")
     keys: KeysConfig = KeysConfig()
+    limiter: LimiterConfig = LimiterConfig()
     log: LogConfig = LogConfig()
     cache: CacheConfig = CacheConfig()
     idempotency: IdempotencyConfig = IdempotencyConfig()
@@ -63,11 +65,13 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
-    def _cache_has_its_store(self) -> Config:
-        if self.store_url is None and self.cache.store != "memory" and self.cache.is_on:
-            raise ValueError(
-                f"cache.store is {self.cache.store}, but there is no store_url; add a [[store]] to the target"
-            )
+    def _has_its_store(self) -> Config:
+        wanting = {
+            "limiter": self.limiter.algorithm != "off" and self.limiter.store != "memory",
+            "cache": self.cache.is_on and self.cache.store != "memory",
+        }
+        for section in [name for name, wants in wanting.items() if wants and self.store_url is None]:
+            raise ValueError(f"{section}.store is redis, but there is no store_url; add a [[store]] to the target")
         return self
 
 

@@ -41,6 +41,9 @@ class Metrics:
         self._state = Gauge(
             "refgate_breaker_state", "0 closed, 1 half-open, 2 open.", ["provider"], registry=self._registry
         )
+        self._limiter_faults = Counter(
+            "refgate_limiter_store_faults", "Times the limiter's store did not answer.", registry=self._registry
+        )
         self.in_flight = Gauge("refgate_in_flight", "Requests being served.", registry=self._registry)
 
     def watch(self, providers: Iterable[Provider]) -> None:
@@ -64,6 +67,10 @@ class Metrics:
     def breaker_changed(self, provider: str, state: State) -> None:
         """A breaker took the state `state`."""
         self._changes.labels(provider, state.value).inc()
+
+    def limiter_store_failed(self) -> None:
+        """The limiter's store did not say what it was asked."""
+        self._limiter_faults.inc()
 
     def render(self) -> bytes:
         """Return everything in Prometheus' text format."""

@@ -13,6 +13,7 @@ from .stages.cache import cache
 from .stages.idempotency import idempotency
 from .stages.journal import journal
 from .stages.keys import keys
+from .stages.limiter import limiter
 from .stages.routing import routing
 
 
@@ -21,6 +22,7 @@ def build_pipeline(config: Config, shared: Shared, last: Next) -> Next:
     stages = (
         journal(config.log, shared),
         keys(config.keys),
+        limiter(config.limiter, shared),
         idempotency(config.idempotency, shared),
         cache(config.cache, shared),
         routing(config.routing, shared),
