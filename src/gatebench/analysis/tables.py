@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow.parquet as pq
 
+from gatebench.analysis.asked import asked
 from gatebench.analysis.blocks import by_block
 from gatebench.analysis.faults import FaultTimeline, timelines
 from gatebench.analysis.windows import TRANSITION, Outage, Window, by_hand, edges, label, outages, windows
@@ -25,6 +26,7 @@ from gatebench.plan import Plan
 from gatebench.run.assemble import Assembly, assemble
 from gatebench.run.folder import RunFolder, RunRecord
 from gatebench.sample import LANES, NEVER, NO_ARRIVAL, TARGET
+from gatebench.schedule import Schedule
 from gatebench.stamp import KINDS
 
 NS_PER_MS: Final = 1e6
@@ -63,7 +65,7 @@ class RunTables:
     faults: tuple[FaultTimeline, ...]
     outages: tuple[Outage, ...]
     windows: tuple[Window, ...]
-    due_ns: npt.NDArray[np.int64] = field(repr=False)
+    schedule: Schedule = field(repr=False)
     samples: pd.DataFrame = field(repr=False)
     attempts: pd.DataFrame | None = field(repr=False)
 
@@ -71,6 +73,16 @@ class RunTables:
     def plan(self) -> Plan:
         """The plan of the run."""
         return self.record.plan
+
+    @property
+    def due_ns(self) -> npt.NDArray[np.int64]:
+        """When the schedule wants every arrival, nanoseconds from the start."""
+        return self.schedule.due_ns
+
+    @cached_property
+    def asked(self) -> pd.DataFrame:
+        """What each row of `samples` asked, see `gatebench.analysis.asked`."""
+        return asked(self.samples, self.plan, self.schedule)
 
     @cached_property
     def at_target(self) -> pd.DataFrame:
@@ -178,8 +190,8 @@ def read(folder: RunFolder) -> RunTables:
     samples = _table(folder.samples)
     attempts = _table(folder.attempts) if folder.attempts.exists() else None
     workers = _worker_facts(folder)
-    due_ns = record.plan.schedule(folder.trace).due_ns
-    start_ns = _start_ns(record, events, samples, due_ns)
+    schedule = record.plan.schedule(folder.trace)
+    start_ns = _start_ns(record, events, samples, schedule.due_ns)
     end_ns = _end_ns(record, workers, samples, start_ns)
     faults = timelines(record.plan, events, start_ns)
     found = outages(record.plan, faults, end_ns)
@@ -199,7 +211,7 @@ def read(folder: RunFolder) -> RunTables:
         faults=faults,
         outages=found,
         windows=phases,
-        due_ns=due_ns,
+        schedule=schedule,
         samples=samples,
         attempts=attempts,
     )

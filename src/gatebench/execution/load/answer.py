@@ -47,6 +47,7 @@ class Answer:
         "done_ns",
         "first_byte_ns",
         "first_token_ns",
+        "flaws",
         "gap_max_us",
         "head",
         "outcome",
@@ -63,7 +64,7 @@ class Answer:
         self.cause = self.status = 0
         self.bytes_sent = self.bytes_received = 0
         self.connection = self.reused = 0
-        self.tokens = self.terminal = self.gap_max_us = 0
+        self.tokens = self.terminal = self.gap_max_us = self.flaws = 0
         self.body = self.head = b""
         self.conditional = False
 
