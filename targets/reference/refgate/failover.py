@@ -10,9 +10,10 @@ from typing import Protocol
 
 from .answer import Failure, Outgoing, Stream, Whole
 from .breaker import Permit
-from .config import RetryConfig, TimeoutConfig
 from .provider import Provider
 from .retry import RetryBudget, full_jitter_s
+from .settings.retry import RetryConfig
+from .settings.timeouts import TimeoutConfig
 
 Send = Callable[[Provider, Outgoing, float], Awaitable[Whole | Stream | Failure]]
 
@@ -61,6 +62,7 @@ class Failover:
         draw: Callable[[], float] = random.random,
     ) -> None:
         self._providers = tuple(providers)
+        self._named = {provider.name: provider for provider in self._providers}
         self._send = send
         self._timeouts = timeouts
         self._retry = retry
@@ -70,16 +72,20 @@ class Failover:
         self._sleep = sleep
         self._draw = draw
 
-    async def answer(self, outgoing: Outgoing) -> Answered | GaveUp:
-        """Return the first usable answer, after at most 1 + `retries` attempts and within `total_s` seconds."""
+    async def answer(self, outgoing: Outgoing, names: Sequence[str] | None = None) -> Answered | GaveUp:
+        """Return the first usable answer, after at most 1 + `retries` attempts and within `total_s` seconds.
+
+        `names` are the providers that may be asked, in their order; None means all, as configured.
+        """
+        providers = self._providers if names is None else tuple(self._named[name] for name in names)
         self._budget.earn()
         deadline_s = self._clock() + self._timeouts.total_s
         failed: dict[Provider, Failure] = {}
         last: tuple[Provider, Failure] | None = None
         for number in range(1 + self._retry.retries):
-            chosen = self._next_unasked(failed)
+            chosen = _next_unasked(providers, failed)
             if chosen is None and failed:
-                chosen = await self._once_more(failed, number, deadline_s)
+                chosen = await self._once_more(providers, failed, number, deadline_s)
             if chosen is None:
                 break
             provider, permit = chosen
@@ -92,22 +98,16 @@ class Failover:
             last = (provider, result)
             if not result.may_be_retried(outgoing.method) or self._clock() >= deadline_s:
                 break
-        return GaveUp(last, self._come_back_s(failed))
-
-    def _next_unasked(self, failed: dict[Provider, Failure]) -> tuple[Provider, Permit] | None:
-        for provider in self._providers:
-            if provider not in failed and (permit := provider.breaker.admit()) is not None:
-                return provider, permit
-        return None
+        return GaveUp(last, _come_back_s(providers, failed))
 
     async def _once_more(
-        self, failed: dict[Provider, Failure], number: int, deadline_s: float
+        self, providers: Sequence[Provider], failed: dict[Provider, Failure], number: int, deadline_s: float
     ) -> tuple[Provider, Permit] | None:
         """Choose the provider that wants to be left alone the shortest, wait, and ask its breaker; None: give up."""
         willing = [provider for provider in failed if provider.breaker.wait_s() == 0]
         if not willing:
             return None
-        provider = min(willing, key=lambda one: (failed[one].retry_after_s, self._providers.index(one)))
+        provider = min(willing, key=lambda one: (failed[one].retry_after_s, providers.index(one)))
         pause_s = full_jitter_s(
             number, base_s=self._retry.backoff_s, cap_s=self._retry.backoff_cap_s, draw=self._draw()
         )
@@ -138,9 +138,17 @@ class Failover:
             provider.breaker.released(permit)
             self._observer.attempt_ended(provider.name, outcome)
 
-    def _come_back_s(self, failed: dict[Provider, Failure]) -> float:
-        """Return the seconds until the first provider may be willing again."""
-        return min(
-            max(provider.breaker.wait_s(), failed[provider].retry_after_s if provider in failed else 0.0)
-            for provider in self._providers
-        )
+
+def _next_unasked(providers: Sequence[Provider], failed: dict[Provider, Failure]) -> tuple[Provider, Permit] | None:
+    for provider in providers:
+        if provider not in failed and (permit := provider.breaker.admit()) is not None:
+            return provider, permit
+    return None
+
+
+def _come_back_s(providers: Sequence[Provider], failed: dict[Provider, Failure]) -> float:
+    """Return the seconds until the first provider may be willing again."""
+    return min(
+        max(provider.breaker.wait_s(), failed[provider].retry_after_s if provider in failed else 0.0)
+        for provider in providers
+    )

@@ -1,0 +1,17 @@
+"""How often a request is sent again."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from .section import Seconds, Section
+
+
+class RetryConfig(Section):
+    """`retries` is the most further attempts of a request; the rest holds back those on a provider asked before."""
+
+    retries: int = Field(ge=0, le=10)
+    backoff_s: Seconds
+    backoff_cap_s: Seconds
+    budget_ratio: float = Field(ge=0, le=1)
+    budget_reserve: float = Field(ge=0)
