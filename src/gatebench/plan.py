@@ -113,7 +113,8 @@ class TlsPlan(_Frozen):
 class TargetPlan(_Frozen):
     """What is measured: a target folder with a profile, or a URL (or a Unix socket) that somebody else keeps running.
 
-    `standing` is the folder of the topology of `bench up` behind the URL.
+    `standing` is the folder of the topology of `bench up` behind the URL; `own_folder` that of a target that extends the
+    one in `folder`.
     """
 
     name: str
@@ -122,6 +123,7 @@ class TargetPlan(_Frozen):
     unix: str | None = None
     tls: TlsPlan | None = None
     folder: str | None = None
+    own_folder: str | None = None
     standing: str | None = None
     definition: TargetDefinition | None = None
     settings: dict[str, Setting] = Field(default_factory=dict)
@@ -208,7 +210,8 @@ class LoadPlan(_Frozen):
 class Plan(_Frozen):
     """One run, resolved: the only thing that the execution wing needs to be told.
 
-    `headers` and `keys` say where their values are found, never what they are.
+    `headers` and `keys` say where their values are found, never what they are. `declared` is what the target's mechanisms
+    are set to, by family and role (`gatebench.mechanisms`).
     """
 
     token: str = Field(pattern=r"^[0-9a-f]{8}$")
@@ -232,6 +235,8 @@ class Plan(_Frozen):
     not_applicable: str | None = None
     headers: dict[str, str] = Field(default_factory=dict)
     keys: str | None = None
+    tiers: tuple[str, ...] = ()
+    declared: dict[str, dict[str, Setting]] = Field(default_factory=dict)
     most_faults: int = 5
     stop_when: StopWhen | None = None
     allow_remote: tuple[str, ...] = ()

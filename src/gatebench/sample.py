@@ -43,11 +43,26 @@ CAUSES: Final = (
     "stopped",  # unsent or in flight because the run was stopped
     "task",  # unsent: the user's own task asked for nothing, or raised before it did
     "judged",  # the user's own locustfile calls it a failure, whatever came back
+    "in_band",  # a stream that ended cleanly, and carried an event that says an error
 )
 CAUSE: Final = {name: code for code, name in enumerate(CAUSES)}
 
 LANES: Final = ("target", "direct", "null")
 TARGET, DIRECT, NULL = range(len(LANES))
+
+CACHE_CLAIMS: Final = ("", "hit", "miss", "stale")
+"""What an answer's headers say of a cache; empty when they say nothing."""
+NO_CLAIM, CLAIMS_HIT, CLAIMS_MISS, CLAIMS_STALE = range(len(CACHE_CLAIMS))
+
+NO_RETRY_AFTER: Final = 0xFFFF
+NO_USAGE_IN: Final = 0xFFFF
+NO_USAGE_OUT: Final = 0xFFFFFFFF
+TOKEN_AGAIN: Final = 1
+"""The bit of `token_flaws` that says that a numbered token came twice, or later than its successor."""
+TOKEN_MISSING: Final = 2
+"""The bit of `token_flaws` that says that a numbered token before the last one never came."""
+ERROR_EVENT: Final = 4
+"""The bit of `token_flaws` that says that the stream carried an error event, whatever became of it then."""
 
 ENDS: Final = ("completed", "dropped", "cancelled", "error", "in_flight")
 COMPLETED, DROPPED, CANCELLED, FAILED, UNFINISHED = range(len(ENDS))
@@ -116,6 +131,15 @@ SAMPLE = Table(
         Column("attempt", "u4", "the attempt that made the answer, by its stamp: ordinal at its provider"),
         Column("service_ns", "i8", "service time that really happened at the provider, by its stamp"),
         Column("stamp_matches", "u1", "bit 0: the stamp's fingerprint is the request's; bit 1: its tenant is"),
+        Column("retry_after_s", "u2", "what Retry-After asks for, whole seconds, at most 65534; 65535 without it"),
+        Column("cache_claim", "u1", "what the answer's headers say of a cache: hit, miss, stale or nothing", "claim"),
+        Column("usage_in", "u2", "prompt tokens that the answer bills, at most 65534; 65535 when it bills none"),
+        Column("usage_out", "u4", "completion tokens that the answer bills; 4294967295 when it bills none"),
+        Column(
+            "token_flaws",
+            "u1",
+            "of a stream: bit 0, a numbered token came again; bit 1, one is missing; bit 2, an error event",
+        ),
     ),
 )
 
@@ -152,6 +176,7 @@ FIXED_VOCABULARIES: Final[Vocabularies] = {
     "kind": KINDS,
     "outcome": OUTCOMES,
     "cause": CAUSES,
+    "claim": CACHE_CLAIMS,
     "lane": LANES,
     "end": ENDS,
 }

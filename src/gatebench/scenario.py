@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from gatebench.faults import FaultUse
 from gatebench.latency import LatencyModel
+from gatebench.mechanisms import undeclarable
 from gatebench.providers import AnyProvider, ProviderModel
 from gatebench.sample import LANES
 from gatebench.schedule import AnyLoad
@@ -89,7 +90,10 @@ class Phase(BaseModel):
 
 
 class CheckUse(BaseModel):
-    """A bound on a metric. `estimate = "point"` judges the number itself instead of its interval (`measurement.md` 25)."""
+    """A bound on a metric. `estimate = "point"` judges the number itself instead of its interval (`measurement.md` 25).
+
+    Where the target lacks a capability that the check `needs`, it is not applicable, which is no pass.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -99,6 +103,7 @@ class CheckUse(BaseModel):
     at_least: float | None = None
     at_most: float | None = None
     estimate: Literal["interval", "point"] = "interval"
+    needs: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _one_bound(self) -> CheckUse:
@@ -151,7 +156,10 @@ class Scenario(BaseModel):
     """One question to a gateway. Its name is its file's name, its title the first line of the file's docstring.
 
     `headers` are sent with every request; a value may be `env:VARIABLE` or `@FILE`, and a key has to be. `keys` names where
-    the tenants' keys are (`@FILE`: one a line, `env:VARIABLE`: between commas); each goes out as a bearer token.
+    the tenants' keys are (`@FILE`: one a line, `env:VARIABLE`: between commas), or is "seeded": drawn, and told to a target that we
+    start. Each goes out as a bearer token. `tiers` are dealt to the tenants in turn.
+
+    `declared` says what a gateway that nobody here configures is set to, by mechanism (`gatebench.mechanisms`).
 
     Never are more than `most_faults` on at one time, and `stop_when` says what ends the run early.
     """
@@ -177,6 +185,8 @@ class Scenario(BaseModel):
     dispatch_limit_ms: float | None = Field(default=None, gt=0)
     headers: dict[str, str] = Field(default_factory=dict)
     keys: str | None = None
+    tiers: tuple[str, ...] = ()
+    declared: dict[str, dict[str, str | int | float | bool]] = Field(default_factory=dict)
     most_faults: int = Field(default=5, ge=1, le=50)
     stop_when: StopWhen | None = None
 
@@ -207,6 +217,7 @@ class Scenario(BaseModel):
                     problems.append(
                         f'a part of the load is for the {kind} "{name}"; the {kind}s are {", ".join(known[:10])}'
                     )
+        problems += undeclarable(self.declared)
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -243,5 +254,5 @@ def phase(
 
 
 def check(metric: str, **bound: Any) -> CheckUse:
-    """A bound on a metric: `at_least=` or `at_most=`, optionally for one `phase=` or `route=`."""
+    """A bound on a metric: `at_least=` or `at_most=`, optionally for one `phase=` or `route=`, or where there is what it `needs=`."""
     return cast(CheckUse, {"metric": metric, **bound})

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from gatebench.faults import Duration
+from gatebench.mechanisms import undeclarable
 
 
 class Readiness(BaseModel):
@@ -115,6 +116,8 @@ class TargetDefinition(BaseModel):
 
     With processes, clients reach the one called `entry` (default: the first that serves no store). Without, `entry` names the
     provider whose link clients reach directly: a control with as many links in the path as a gateway has.
+
+    `declares` says which settings hold what a mechanism is set to: `[declares.limiter] rate = "limit_rate"`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -126,6 +129,7 @@ class TargetDefinition(BaseModel):
     request_id: tuple[Literal["header", "user"], ...] = ("header", "user")
     settings: dict[str, Setting] = Field(default_factory=dict)
     timing: Timing = Timing()
+    declares: dict[str, dict[str, str]] = Field(default_factory=dict)
     profiles: dict[str, Profile] = Field(default_factory=dict)
     listen: str = Field(default="auto", pattern=r"^(auto|127\.0\.0\.1:\d{1,5})$")
     metrics: str | None = None
@@ -155,6 +159,13 @@ class TargetDefinition(BaseModel):
         for role, setting in self.timing.model_dump(exclude_none=True).items():
             if setting not in self.settings:
                 problems.append(f'timing.{role} names the setting "{setting}", which is not in [settings]')
+        problems += undeclarable(self.declares)
+        problems += [
+            f'declares.{family}.{role} names the setting "{setting}", which is not in [settings]'
+            for family, roles in self.declares.items()
+            for role, setting in roles.items()
+            if setting not in self.settings
+        ]
         for name, profile in self.profiles.items():
             problems += [
                 f'profile {name} sets "{key}", which is not in [settings]'

@@ -18,13 +18,16 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow.parquet as pq
 
+from gatebench.analysis.asked import asked
 from gatebench.analysis.blocks import by_block
 from gatebench.analysis.faults import FaultTimeline, timelines
+from gatebench.analysis.limited import LimitedKey, limited_keys
 from gatebench.analysis.windows import TRANSITION, Outage, Window, by_hand, edges, label, outages, windows
 from gatebench.plan import Plan
 from gatebench.run.assemble import Assembly, assemble
 from gatebench.run.folder import RunFolder, RunRecord
 from gatebench.sample import LANES, NEVER, NO_ARRIVAL, TARGET
+from gatebench.schedule import Schedule
 from gatebench.stamp import KINDS
 
 NS_PER_MS: Final = 1e6
@@ -46,7 +49,8 @@ class RunTables:
     that was never sent or never ended - `service_ms` = done - sent and `dispatch_ms` = sent - due; NaN for a row that
     was never sent - `label`: the effective phase, or "transition" - `complete`: ok, and with its terminal event if it
     is a stream - `good`: complete within the objective - `attempts`, `completed`: attempts (completed attempts) at our
-    providers with this row's request id
+    providers with this row's request id - `made_by`: position in `attempts` of the attempt that made the answer, by
+    its stamp; -1 for none
 
     `due_ns` is the schedule, nanoseconds from the start; empty for closed users.
 
@@ -63,7 +67,7 @@ class RunTables:
     faults: tuple[FaultTimeline, ...]
     outages: tuple[Outage, ...]
     windows: tuple[Window, ...]
-    due_ns: npt.NDArray[np.int64] = field(repr=False)
+    schedule: Schedule = field(repr=False)
     samples: pd.DataFrame = field(repr=False)
     attempts: pd.DataFrame | None = field(repr=False)
 
@@ -71,6 +75,21 @@ class RunTables:
     def plan(self) -> Plan:
         """The plan of the run."""
         return self.record.plan
+
+    @property
+    def due_ns(self) -> npt.NDArray[np.int64]:
+        """When the schedule wants every arrival, nanoseconds from the start."""
+        return self.schedule.due_ns
+
+    @cached_property
+    def asked(self) -> pd.DataFrame:
+        """What each row of `samples` asked, see `gatebench.analysis.asked`."""
+        return asked(self.samples, self.plan, self.schedule)
+
+    @cached_property
+    def keys(self) -> Mapping[str, LimitedKey]:
+        """What each tenant asked of the limiter and was given, by name, see `gatebench.analysis.limited`."""
+        return limited_keys(self)
 
     @cached_property
     def at_target(self) -> pd.DataFrame:
@@ -178,8 +197,8 @@ def read(folder: RunFolder) -> RunTables:
     samples = _table(folder.samples)
     attempts = _table(folder.attempts) if folder.attempts.exists() else None
     workers = _worker_facts(folder)
-    due_ns = record.plan.schedule(folder.trace).due_ns
-    start_ns = _start_ns(record, events, samples, due_ns)
+    schedule = record.plan.schedule(folder.trace)
+    start_ns = _start_ns(record, events, samples, schedule.due_ns)
     end_ns = _end_ns(record, workers, samples, start_ns)
     faults = timelines(record.plan, events, start_ns)
     found = outages(record.plan, faults, end_ns)
@@ -189,6 +208,7 @@ def read(folder: RunFolder) -> RunTables:
     _label(samples, phases, cuts, start_ns, end_ns, own_pace=record.plan.load.locustfile is not None)
     if attempts is not None:
         _join(samples, attempts)
+        samples["made_by"] = _makers(samples, attempts)
     return RunTables(
         record=record,
         assembly=assembly,
@@ -199,7 +219,7 @@ def read(folder: RunFolder) -> RunTables:
         faults=faults,
         outages=found,
         windows=phases,
-        due_ns=due_ns,
+        schedule=schedule,
         samples=samples,
         attempts=attempts,
     )
@@ -272,6 +292,7 @@ def _derive(samples: pd.DataFrame, plan: Plan, start_ns: int) -> None:
     samples["good"] = samples["complete"] & (samples["response_ms"] <= plan.objective.response_ms)
     samples["attempts"] = 0
     samples["completed"] = 0
+    samples["made_by"] = -1
 
 
 def _label(
@@ -312,3 +333,17 @@ def _join(samples: pd.DataFrame, attempts: pd.DataFrame) -> None:
     completed = found & (attempts["end"] == "completed").to_numpy()
     samples["attempts"] = np.bincount(position[found], minlength=len(samples))
     samples["completed"] = np.bincount(position[completed], minlength=len(samples))
+
+
+def _makers(samples: pd.DataFrame, attempts: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Return for each sample the position of the attempt that its stamp names, -1 for none."""
+    made = _named(attempts)
+    first = ~made.duplicated()
+    found = np.append(np.flatnonzero(first), -1)[made[first].get_indexer(_named(samples))]
+    found[samples["provider"].isna().to_numpy()] = -1
+    return cast("npt.NDArray[np.int64]", found)
+
+
+def _named(rows: pd.DataFrame) -> pd.MultiIndex:
+    """Return what names an attempt: its provider and its ordinal there."""
+    return pd.MultiIndex.from_arrays([rows["provider"].astype(str), rows["attempt"].astype(np.int64)])

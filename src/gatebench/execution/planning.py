@@ -25,6 +25,7 @@ from gatebench.execution.user_tasks import with_tasks
 from gatebench.plan import Evidence, LoadPlan, Plan, PlannedFault, PlannedPhase, ProviderPlan, TargetPlan
 from gatebench.scenario import FRONT, Objective, Scenario, StopWhen
 from gatebench.schedule import Trace
+from gatebench.target import Setting
 from gatebench.units import duration_s, human_duration, rate_per_s
 
 _NS = 1_000_000_000
@@ -80,8 +81,11 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
             problems=problems,
         )
         header_values(scenario.headers, where, problems)
-        key_values(scenario.keys, scenario.traffic.tenant_names(), where, problems)
+        key_values(scenario.keys, scenario.traffic.tenant_names(), where, problems, request.seed)
         problems.extend(header_problems(scenario.headers))
+        for route in scenario.traffic.routes:
+            header_values(route.headers, f"{where}: route {route.name}", problems)
+            problems.extend(header_problems(route.headers))
         if target:
             _entry(scenario, target, problems)
             refuse_unreachable(faults, target, request, problems)
@@ -113,6 +117,8 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
         not_applicable=f"{target.name} does not declare {', '.join(missing)}" if missing else None,
         headers=scenario.headers,
         keys=scenario.keys,
+        tiers=scenario.tiers,
+        declared=_declared(scenario, target),
         most_faults=scenario.most_faults,
         stop_when=scenario.stop_when,
         allow_remote=request.allow_remote,
@@ -268,6 +274,18 @@ def _long_enough(phases: tuple[PlannedPhase, ...], target: TargetPlan, request: 
                 f"Lengthen the phase, raise --time-scale above {request.time_scale:g}, or shorten "
                 f"{timing.detection_window} and {timing.open_time} with --set.",
             )
+
+
+def _declared(scenario: Scenario, target: TargetPlan) -> dict[str, dict[str, Setting]]:
+    """Return what the target's mechanisms are set to: what the target declares, before what the scenario does."""
+    declares = target.definition.declares if target.definition else {}
+    own = {
+        family: {role: target.settings[setting] for role, setting in roles.items()}
+        for family, roles in declares.items()
+    }
+    return {
+        family: {**scenario.declared.get(family, {}), **own.get(family, {})} for family in {*scenario.declared, *own}
+    }
 
 
 def _carrier(scenario: Scenario, target: TargetPlan) -> str:

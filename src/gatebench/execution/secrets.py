@@ -1,7 +1,8 @@
-"""Keys and headers that a run sends and never keeps: read from the environment or a file when it starts."""
+"""Keys and headers that a run sends and never keeps: read from the environment or a file when it starts, or drawn."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from gatebench.errors import Problem
 
+SEEDED = "seeded"
 _KEY_HEADERS = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key", "cookie"})
 
 
@@ -51,13 +53,28 @@ def header_values(headers: Mapping[str, str], where: str, problems: list[Problem
     return found
 
 
-def key_values(keys: str | None, tenants: Sequence[str], where: str, problems: list[Problem]) -> tuple[str, ...]:
-    """Return one key for each tenant: the lines of `@FILE`, or the parts of `env:VARIABLE` between commas."""
+def seeded_keys(seed: int, tenants: Sequence[str]) -> tuple[str, ...]:
+    """Return a key for each tenant, drawn by the seed: they open nothing but a gateway that was told them for this run."""
+    texts = (f"{seed}/{tenant}".encode() for tenant in tenants)
+    return tuple(f"gb-key-{hashlib.blake2b(text, digest_size=12, key=b'gatebench keys').hexdigest()}" for text in texts)
+
+
+def default_key(place: int) -> str:
+    """Return what the tenant at `place` shows a gateway when nobody gave it a key."""
+    return f"gatebench-tenant-{place}"
+
+
+def key_values(
+    keys: str | None, tenants: Sequence[str], where: str, problems: list[Problem], seed: int = 0
+) -> tuple[str, ...]:
+    """Return one key for each tenant: the lines of `@FILE`, the parts of `env:VARIABLE` between commas, or seeded ones."""
     if keys is None:
         return ()
+    if keys == SEEDED:
+        return seeded_keys(seed, tenants)
     if not keys.startswith(("env:", "@")):
         problems.append(
-            Problem(f"{where}: keys", "they stand there in plain.", 'Write keys="env:VARIABLE" or "@FILE".')
+            Problem(f"{where}: keys", "they stand there in plain.", 'Write keys="seeded", "env:VARIABLE" or "@FILE".')
         )
         return ()
     before = len(problems)

@@ -7,9 +7,9 @@ import struct
 from collections.abc import Sequence
 from itertools import accumulate
 
-_HEAD = 12  # bytes: four for the route, four for the tenant, four to spare
+_HEAD = 16  # bytes: four for the route, four for the tenant, four for the kind, four for the group
 _RANGE = 2.0**32
-_head_words = struct.Struct("<3I").unpack_from
+_head_words = struct.Struct("<4I").unpack_from
 _whole_number = struct.Struct(">Q").pack
 
 
@@ -20,11 +20,11 @@ class Draw:
 
     def __init__(self, digest: bytes, arrival_id: int) -> None:
         self._bytes = digest
-        self._words: tuple[int, int, int] = _head_words(digest)
+        self._words: tuple[int, int, int, int] = _head_words(digest)
         self.arrival_id = arrival_id
 
     def unit(self, place: int) -> float:
-        """Return a number in [0, 1) from one of the three words at the head: 0 route, 1 tenant, 2 the kind's own."""
+        """Return a number in [0, 1) from one of the four words at the head: 0 route, 1 tenant, 2 the kind's own, 3 the group's."""
         return self._words[place] / _RANGE
 
     def bytes(self, count: int) -> bytes:

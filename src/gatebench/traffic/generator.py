@@ -17,12 +17,16 @@ class Generator:
 
     def __init__(self, traffic: Traffic, seed: int) -> None:
         known = kinds()
-        self._composers = [known[route.kind](route, index) for index, route in enumerate(traffic.routes)]
+        self._composers = [known[route.kind](route, index, seed) for index, route in enumerate(traffic.routes)]
         self._tenants = [route.tenants for route in traffic.routes]
         weights = [route.shares_of_tenants() for route in traffic.routes]
         self._tenant_ends = [shares(each) if each else None for each in weights]
         self._ends = shares([route.weight for route in traffic.routes])
         self._paces = [route.read_bytes_per_s() for route in traffic.routes]
+        self._copies = [route.copies for route in traffic.routes]
+        self._keyed = [route.idempotency_key for route in traffic.routes]
+        self._conflicting = [route.conflicting for route in traffic.routes]
+        self._headers = [route.header_lines() for route in traffic.routes]
         self._draws = Draws(seed, max(composer.needs_bytes for composer in self._composers))
 
     def request(self, arrival_id: int, *, route: int = DRAWN, tenant: int = DRAWN, size: int = DRAWN) -> Request:
@@ -34,9 +38,16 @@ class Generator:
         draw = self._draws.of(arrival_id)
         if route == DRAWN:
             route = bisect_right(self._ends, draw.unit(0)) if len(self._ends) > 1 else 0
+        copies = self._copies[route]
+        asker = draw if copies == 1 else self._draws.of(arrival_id - arrival_id % copies)
         if tenant == DRAWN:
             ends = self._tenant_ends[route]
-            tenant = bisect_right(ends, draw.unit(1)) if ends else int(draw.unit(1) * self._tenants[route])
-        request = self._composers[route].request(draw, tenant, size)
+            tenant = bisect_right(ends, asker.unit(1)) if ends else int(asker.unit(1) * self._tenants[route])
+        own = copies == 1 or asker.unit(3) < self._conflicting[route]
+        request = self._composers[route].request(draw if own else asker, tenant, size)
+        if copies > 1:
+            request = request._replace(key=arrival_id // copies, keyed=self._keyed[route])
+        if self._headers[route]:
+            request = request._replace(headers=request.headers + self._headers[route])
         pace = self._paces[route]
         return request._replace(read_bytes_per_s=pace) if pace else request

@@ -23,6 +23,14 @@ class Route(BaseModel):
     Tenants have equal shares, or `tenant_weights` (one each), or those of a Zipf law: the k-th tenant's share is
     proportional to 1 / k ** `tenant_skew`.
 
+    Prompts differ from arrival to arrival, or come from a pool of `prompts` that all tenants share: the k-th most popular in
+    proportion to 1 / k ** `skew`, and every `churn` arrivals one of them is replaced.
+
+    `questions` draws from the shipped ones, which say what they mean, by the same law.
+
+    With `copies`, so many consecutive arrivals are one group: the same tenant asks for the same, under one
+    `idempotency-key` if they are to be keyed. In a `conflicting` share of the groups each asks for something else.
+
     A route of the kind "task" is a task of the user's own code in `file`; planning makes one of each `task` there is.
     """
 
@@ -49,6 +57,14 @@ class Route(BaseModel):
     skew: float = Field(default=1.0, ge=0, le=10)
     size: int | None = Field(default=None, ge=LEAST_BYTES, le=MOST_BYTES)
     conditional: float = Field(default=0.0, ge=0, le=1)
+    prompts: int | None = Field(default=None, ge=1, le=1_000_000)
+    churn: int | None = Field(default=None, ge=1)
+    copies: int = Field(default=1, ge=1, le=1_000)
+    idempotency_key: bool = False
+    conflicting: float = Field(default=0.0, ge=0, le=1)
+    questions: bool = False
+    usage: bool = False
+    headers: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _tenants_add_up(self) -> Route:
@@ -58,11 +74,28 @@ class Route(BaseModel):
             )
         if self.tenant_weights and self.tenant_skew:
             raise ValueError("tenant_weights and tenant_skew exclude each other; leave one of them out")
+        problems = []
+        if self.churn and not self.prompts:
+            problems.append("churn replaces prompts of a pool, and there is none; give prompts=, or leave churn out")
+        if (self.idempotency_key or self.conflicting) and self.copies == 1:
+            problems.append("an idempotency key is for groups of arrivals; give copies=2 or more")
+        if (self.prompts or self.copies > 1) and self.kind not in ("chat", "messages"):
+            problems.append(f"prompts and copies are for chat and messages, not for {self.kind}; leave them out")
+        if self.questions and self.kind != "chat":
+            problems.append(f"questions are for chat, not for {self.kind}; leave them out")
+        if self.questions and self.prompts:
+            problems.append("questions and prompts exclude each other; leave one of them out")
+        if problems:
+            raise ValueError("\n".join(problems))
         return self
 
     def read_bytes_per_s(self) -> int:
         """Return how fast the client reads answers at most; 0 is as fast as they come."""
         return size_bytes(self.read_rate.removesuffix("/s")) if self.read_rate else 0
+
+    def header_lines(self) -> bytes:
+        """Return the header fields of every request of this route, as they go on the wire."""
+        return b"".join(f"{name}: {value}\r\n".encode("latin-1") for name, value in self.headers.items())
 
     def shares_of_tenants(self) -> tuple[float, ...]:
         """Return the weight of each tenant; empty when all have the same."""
@@ -105,7 +138,10 @@ def _raw(routes: list[dict[str, Any]]) -> Traffic:
 
 
 def chat(*, stream: bool = False, name: str | None = None, **route: Any) -> Traffic:
-    """OpenAI chat completions: `tenants`, `model`, `prompt_words`, `max_tokens`, `stream`, `weight`, `name`."""
+    """OpenAI chat completions: `tenants`, `model`, `prompt_words`, `max_tokens`, `stream`, `weight`, `name`; of a pool of
+    `prompts` (`skew`, `churn`) or the shipped `questions` (`skew`);
+    in groups of `copies` (`idempotency_key`, `conflicting`); with `headers`, `usage` of streams.
+    """
     return _raw([{"kind": "chat", "stream": stream, "name": name or ("chat-stream" if stream else "chat"), **route}])
 
 

@@ -20,6 +20,7 @@ from .client import open_session
 from .config import Config
 from .errors import make_error, rendered
 from .failover import Failover, Send
+from .formats.registry import build_formats
 from .health import Health
 from .log import note
 from .metrics import Metrics
@@ -29,16 +30,18 @@ from .relay import Relay
 from .settings.breaker import BreakerConfig
 from .settings.provider import ProviderConfig
 from .shared import Shared
+from .translating import translating
 from .windows import ErrorRate, FailureCount, Window
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The running parts that draining needs."""
+    """The running parts that reloading and draining need."""
 
     app: web.Application
     relay: Relay
     health: Health
+    shared: Shared
 
 
 def build(config: Config) -> Gateway:
@@ -52,7 +55,7 @@ def build(config: Config) -> Gateway:
     shared.closing.push_async_callback(session.close)
     failover = Failover(
         shared.providers,
-        _sender(session),
+        translating(_sender(session), build_formats(config.provider_formats)),
         timeouts=config.timeouts,
         retry=config.retry,
         hedging=config.hedging,
@@ -60,7 +63,13 @@ def build(config: Config) -> Gateway:
         clock=shared.clock,
     )
     pipeline = build_pipeline(config, shared, Asking(failover, metrics))
-    relay = Relay(pipeline, metrics, body_s=config.timeouts.body_s, idle_s=config.timeouts.idle_s)
+    relay = Relay(
+        pipeline,
+        metrics,
+        body_s=config.timeouts.body_s,
+        idle_s=config.timeouts.idle_s,
+        tells=config.stream.on_failure == "error-event",
+    )
     health = Health(metrics)
 
     app = web.Application(client_max_size=config.max_body_bytes)
@@ -80,7 +89,7 @@ def build(config: Config) -> Gateway:
         await shared.close()
 
     app.cleanup_ctx.append(close)
-    return Gateway(app, relay, health)
+    return Gateway(app, relay, health, shared)
 
 
 async def serve(config: Config) -> None:
@@ -97,6 +106,7 @@ async def serve(config: Config) -> None:
     asked_to_end = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, asked_to_end.set)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, gateway.shared.reload)
     note(logging.INFO, "listening", host=config.host, port=site.port)
     await asked_to_end.wait()
     await _drain(gateway, site, config)

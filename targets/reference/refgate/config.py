@@ -7,16 +7,21 @@ from pathlib import Path
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from .settings.breaker import BreakerConfig
+from .settings.cache import CacheConfig
 from .settings.drain import DrainConfig
 from .settings.fallback import FallbackConfig
+from .settings.formats import Formats
 from .settings.hedging import HedgingConfig
+from .settings.idempotency import IdempotencyConfig
 from .settings.keys import KeysConfig
 from .settings.limiter import LimiterConfig
 from .settings.log import LogConfig
 from .settings.provider import ProviderConfig
 from .settings.retry import RetryConfig
+from .settings.routing import RoutingConfig
 from .settings.section import Section
 from .settings.shedding import SheddingConfig
+from .settings.stream import StreamConfig
 from .settings.timeouts import TimeoutConfig
 
 
@@ -42,6 +47,11 @@ class Config(Section):
     hedging: HedgingConfig = HedgingConfig()
     fallback: FallbackConfig = FallbackConfig()
     log: LogConfig = LogConfig()
+    cache: CacheConfig = CacheConfig()
+    idempotency: IdempotencyConfig = IdempotencyConfig()
+    routing: RoutingConfig = RoutingConfig()
+    stream: StreamConfig = StreamConfig()
+    provider_formats: Formats = Field(default_factory=dict)
 
     @field_validator("providers")
     @classmethod
@@ -53,9 +63,21 @@ class Config(Section):
         return providers
 
     @model_validator(mode="after")
+    def _names_are_known(self) -> Config:
+        names = [provider.name for provider in self.providers]
+        unknown = sorted({*self.routing.weights, *self.provider_formats} - {*names})
+        if unknown:
+            raise ValueError(f"there is no provider {', '.join(unknown)} to weigh or to format; use {', '.join(names)}")
+        return self
+
+    @model_validator(mode="after")
     def _has_its_store(self) -> Config:
-        if self.store_url is None and self.limiter.store == "redis" and self.limiter.algorithm != "off":
-            raise ValueError("limiter.store is redis, but there is no store_url; add a [[store]] to the target")
+        wanting = {
+            "limiter": self.limiter.algorithm != "off" and self.limiter.store != "memory",
+            "cache": self.cache.is_on and self.cache.store != "memory",
+        }
+        for section in [name for name, wants in wanting.items() if wants and self.store_url is None]:
+            raise ValueError(f"{section}.store is redis, but there is no store_url; add a [[store]] to the target")
         return self
 
 

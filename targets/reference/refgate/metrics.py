@@ -35,6 +35,9 @@ class Metrics:
         self._changes = Counter(
             "refgate_breaker_changes", "Breaker changes by new state.", ["provider", "state"], registry=self._registry
         )
+        self._cache = Counter(
+            "refgate_cache", "Calls of the cache by what came of them.", ["result"], registry=self._registry
+        )
         self._state = Gauge(
             "refgate_breaker_state", "0 closed, 1 half-open, 2 open.", ["provider"], registry=self._registry
         )
@@ -56,6 +59,10 @@ class Metrics:
     def attempt_ended(self, provider: str, outcome: str) -> None:
         """`outcome`: ok, connect, dropped, timeout, malformed, status_NNN, broken (a stream), or cancelled."""
         self._attempts.labels(provider, outcome).inc()
+
+    def cache_answered(self, result: str) -> None:
+        """`result`: hit, miss, stale, revalidated, or store_fault."""
+        self._cache.labels(result).inc()
 
     def breaker_changed(self, provider: str, state: State) -> None:
         """A breaker took the state `state`."""

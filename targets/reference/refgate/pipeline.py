@@ -9,10 +9,13 @@ from __future__ import annotations
 from .config import Config
 from .shared import Shared
 from .stage import Next, compose
+from .stages.cache import cache
 from .stages.fallback import fallback
+from .stages.idempotency import idempotency
 from .stages.journal import journal
 from .stages.keys import keys
 from .stages.limiter import limiter
+from .stages.routing import routing
 from .stages.shedding import shedding
 
 
@@ -24,5 +27,8 @@ def build_pipeline(config: Config, shared: Shared, last: Next) -> Next:
         shedding(config.shedding),
         limiter(config.limiter, shared),
         fallback(config.fallback),
+        idempotency(config.idempotency, shared),
+        cache(config.cache, shared),
+        routing(config.routing, shared),
     )
     return compose([stage for stage in stages if stage is not None], last)

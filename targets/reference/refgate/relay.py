@@ -18,11 +18,12 @@ from .stream import pass_on
 class Relay:
     """Serves the routes of `app` with what `pipeline` answers."""
 
-    def __init__(self, pipeline: Next, metrics: Metrics, *, body_s: float, idle_s: float) -> None:
+    def __init__(self, pipeline: Next, metrics: Metrics, *, body_s: float, idle_s: float, tells: bool = False) -> None:
         self._pipeline = pipeline
         self._metrics = metrics
         self._body_s = body_s
         self._idle_s = idle_s
+        self._tells = tells
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -72,4 +73,4 @@ class Relay:
         if isinstance(answer, Whole):
             outcome = "ok" if answer.status < 400 else "rejected"
             return web.Response(status=answer.status, headers=answer.headers, body=answer.body), outcome
-        return await pass_on(request, answer, self._idle_s, call.taps)
+        return await pass_on(request, answer, self._idle_s, call.taps, tells=self._tells)

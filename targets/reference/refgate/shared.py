@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class Shared:
-    """The parts of one gateway; `closing` is unwound by `close`, after the last request."""
+    """The parts of one gateway; `closing` is unwound by `close`, after the last request, `reloads` are for SIGHUP."""
 
     providers: tuple[Provider, ...]
     metrics: Metrics
     store_url: str | None = None
     clock: Callable[[], float] = time.monotonic
     closing: AsyncExitStack = field(default_factory=AsyncExitStack)
+    reloads: list[Callable[[], None]] = field(default_factory=list)
     _redis: Redis | None = None
     _later: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -48,6 +49,11 @@ class Shared:
         task = asyncio.get_running_loop().create_task(work)
         self._later.add(task)
         task.add_done_callback(self._later.discard)
+
+    def reload(self) -> None:
+        """Read again what may change while the gateway runs."""
+        for reload in self.reloads:
+            reload()
 
     async def close(self) -> None:
         """Cancel what is left to do, and close everything."""

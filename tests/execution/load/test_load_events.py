@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gatebench.execution.load.events import LINE_LIMIT, EventReader
-from gatebench.sample import NEVER
+from gatebench.sample import ERROR_EVENT, NEVER, TOKEN_AGAIN, TOKEN_MISSING
 
 MS = 1_000_000
 A = b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n'
@@ -87,3 +87,44 @@ def test_an_endless_line_does_not_fill_the_memory() -> None:
     """A line beyond the limit is dropped, and the events after it are read."""
     reader = read(b"data: " + b"x" * (LINE_LIMIT + 1), b"\n\n", A)
     assert reader.tokens == 1
+
+
+@pytest.mark.parametrize(
+    ("numbers", "flaws"),
+    [
+        ([1, 2, 3], 0),
+        ([1, 2, 2, 3], TOKEN_AGAIN),
+        ([1, 2, 1, 2, 3], TOKEN_AGAIN),
+        ([1, 3], TOKEN_MISSING),
+        ([2, 3], TOKEN_MISSING),
+        ([1, 3, 2, 4], TOKEN_AGAIN | TOKEN_MISSING),
+    ],
+)
+def test_numbered_tokens_that_come_again_or_never(numbers: list[int], flaws: int) -> None:
+    """The words of an answer are numbered from 1, whatever stands beside them."""
+    reader = EventReader()
+    for number in numbers:
+        reader.feed(b'data: {"choices":[{"delta":{"content":"gb1~a~1~ w%d"}}]}\n\n' % number, 1)
+    assert reader.flaws == flaws
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (BROKEN, True),
+        (b'data: {"error":{"message":"the provider is gone","type":"server_error"}}\n\n', True),
+        (b'data: {"type":"error","error":{"type":"overloaded_error"}}\n\n', True),
+        (b"event: error\ndata: gone\n\n", True),
+        (b"event:error\r\ndata: gone\r\n\r\n", True),
+        (b"event: error\n\n", False),  # without data it is no event
+        (b"event: error\nevent: ping\ndata: {}\n\n", False),  # the last name counts
+        (b'data: {"choices":[],"error":null}\n\n', False),
+        (b'data: {"choices":[{"delta":{"content":"an \\"error\\" w1"}}]}\n\n', False),
+        (b'data: {"error" \n\n', False),
+        (b'data: ["error"]\n\n', False),
+    ],
+)
+def test_an_error_event_is_seen(event: bytes, said: bool) -> None:
+    """An error within a stream is said by the name of its event or by its data, in both shapes; what follows is as before."""
+    assert bool(read(event, A, DONE).flaws & ERROR_EVENT) is said
+    assert read(event, A, DONE).terminal

@@ -52,7 +52,10 @@ def row(tmp_path: Path, flight: Flight) -> dict[str, Any]:
 
 def test_every_column_gets_its_own_fact(tmp_path: Path) -> None:
     """Each fact of a flight and of its stamp lands in the column of its name."""
-    assert row(tmp_path, make_flight(str(CLOSING).encode())) == {
+    flight = make_flight(str(CLOSING).encode() + b'"usage":{"prompt_tokens":40,"completion_tokens":24}')
+    flight.answer.head = b"HTTP/1.1 200 OK\r\nRetry-After: 7\r\nX-Cache: HIT\r\n\r\n"
+    flight.answer.flaws = 2
+    assert row(tmp_path, flight) == {
         "arrival_id": 11,
         "ordinal": 0,
         "kind": 0,
@@ -79,6 +82,11 @@ def test_every_column_gets_its_own_fact(tmp_path: Path) -> None:
         "attempt": 9,
         "service_ns": 2500,
         "stamp_matches": 3,
+        "retry_after_s": 7,
+        "cache_claim": 1,
+        "usage_in": 40,
+        "usage_out": 24,
+        "token_flaws": 2,
     }
 
 

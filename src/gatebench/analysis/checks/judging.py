@@ -35,6 +35,11 @@ def _judge(use: CheckUse, tables: RunTables, values: Sequence[MetricValue]) -> C
         return _result(use, None, None, Decision("unknown", why=why))
     if tables.plan.not_applicable is not None:
         return _result(use, entry, None, Decision("n/a", why=tables.plan.not_applicable))
+    definition = tables.plan.target.definition
+    missing = [need for need in use.needs if definition is not None and need not in definition.capabilities]
+    if missing:
+        why = f"{tables.plan.target.name} does not declare {', '.join(missing)}"
+        return _result(use, entry, None, Decision("n/a", why=why))
     value = _find(use, tables, values)
     if value is None:
         where = " on ".join(part for part in (use.phase, use.route) if part) or "the run"

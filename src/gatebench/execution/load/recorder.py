@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from gatebench.execution.load.claims import NO_CLAIMS, NO_USAGE, claims, usage
 from gatebench.execution.load.flight import Flight
 from gatebench.run.stream import StreamWriter
 from gatebench.sample import NEVER, NO_WORD
@@ -71,6 +72,8 @@ class Recorder:
                 matches = FINGERPRINT_MATCHES
             if stamp.tenant == self._tenants[request.tenant]:
                 matches |= TENANT_MATCHES
+        said = claims(answer.head) if answer.head else NO_CLAIMS
+        billed = usage(answer.body) if answer.body else NO_USAGE
         self.rows += 1
         self._stream.append(
             flight.arrival_id,
@@ -99,6 +102,10 @@ class Recorder:
             attempt,
             service_ns,
             matches,
+            said.retry_after_s,
+            said.cache,
+            *billed,
+            answer.flaws,
         )
 
     @property

@@ -85,6 +85,7 @@ class Reply(HTTPResponseParser):
             answer.first_token_ns = events.first_token_ns
             answer.tokens = min(events.tokens, MAX_TOKENS)
             answer.terminal = int(events.terminal)
+            answer.flaws = events.flaws
             answer.gap_max_us = min(events.gap_max_ns // 1000, MAX_GAP_US)
 
     def _on_message_begin(self) -> None:

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from gatebench import __version__
 from gatebench.errors import Problem
-from gatebench.execution.secrets import Secrets
+from gatebench.execution.secrets import Secrets, default_key
 from gatebench.stamp import format_request_id
 from gatebench.traffic import Request
 
@@ -78,6 +78,8 @@ class Wire:
                 field = _MESSAGES_USER if request.path == "/v1/messages" else _USER
                 body = b"%b%b%b}" % (body[:-1], comma, field % request_id)
         length = b"content-length: %d\r\n" % len(body) if body or request.method == "POST" else b""
+        if request.keyed:
+            identity += b"idempotency-key: gb-%b-%d\r\n" % (self._token.encode(), request.key)
         return b"%b%b%b%b\r\n%b" % (head, request.headers, identity, length, body)
 
     def _head(self, key: _HeadKey) -> bytes:
@@ -86,7 +88,7 @@ class Wire:
             "host": self._authority,
             "user-agent": f"gatebench/{__version__}",
             "accept": "text/event-stream" if stream else "application/json",
-            "authorization": f"Bearer {self._keys[tenant] if self._keys else f'gatebench-tenant-{tenant}'}",
+            "authorization": f"Bearer {self._keys[tenant] if self._keys else default_key(tenant)}",
             TENANT_HEADER: f"tenant-{tenant}",
         }
         if method == "POST":

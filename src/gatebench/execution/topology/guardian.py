@@ -212,11 +212,14 @@ class Guardian:
         self._tell(re=request["re"], stopped=request["pids"])
 
     def _await_gone(self, pids: set[int], within_s: float) -> None:
+        """Wait until `pids` are gone. A child of ours is when it was reaped, and so was said to have exited: until its last
+        thread has ended it is a zombie that cannot be reaped.
+        """
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
             self._reap()
             self._fire_due()  # what is due elsewhere does not wait for those who take their time to go
-            pids.difference_update([pid for pid in pids if not _alive(pid)])
+            pids.difference_update([pid for pid in pids if pid not in self._children and not _alive(pid)])
             if not pids or self._is_alone():
                 return
             time.sleep(0.01)

@@ -17,7 +17,7 @@ _PATH = "/v1/embeddings"
 class Embeddings:
     """Each text of a batch has words of its own."""
 
-    def __init__(self, route: Route, index: int) -> None:
+    def __init__(self, route: Route, index: int, seed: int) -> None:
         self.needs_bytes = route.prompt_words * route.batch
         self._index = index
         self._words = route.prompt_words

@@ -7,9 +7,9 @@ import orjson
 from gatebench.stamp import fingerprint
 from gatebench.traffic.draw import Draw
 from gatebench.traffic.kinds.registry import register
+from gatebench.traffic.prompts import Prompts
 from gatebench.traffic.request import Request
 from gatebench.traffic.route import Route
-from gatebench.traffic.words import prompt
 
 _PATH = "/v1/messages"
 _HERE = "<the prompt goes here>"
@@ -19,8 +19,9 @@ _HEADERS = b"anthropic-version: 2023-06-01\r\n"
 class Messages:
     """One message of a user; the prompt is all that differs between the bodies of a route."""
 
-    def __init__(self, route: Route, index: int) -> None:
-        self.needs_bytes = route.prompt_words
+    def __init__(self, route: Route, index: int, seed: int) -> None:
+        self._prompts = Prompts(route, seed)
+        self.needs_bytes = self._prompts.needs_bytes
         self._index = index
         self._stream = route.stream
         body = {
@@ -33,7 +34,7 @@ class Messages:
 
     def request(self, draw: Draw, tenant: int, size: int) -> Request:
         """Return a request for a message; its prompt is padded with spaces up to `size`."""
-        text = prompt(draw.bytes(self.needs_bytes), draw.arrival_id)
+        text = self._prompts.text(draw)
         if size > 0:
             text = text.ljust(size - len(self._before) - len(self._after))
         body = b"%b%b%b" % (self._before, text.encode(), self._after)

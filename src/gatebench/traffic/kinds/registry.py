@@ -14,8 +14,8 @@ class Composer(Protocol):
 
     needs_bytes: int
 
-    def __init__(self, route: Route, index: int) -> None:
-        """Prepare what all requests of `route`, the traffic's `index`-th, have in common."""
+    def __init__(self, route: Route, index: int, seed: int) -> None:
+        """Prepare what all requests of `route`, the traffic's `index`-th, have in common under one seed."""
 
     def request(self, draw: Draw, tenant: int, size: int) -> Request:
         """Return a request; `size` is that of its body in bytes, negative for the route's own."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_right
-from functools import lru_cache
 
 from gatebench.resource import LEAST_BYTES, MOST_BYTES, PREFIX, etag
 from gatebench.stamp import fingerprint
-from gatebench.traffic.draw import Draw, shares
+from gatebench.traffic.draw import Draw
 from gatebench.traffic.kinds.registry import register
+from gatebench.traffic.prompts import zipf
 from gatebench.traffic.request import Request
 from gatebench.traffic.route import Route
 
@@ -23,13 +22,13 @@ class Rest:
     A conditional request names the entity tag of the resource's first version, as a client does that kept it.
     """
 
-    def __init__(self, route: Route, index: int) -> None:
+    def __init__(self, route: Route, index: int, seed: int) -> None:
         self.needs_bytes = 4
         self._index = index
         self._collection = route.collection
         self._conditional = round(route.conditional * 2**32)
         self._size = route.size or 0
-        self._ends = _zipf(route.resources, route.skew)
+        self._ends = zipf(route.resources, route.skew)
 
     def request(self, draw: Draw, tenant: int, size: int) -> Request:
         """Return a GET; `size` asks for a resource of that many bytes."""
@@ -40,12 +39,6 @@ class Rest:
         if int.from_bytes(draw.bytes(4), "little") < self._conditional:
             headers = b"if-none-match: %b\r\n" % etag(self._collection, str(key), 0, size).encode()
         return Request("GET", path, b"", self._index, tenant, False, fingerprint(path), headers=headers)
-
-
-@lru_cache(maxsize=8)
-def _zipf(resources: int, skew: float) -> array[float]:
-    """Return the upper ends of each resource's share, eight bytes each."""
-    return array("d", shares([(rank + 1) ** -skew for rank in range(resources)]))
 
 
 register("rest", Rest)

@@ -18,7 +18,7 @@ class Task:
 
     needs_bytes = 0
 
-    def __init__(self, route: Route, index: int) -> None:
+    def __init__(self, route: Route, index: int, seed: int) -> None:
         self._index = index
 
     def request(self, draw: Draw, tenant: int, size: int) -> Request:

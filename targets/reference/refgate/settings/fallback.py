@@ -8,6 +8,6 @@ from .section import Section
 
 
 class FallbackConfig(Section):
-    """ "none": the error; "default": an answer of the gateway's own, marked as one."""
+    """ "none": the error; "cached": what the cache still has (it sees to that); "default": an answer of the gateway's own."""
 
-    kind: Literal["none", "default"] = "none"
+    kind: Literal["none", "cached", "default"] = "none"
