@@ -37,7 +37,8 @@ def _read_ahead(scope: Scope) -> pd.DataFrame:
     unread = received * np.clip((done - ended) / span, 0.0, 1.0)
     between = np.maximum(0.0, numbers(made["tokens_out"]) - tokens) * received / tokens
     rows = rows.assign(ahead=np.where(whole, unread, between))
-    return rows[whole | ((ended - done) / 1e6 <= _SETTLED_MS)].sort_values("ahead", ascending=False, kind="stable")
+    found: pd.DataFrame = rows[whole | ((ended - done) / 1e6 <= _SETTLED_MS)]
+    return found.sort_values("ahead", ascending=False, kind="stable")
 
 
 @metric(unit="bytes", better="lower", title="Read ahead of a slow client", judged="exact", offenders=_read_ahead, quiet=True)  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -31,7 +31,7 @@ def _left_behind(scope: Scope) -> pd.DataFrame:
     mine = mine.assign(lag_ms=(mine["ended_ns"].to_numpy(np.int64) - left_ns) / 1e6)
     unfinished = (mine["end"] == "in_flight").to_numpy()
     under_way = (mine["arrived_ns"].to_numpy(np.int64) <= left_ns) & ((mine["lag_ms"].to_numpy() > 0) | unfinished)
-    return cast("pd.DataFrame", mine[under_way])
+    return mine[under_way]
 
 
 def _not_cancelled(scope: Scope) -> pd.DataFrame:
