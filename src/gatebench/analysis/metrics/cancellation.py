@@ -72,7 +72,14 @@ def cancellation_lag_p99_ms(scope: Scope) -> Measured:
     return _lag(scope, "p99")
 
 
-@metric(unit="attempts", better="lower", title="Work after the client left", judged="exact", offenders=worked_for_nobody, quiet=True)  # fmt: skip
+@metric(
+    unit="attempts",
+    better="lower",
+    title="Work after the client left",
+    judged="exact",
+    offenders=worked_for_nobody,
+    quiet=True,
+)
 def work_after_leaving(scope: Scope) -> Measured:
     """Attempts that went on for more than 250 ms after their client had left, however they ended then: tokens made and
     paid for that nobody reads. Must be 0; at least 20 clients that left while a provider was at work.

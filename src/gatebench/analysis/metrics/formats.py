@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 LEAST_ANSWERS: Final = 20
 _APART: Final = 0.01
+Flags: TypeAlias = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 
-def _facts(route: Route, rows: pd.DataFrame, made: pd.DataFrame) -> Iterator[tuple[str, np.ndarray[tuple[int], np.dtype[np.bool_]]]]:  # fmt: skip
+def _facts(route: Route, rows: pd.DataFrame, made: pd.DataFrame) -> Iterator[tuple[str, Flags]]:
     """Yield what may be true of each answer: its name in words, and whether it is."""
     if bills(route):
         yield "prompt tokens billed", (rows["usage_in"] != NO_USAGE_IN).to_numpy()

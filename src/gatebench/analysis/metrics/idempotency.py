@@ -6,16 +6,15 @@ conflicting group each arrival carries another body under the same key.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from gatebench.analysis.asked import NO_GROUP
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.analysis.metrics.shares import share
 from gatebench.analysis.metrics.work import no_ledger
-from gatebench.oracles.copies import after_first, differing, stuck, sums
+from gatebench.oracles.copies import NO_GROUP, after_first, differing, stuck, sums
 from gatebench.units import duration_s
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def _groups(scope: Scope, *, keyed: bool, conflicting: bool = False) -> pd.DataF
     rows = rows.assign(key=asked["key"], asked_for=asked["fingerprint"])
     rows = rows[(asked["key"] != NO_GROUP) & (asked["keyed"] == keyed)]
     several = rows.groupby("key")["asked_for"].transform("nunique") > 1
-    return cast("pd.DataFrame", rows[several == conflicting])
+    return rows[several == conflicting]
 
 
 def _keys(rows: pd.DataFrame) -> npt.NDArray[np.int64]:
@@ -159,7 +158,14 @@ def executions_per_key(scope: Scope) -> Measured:
     return known(float(executed.sum() / len(keys)), len(keys), why=why)
 
 
-@metric(unit="executions", better="lower", title="Most executions of a key", judged="exact", offenders=executed_again, quiet=True)  # fmt: skip
+@metric(
+    unit="executions",
+    better="lower",
+    title="Most executions of a key",
+    judged="exact",
+    offenders=executed_again,
+    quiet=True,
+)
 def executions_per_key_max(scope: Scope) -> Measured:
     """The most completed attempts of one idempotency key. Must be 1. At least 20 keys."""
     reason = no_ledger(scope.tables)
@@ -169,7 +175,9 @@ def executions_per_key_max(scope: Scope) -> Measured:
     return known(float(executed.max()), len(keys)) if len(keys) >= LEAST_KEYS else _too_few(len(keys), "executed keys")
 
 
-@metric(unit="keys", better="lower", title="Keys answered differently", judged="exact", offenders=answered_apart, quiet=True)  # fmt: skip
+@metric(
+    unit="keys", better="lower", title="Keys answered differently", judged="exact", offenders=answered_apart, quiet=True
+)
 def replays_differ(scope: Scope) -> Measured:
     """Keys whose ok answers carry stamps of different attempts: a replay must be the first answer again. Must be 0. At
     least 20 keys with two answers.
@@ -182,7 +190,9 @@ def replays_differ(scope: Scope) -> Measured:
     return known(float((made > 1).sum()), len(keys), why=f"{(made > 1).sum()} of {len(keys)} keys")
 
 
-@metric(unit="answers", better="lower", title="Reused keys accepted", judged="exact", offenders=accepted_reuse, quiet=True)  # fmt: skip
+@metric(
+    unit="answers", better="lower", title="Reused keys accepted", judged="exact", offenders=accepted_reuse, quiet=True
+)
 def key_reuse_accepted(scope: Scope) -> Measured:
     """Ok answers to a key that carried another body before: each group's answers but those to the first body answered. A
     gateway answers 422 (or 409 while the first is in progress; draft-ietf-httpapi-idempotency-key-header, section 2.6).
@@ -206,7 +216,9 @@ def key_reuse_named(scope: Scope) -> Measured:
     return share(int((later["status"] == _REUSED).sum()), len(later))
 
 
-@metric(unit="requests", better="lower", title="Refused though answered", judged="exact", offenders=refused_late, quiet=True)  # fmt: skip
+@metric(
+    unit="requests", better="lower", title="Refused though answered", judged="exact", offenders=refused_late, quiet=True
+)
 def refused_after_answer(scope: Scope) -> Measured:
     """Copies that got 409, in progress, although they were sent after an answer to their key had arrived: they should
     have got it again. Must be 0. A 409 while the first copy is in progress is right. At least 20 keys.
@@ -235,7 +247,14 @@ def keys_unanswered(scope: Scope) -> Measured:
     return known(float((answers == 0).sum()), len(keys)) if len(keys) >= LEAST_KEYS else _too_few(len(keys), "keys")
 
 
-@metric(unit="ratio", better="lower", title="Executions per window", judged="exact", offenders=windows_executed_again, quiet=True)  # fmt: skip
+@metric(
+    unit="ratio",
+    better="lower",
+    title="Executions per window",
+    judged="exact",
+    offenders=windows_executed_again,
+    quiet=True,
+)
 def executions_per_window(scope: Scope) -> Measured:
     """Completed attempts ÷ groups of copies (same tenant, same body, no key) that were all sent within the declared dedup
     window and executed at all. Must be 1. At least 20 groups.

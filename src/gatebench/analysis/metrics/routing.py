@@ -83,7 +83,9 @@ def split_error(scope: Scope) -> Measured:
     return known(abs(worst.difference), n, shown=worst.shown, judged=worst.judged, confidence=SHOWN, why=why)
 
 
-@metric(unit="share", better="lower", title="Split beyond chance", judged="exact", offenders=in_the_wrong_place, quiet=True)  # fmt: skip
+@metric(
+    unit="share", better="lower", title="Split beyond chance", judged="exact", offenders=in_the_wrong_place, quiet=True
+)
 def split_beyond_chance(scope: Scope) -> Measured:
     """How far the configured share lies outside the interval of the observed one (alpha = 0.001 at each end); 0 where
     chance alone explains the split. Must be 0: a split of 12 % instead of 10 % is found with 6 000 answers. At least 100
