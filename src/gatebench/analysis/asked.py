@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from gatebench.lanes import block_of
+from gatebench.oracles.copies import NO_GROUP
 from gatebench.traffic import DRAWN, Generator
 from gatebench.traffic.questions import NO_MEANING
 
 if TYPE_CHECKING:
     from gatebench.plan import Plan
     from gatebench.schedule import Schedule
-
-NO_GROUP: Final = -1
 
 
 def asked(samples: pd.DataFrame, plan: Plan, schedule: Schedule) -> pd.DataFrame:
