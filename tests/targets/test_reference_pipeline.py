@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -12,6 +13,7 @@ import pytest
 from targets.reference.refgate.answer import Answer, Error, Whole
 from targets.reference.refgate.call import Call
 from targets.reference.refgate.config import Config
+from targets.reference.refgate.errors import make_error
 from targets.reference.refgate.metrics import Metrics
 from targets.reference.refgate.pipeline import build_pipeline
 from targets.reference.refgate.settings.keys import KeysConfig, TenantConfig
@@ -21,7 +23,7 @@ from targets.reference.refgate.stage import Next, Stage, compose
 from targets.reference.refgate.stages.journal import Journal, journal
 from targets.reference.refgate.stages.keys import keys
 from targets.reference.refgate.trace import join_trace
-from tests.targets.calling import CHAT, Clock, Last, make_call, pass_through
+from tests.targets.calling import CHAT, Clock, Last, fine, make_call, pass_through
 from tests.targets.test_reference_parts import good_config
 
 TENANTS = (TenantConfig(name="tenant-1", key="sk-1", tier="pro"), TenantConfig(name="tenant-2", key="sk-2"))
@@ -178,3 +180,23 @@ def test_the_journal_says_what_happened(caplog: pytest.LogCaptureFixture) -> Non
 def test_the_journal_is_off_by_default() -> None:
     """Nothing is written for a request unless asked for."""
     assert journal(LogConfig(), Shared((), Metrics())) is None
+
+
+def test_a_default_answer_is_never_kept() -> None:
+    """It stands in front of the cache: what nobody answered is asked for again, and the real answer is then kept."""
+    sections = {"fallback": {"kind": "default"}, "cache": {"kind": "exact"}}
+    config = Config.model_validate(good_config() | sections)
+    body = b'{"model": "m", "messages": [{"role": "user", "content": "hello"}]}'
+    last = Last(lambda: make_error(502, "provider_failed", "no", outcome="failed"))
+
+    async def ask() -> list[str | None]:
+        pipeline = build_pipeline(config, Shared((), Metrics()), last)
+        said = []
+        for number in range(3):
+            if number == 1:
+                last.answer = fine
+            said.append((await pipeline(make_call(body=body))).headers.get("X-Fallback"))
+        return said
+
+    assert asyncio.run(ask()) == ["default", None, None]
+    assert len(last.calls) == 2

@@ -15,6 +15,7 @@ from .answer import Failure, Outgoing, Stream, Whole
 from .asking import Asking
 from .attempt import attempt
 from .breaker import Breaker, State
+from .bulkhead import Bulkhead
 from .client import open_session
 from .config import Config
 from .errors import make_error, rendered
@@ -57,6 +58,7 @@ def build(config: Config) -> Gateway:
         translating(_sender(session), build_formats(config.provider_formats)),
         timeouts=config.timeouts,
         retry=config.retry,
+        hedging=config.hedging,
         observer=metrics,
         clock=shared.clock,
     )
@@ -136,7 +138,7 @@ def _provider(provider: ProviderConfig, config: Config, metrics: Metrics) -> Pro
         probes=config.breaker.probes,
         on_change=changed,
     )
-    return Provider(provider.name, provider.url, breaker)
+    return Provider(provider.name, provider.url, breaker, Bulkhead(config.shedding.bulkhead))
 
 
 def _window(config: BreakerConfig) -> Window:

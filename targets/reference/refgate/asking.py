@@ -33,9 +33,10 @@ class Asking:
         return result.answer
 
     def _watch(self, call: Call, answered: Answered) -> None:
-        """Hold it against the provider when its stream breaks off."""
+        """When the stream ends, give its place back; hold it against the provider when it broke off."""
 
         def ended(outcome: str) -> None:
+            answered.provider.bulkhead.leave()
             if outcome == "broken":
                 answered.provider.breaker.failed(answered.permit)
                 self._metrics.attempt_ended(answered.provider.name, "broken")

@@ -9,7 +9,9 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from .settings.breaker import BreakerConfig
 from .settings.cache import CacheConfig
 from .settings.drain import DrainConfig
+from .settings.fallback import FallbackConfig
 from .settings.formats import Formats
+from .settings.hedging import HedgingConfig
 from .settings.idempotency import IdempotencyConfig
 from .settings.keys import KeysConfig
 from .settings.limiter import LimiterConfig
@@ -18,6 +20,7 @@ from .settings.provider import ProviderConfig
 from .settings.retry import RetryConfig
 from .settings.routing import RoutingConfig
 from .settings.section import Section
+from .settings.shedding import SheddingConfig
 from .settings.stream import StreamConfig
 from .settings.timeouts import TimeoutConfig
 
@@ -39,7 +42,10 @@ class Config(Section):
     max_body_bytes: int = Field(ge=1)
     store_url: str | None = Field(default=None, pattern=r"^redis://")
     keys: KeysConfig = KeysConfig()
+    shedding: SheddingConfig = SheddingConfig()
     limiter: LimiterConfig = LimiterConfig()
+    hedging: HedgingConfig = HedgingConfig()
+    fallback: FallbackConfig = FallbackConfig()
     log: LogConfig = LogConfig()
     cache: CacheConfig = CacheConfig()
     idempotency: IdempotencyConfig = IdempotencyConfig()

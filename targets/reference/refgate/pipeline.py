@@ -10,11 +10,13 @@ from .config import Config
 from .shared import Shared
 from .stage import Next, compose
 from .stages.cache import cache
+from .stages.fallback import fallback
 from .stages.idempotency import idempotency
 from .stages.journal import journal
 from .stages.keys import keys
 from .stages.limiter import limiter
 from .stages.routing import routing
+from .stages.shedding import shedding
 
 
 def build_pipeline(config: Config, shared: Shared, last: Next) -> Next:
@@ -22,7 +24,9 @@ def build_pipeline(config: Config, shared: Shared, last: Next) -> Next:
     stages = (
         journal(config.log, shared),
         keys(config.keys),
+        shedding(config.shedding),
         limiter(config.limiter, shared),
+        fallback(config.fallback),
         idempotency(config.idempotency, shared),
         cache(config.cache, shared),
         routing(config.routing, shared),
