@@ -336,7 +336,7 @@ class Topology:
 
     def _tenants(self) -> list[dict[str, str]]:
         """Return what the target may know of the tenants: their names, their keys if those are seeded, their tiers in turn."""
-        names, tiers = self.plan.traffic.tenant_names(), self.plan.tiers or ("",)
+        names, tiers = self.plan.tenant_names(), self.plan.tiers or ("",)
         seeded = self.plan.keys == SEEDED
         keys = (
             seeded_keys(self.plan.seed, names) if seeded else tuple(default_key(place) for place in range(len(names)))
