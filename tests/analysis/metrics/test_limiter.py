@@ -97,10 +97,10 @@ def test_every_algorithm_is_green_for_its_own(play: Play, declared: dict[str, An
 
 
 def test_two_percent_too_many(play: Play) -> None:
-    """Of 600 refused 12 are admitted: 12 of 332."""
+    """Of about 530 refused 10 are admitted: 10 of 329."""
     found = play(generous(48, honest(BUCKET)))
-    assert found.known("over_admission_requests") == pytest.approx(12, abs=1.5)
-    assert found.known("over_admission_share") == pytest.approx(0.036, abs=0.006)
+    assert found.known("over_admission_requests") == pytest.approx(10, abs=1)
+    assert found.known("over_admission_share") == pytest.approx(0.03, abs=0.004)
     assert found.known("false_rejects") == 0
     assert "tenant-0" in found("over_admission_requests").why
 
