@@ -49,7 +49,8 @@ class RunTables:
     that was never sent or never ended - `service_ms` = done - sent and `dispatch_ms` = sent - due; NaN for a row that
     was never sent - `label`: the effective phase, or "transition" - `complete`: ok, and with its terminal event if it
     is a stream - `good`: complete within the objective - `attempts`, `completed`: attempts (completed attempts) at our
-    providers with this row's request id
+    providers with this row's request id - `made_by`: position in `attempts` of the attempt that made the answer, by
+    its stamp; -1 for none
 
     `due_ns` is the schedule, nanoseconds from the start; empty for closed users.
 
@@ -207,6 +208,7 @@ def read(folder: RunFolder) -> RunTables:
     _label(samples, phases, cuts, start_ns, end_ns, own_pace=record.plan.load.locustfile is not None)
     if attempts is not None:
         _join(samples, attempts)
+        samples["made_by"] = _makers(samples, attempts)
     return RunTables(
         record=record,
         assembly=assembly,
@@ -290,6 +292,7 @@ def _derive(samples: pd.DataFrame, plan: Plan, start_ns: int) -> None:
     samples["good"] = samples["complete"] & (samples["response_ms"] <= plan.objective.response_ms)
     samples["attempts"] = 0
     samples["completed"] = 0
+    samples["made_by"] = -1
 
 
 def _label(
@@ -330,3 +333,17 @@ def _join(samples: pd.DataFrame, attempts: pd.DataFrame) -> None:
     completed = found & (attempts["end"] == "completed").to_numpy()
     samples["attempts"] = np.bincount(position[found], minlength=len(samples))
     samples["completed"] = np.bincount(position[completed], minlength=len(samples))
+
+
+def _makers(samples: pd.DataFrame, attempts: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Return for each sample the position of the attempt that its stamp names, -1 for none."""
+    made = _named(attempts)
+    first = ~made.duplicated()
+    found = np.append(np.flatnonzero(first), -1)[made[first].get_indexer(_named(samples))]
+    found[samples["provider"].isna().to_numpy()] = -1
+    return cast("npt.NDArray[np.int64]", found)
+
+
+def _named(rows: pd.DataFrame) -> pd.MultiIndex:
+    """Return what names an attempt: its provider and its ordinal there."""
+    return pd.MultiIndex.from_arrays([rows["provider"].astype(str), rows["attempt"].astype(np.int64)])
