@@ -9,7 +9,6 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gatebench.analysis.metrics.registry import Scope
     from gatebench.analysis.tables import RunTables
 
 OVERLAP_NS: Final = 5_000_000
@@ -38,12 +37,6 @@ def in_order(attempts: pd.DataFrame) -> pd.DataFrame:
         pause_ns=pause_ns,
         beside=pause_ns < -OVERLAP_NS,
     )
-
-
-def attempts_of(scope: Scope) -> pd.DataFrame:
-    """Return the attempts of the scope's requests, see `in_order`; none without a ledger."""
-    found = scope.tables.attempts_in_order
-    return found[found["sample"].isin(scope.rows.index)]
 
 
 def earlier(attempts: pd.DataFrame, marked: pd.Series[bool]) -> pd.Series[bool]:

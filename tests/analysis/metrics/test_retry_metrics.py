@@ -44,8 +44,8 @@ def test_ratios() -> None:
 
 
 def test_budget_excess() -> None:
-    """Ten saved up and three more a second: 14 repeats within 1.4 s are within it, a hundred in two seconds are not."""
-    assert measured(run([again(9 + number / 10) for number in range(14)]), "retry_budget_excess").value == 0
+    """Ten saved up and three more a second: 12 repeats within 1.2 s are within it, a hundred in two seconds are not."""
+    assert measured(run([again(9 + number / 10) for number in range(12)]), "retry_budget_excess").value == 0
     tables = run([again(9 + number / 50) for number in range(100)])
     found = measured(tables, "retry_budget_excess")
     assert found.value == pytest.approx(100 - 10 - 0.1 * 140, abs=1.5)  # 40 usual requests in those two seconds

@@ -8,9 +8,9 @@ import numpy as np
 
 from gatebench.analysis.columns import numbers
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
+from gatebench.analysis.metrics.retries import attempts_of
 from gatebench.analysis.metrics.shares import share
 from gatebench.analysis.metrics.work import no_ledger
-from gatebench.analysis.retries import attempts_of
 from gatebench.stats import percentile
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from gatebench.analysis.declared import declared_number
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.analysis.metrics.shares import NO_ROWS
 from gatebench.analysis.metrics.work import INVISIBLE, invisible, no_ledger
-from gatebench.analysis.retries import attempts_of, earlier, retry_after_ns
+from gatebench.analysis.retries import earlier, retry_after_ns
 from gatebench.oracles.retries import budget_excess
 from gatebench.sample import NEVER
 
@@ -24,6 +24,12 @@ LEAST: Final = 20
 SLACK_NS: Final = 5_000_000
 LEFT_NS: Final = 50_000_000
 """What a gateway may take to learn that its client has left."""
+
+
+def attempts_of(scope: Scope) -> pd.DataFrame:
+    """Return the attempts of the scope's requests, see `gatebench.analysis.retries.in_order`; none without a ledger."""
+    found = scope.tables.attempts_in_order
+    return found[found["sample"].isin(scope.rows.index)]
 
 
 def _unseen(scope: Scope) -> str:
