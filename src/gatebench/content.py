@@ -11,15 +11,16 @@ import re
 import sys
 import tomllib
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from gatebench.errors import ConfigurationError, Problem
+from gatebench.extending import extended
 from gatebench.fault_plan import FaultPlan
 from gatebench.faults import FaultDefinition, parameter_problems
 from gatebench.latency import MeasuredLatency
@@ -46,11 +47,12 @@ class LoadedScenario:
 
 @dataclass(frozen=True)
 class LoadedTarget:
-    """A target with its folder."""
+    """A target: `folder` holds its templates, and is that of the target it extends, if any; `own` holds its own file."""
 
     name: str
     folder: Path
     definition: TargetDefinition
+    own: Path
 
 
 @contextlib.contextmanager
@@ -129,7 +131,20 @@ class Content:
         path = self._find("targets", f"{name}/target.toml")
         if path is None:
             raise ConfigurationError([_unknown("target", name, self.target_names())])
-        definition = read_toml(path, TargetDefinition, f"targets/{name}/target.toml")
+        where = f"targets/{name}/target.toml"
+        raw, folder = _toml(path, where), path.parent
+        seen = [name]
+        while isinstance(base := raw.pop("extends", None), str):
+            found = self._find("targets", f"{base}/target.toml")
+            if found is None or base in seen:
+                known = [one for one in self.target_names() if one not in seen]
+                problem = _unknown("target", base, known) if found is None else None
+                what = f'extends "{base}", which extends it in turn.' if problem is None else str(problem)
+                raise ConfigurationError([Problem(where, what, "Name another target." if problem is None else "")])
+            raw = extended(_toml(found, f"targets/{base}/target.toml"), raw)
+            folder = found.parent
+            seen.append(base)
+        definition = _validated(raw, TargetDefinition, where)
         problems = [
             Problem(
                 f"targets/{name}/target.toml",
@@ -137,11 +152,11 @@ class Content:
                 "Correct the name.",
             )
             for render in definition.render
-            if not (path.parent / render.template).is_file()
+            if not (folder / render.template).is_file()
         ]
         if problems:
             raise ConfigurationError(problems)
-        return LoadedTarget(name, path.parent, definition)
+        return LoadedTarget(name, folder, definition, path.parent)
 
     def fault(self, name: str) -> FaultDefinition:
         """Load a fault's definition; ConfigurationError holds every problem of its file."""
@@ -271,10 +286,17 @@ class Content:
 
 def read_toml(path: Path, model: type[_Model], where: str) -> _Model:
     """Read a TOML file into `model`; ConfigurationError holds every problem of the file."""
+    return _validated(_toml(path, where), model, where)
+
+
+def _toml(path: Path, where: str) -> dict[str, Any]:
     try:
-        raw = tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError([Problem(where, f"is not TOML: {error}.", "Correct the file.")]) from None
+
+
+def _validated(raw: Mapping[str, Any], model: type[_Model], where: str) -> _Model:
     try:
         return model.model_validate(raw)
     except ValidationError as error:

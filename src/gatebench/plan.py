@@ -113,7 +113,8 @@ class TlsPlan(_Frozen):
 class TargetPlan(_Frozen):
     """What is measured: a target folder with a profile, or a URL (or a Unix socket) that somebody else keeps running.
 
-    `standing` is the folder of the topology of `bench up` behind the URL.
+    `standing` is the folder of the topology of `bench up` behind the URL; `own_folder` that of a target that extends the
+    one in `folder`.
     """
 
     name: str
@@ -122,6 +123,7 @@ class TargetPlan(_Frozen):
     unix: str | None = None
     tls: TlsPlan | None = None
     folder: str | None = None
+    own_folder: str | None = None
     standing: str | None = None
     definition: TargetDefinition | None = None
     settings: dict[str, Setting] = Field(default_factory=dict)

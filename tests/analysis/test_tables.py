@@ -26,6 +26,19 @@ def test_headline_rows_are_load_only(healthy: Reading) -> None:
     assert set(healthy.tables.load["label"]) <= {"baseline", "fault", "recovery", "transition"}
 
 
+def test_what_was_asked_is_made_again_from_the_seed(healthy: Reading) -> None:
+    """The stamps of the answers say the same."""
+    tables = healthy.tables
+    answered = tables.samples["provider"].notna().to_numpy() & (tables.samples["stamp_matches"].to_numpy() & 1 == 1)
+    assert answered.sum() > 100
+    assert len(tables.asked) == len(tables.samples)
+    attempts = tables.attempts
+    assert attempts is not None
+    of_row = attempts[attempts["sample"] >= 0].drop_duplicates("sample").set_index("sample")["fingerprint"]
+    assert (tables.asked["fingerprint"].iloc[of_row.index] == of_row).all()
+    assert set(tables.asked["key"]) == {-1}
+
+
 def test_times(healthy: Reading) -> None:
     """Response is done - due, service done - sent, dispatch sent - due; so response = service + dispatch."""
     rows = healthy.tables.load

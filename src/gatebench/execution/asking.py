@@ -140,6 +140,7 @@ def resolve_target(
         name=name,
         profile=profile_name or "default",
         folder=str(loaded.folder),
+        own_folder=str(loaded.own),
         definition=definition,
         settings=settings,
         ignored_settings=ignored,

@@ -59,6 +59,11 @@ def seeded_keys(seed: int, tenants: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"gb-key-{hashlib.blake2b(text, digest_size=12, key=b'gatebench keys').hexdigest()}" for text in texts)
 
 
+def default_key(place: int) -> str:
+    """Return what the tenant at `place` shows a gateway when nobody gave it a key."""
+    return f"gatebench-tenant-{place}"
+
+
 def key_values(
     keys: str | None, tenants: Sequence[str], where: str, problems: list[Problem], seed: int = 0
 ) -> tuple[str, ...]:

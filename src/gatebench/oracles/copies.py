@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+
+NO_GROUP: Final = -1
+"""The group of a request that is no copy."""
 
 Groups = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]

@@ -11,7 +11,6 @@ from tests.execution.load.behaviours import DONE, END, ROLE, SSE, STOP, chunk, s
 from tests.execution.load.servers import Behaviour, Call
 from tests.execution.load.talking import ask, talking_to, verdict
 
-
 WRONG = chunk(b'data: {"error":{"message":"gone","type":"server_error"}}\n\n')
 
 

@@ -37,10 +37,13 @@ def _read_ahead(scope: Scope) -> pd.DataFrame:
     unread = received * np.clip((done - ended) / span, 0.0, 1.0)
     between = np.maximum(0.0, numbers(made["tokens_out"]) - tokens) * received / tokens
     rows = rows.assign(ahead=np.where(whole, unread, between))
-    return rows[whole | ((ended - done) / 1e6 <= _SETTLED_MS)].sort_values("ahead", ascending=False, kind="stable")
+    found: pd.DataFrame = rows[whole | ((ended - done) / 1e6 <= _SETTLED_MS)]
+    return found.sort_values("ahead", ascending=False, kind="stable")
 
 
-@metric(unit="bytes", better="lower", title="Read ahead of a slow client", judged="exact", offenders=_read_ahead, quiet=True)  # fmt: skip
+@metric(
+    unit="bytes", better="lower", title="Read ahead of a slow client", judged="exact", offenders=_read_ahead, quiet=True
+)
 def read_ahead_bytes(scope: Scope) -> Measured:
     """The most that a provider was ahead of a client with a read_rate: bytes that stood in the gateway, in the links and
     in sockets. Bounded whatever the length of the stream where back-pressure is passed on; a gateway that buffers takes in

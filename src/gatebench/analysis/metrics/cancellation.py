@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -31,7 +31,7 @@ def _left_behind(scope: Scope) -> pd.DataFrame:
     mine = mine.assign(lag_ms=(mine["ended_ns"].to_numpy(np.int64) - left_ns) / 1e6)
     unfinished = (mine["end"] == "in_flight").to_numpy()
     under_way = (mine["arrived_ns"].to_numpy(np.int64) <= left_ns) & ((mine["lag_ms"].to_numpy() > 0) | unfinished)
-    return cast("pd.DataFrame", mine[under_way])
+    return mine[under_way]
 
 
 def _not_cancelled(scope: Scope) -> pd.DataFrame:
@@ -72,7 +72,14 @@ def cancellation_lag_p99_ms(scope: Scope) -> Measured:
     return _lag(scope, "p99")
 
 
-@metric(unit="attempts", better="lower", title="Work after the client left", judged="exact", offenders=worked_for_nobody, quiet=True)  # fmt: skip
+@metric(
+    unit="attempts",
+    better="lower",
+    title="Work after the client left",
+    judged="exact",
+    offenders=worked_for_nobody,
+    quiet=True,
+)
 def work_after_leaving(scope: Scope) -> Measured:
     """Attempts that went on for more than 250 ms after their client had left, however they ended then: tokens made and
     paid for that nobody reads. Must be 0; at least 20 clients that left while a provider was at work.

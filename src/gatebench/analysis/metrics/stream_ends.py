@@ -128,8 +128,13 @@ def visible_cuts(scope: Scope) -> Measured:
 
 
 @metric(
-    unit="answers", better="neither", title="Streams ended by an error event", judged="exact", offenders=said_in_band, quiet=True
-)  # fmt: skip
+    unit="answers",
+    better="neither",
+    title="Streams ended by an error event",
+    judged="exact",
+    offenders=said_in_band,
+    quiet=True,
+)
 def in_band_errors(scope: Scope) -> Measured:
     """Streams that said an error event after their first token: the client notices, and is told."""
     return _count(said_in_band(scope), len(_streams(scope)))

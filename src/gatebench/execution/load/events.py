@@ -20,8 +20,8 @@ class EventReader:
 
     A content event carries a non-empty `choices[].delta.content`, or a non-empty `delta.text` of type `text_delta`. The
     terminal event is `data: [DONE]`, or one of the type `message_stop`; an error within a stream is neither: its event is
-    called `error`, or its data are an object with an `error` in it. Lines end with LF or CR LF and an event with an empty line (WHATWG HTML, section 9.2.6). Events that one read brings share
-    its time.
+    called `error`, or its data are an object with an `error` in it. Lines end with LF or CR LF and an event with an empty
+    line (WHATWG HTML, section 9.2.6). Events that one read brings share its time.
 
     Our providers number the words of an answer from 1 (`w1 w2 w3 …`): `flaws` says when one came again or is
     missing, and that there was an error event.

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from gatebench import __version__
 from gatebench.errors import Problem
-from gatebench.execution.secrets import Secrets
+from gatebench.execution.secrets import Secrets, default_key
 from gatebench.stamp import format_request_id
 from gatebench.traffic import Request
 
@@ -88,7 +88,7 @@ class Wire:
             "host": self._authority,
             "user-agent": f"gatebench/{__version__}",
             "accept": "text/event-stream" if stream else "application/json",
-            "authorization": f"Bearer {self._keys[tenant] if self._keys else f'gatebench-tenant-{tenant}'}",
+            "authorization": f"Bearer {self._keys[tenant] if self._keys else default_key(tenant)}",
             TENANT_HEADER: f"tenant-{tenant}",
         }
         if method == "POST":

@@ -76,7 +76,14 @@ def rehearse(target: TargetPlan, providers: Sequence[str]) -> list[Problem]:
     invented = [{"name": name, "host": "127.0.0.1", "port": 1, "url": "http://127.0.0.1:1"} for name in providers]
     definition = target.definition
     stores = definition.store
-    values = {"dir": "/tmp/run", "folder": target.folder, "python": "python3", "host": "127.0.0.1", "port": 1}  # noqa: S108 - invented
+    values = {
+        "dir": "/tmp/run",  # noqa: S108 - invented
+        "folder": target.folder,
+        "here": target.own_folder,
+        "python": "python3",
+        "host": "127.0.0.1",
+        "port": 1,
+    }
     rendering = Rendering(
         target,
         {
@@ -85,6 +92,7 @@ def rehearse(target: TargetPlan, providers: Sequence[str]) -> list[Problem]:
             "stores": {store.name: {"host": "127.0.0.1", "port": 1, "url": "redis://127.0.0.1:1"} for store in stores},
             "ports": {store.process: 1 for store in stores},
             "settings": target.settings,
+            "tenants": [{"name": "tenant-0", "key": "key", "tier": ""}],
             "workers": 1,
             "deadline_s": 1.0,
         },

@@ -19,6 +19,7 @@ from typing import Any
 from gatebench.errors import EnvironmentFailure
 from gatebench.execution import redis
 from gatebench.execution.places import GATEWAY
+from gatebench.execution.secrets import SEEDED, default_key, seeded_keys
 from gatebench.execution.topology.knocking import answers, ask_to_die
 from gatebench.execution.topology.place import Place
 from gatebench.execution.topology.ports import free_ports
@@ -299,6 +300,8 @@ class Topology:
         values = {
             "dir": str(directory.resolve()),
             "folder": target.folder,
+            "here": target.own_folder,
+            "tenants": self._tenants(),
             "python": sys.executable,
             "host": HOST,
             "port": self.gateway.port,
@@ -330,6 +333,18 @@ class Topology:
             self._launch(process.name, functools.partial(self._target_process, process.name, argv, env, directory))
             if process.name in stores:
                 self._await(process.name)  # before a gateway looks for it
+
+    def _tenants(self) -> list[dict[str, str]]:
+        """Return what the target may know of the tenants: their names, their keys if those are seeded, their tiers in turn."""
+        names, tiers = self.plan.traffic.tenant_names(), self.plan.tiers or ("",)
+        seeded = self.plan.keys == SEEDED
+        keys = (
+            seeded_keys(self.plan.seed, names) if seeded else tuple(default_key(place) for place in range(len(names)))
+        )
+        return [
+            {"name": name, "key": key, "tier": tiers[place % len(tiers)]}
+            for place, (name, key) in enumerate(zip(names, keys, strict=True))
+        ]
 
     def _target_process(
         self, name: str, argv: Sequence[str], env: dict[str, str], directory: Path, _life: int
