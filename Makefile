@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check check-all bench lint toxiproxy lock clean help
+.PHONY: demo test check check-all bench oracles lint toxiproxy lock clean help
 help:
 	@echo "make demo       set up, take a provider away from the reference gateway, print where the report is"
 	@echo "make test       set up, lint, type-check, run the tests"
 	@echo "make check-all  the same with the slow tests"
+	@echo "make oracles    every faulty gateway against every check, live; remakes docs/oracles.md"
 	@echo "make bench      ratios of speed against peers in the same run"
 	@echo "make toxiproxy  build the real Toxiproxy server into .tools (needs Go)"
 	@echo "make lock       remake requirements.lock"
@@ -38,6 +39,9 @@ check-all: $(READY) toxiproxy lint
 bench: $(READY) toxiproxy
 	@scripts/k6
 	$(BIN)/python -m pytest -m bench --timeout 600 -s
+
+oracles: $(READY)
+	$(BIN)/python -m tests.faulty.matrix --out .oracles.json; code=$$?; $(BIN)/python -m tests.faulty.page .oracles.json; exit $$code
 
 toxiproxy:
 	@scripts/toxiproxy

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from gatebench.analysis.asked import asked
 from gatebench.analysis.blocks import by_block
 from gatebench.analysis.faults import FaultTimeline, timelines
+from gatebench.analysis.limited import LimitedKey, limited_keys
 from gatebench.analysis.windows import TRANSITION, Outage, Window, by_hand, edges, label, outages, windows
 from gatebench.plan import Plan
 from gatebench.run.assemble import Assembly, assemble
@@ -84,6 +85,11 @@ class RunTables:
     def asked(self) -> pd.DataFrame:
         """What each row of `samples` asked, see `gatebench.analysis.asked`."""
         return asked(self.samples, self.plan, self.schedule)
+
+    @cached_property
+    def keys(self) -> Mapping[str, LimitedKey]:
+        """What each tenant asked of the limiter and was given, by name, see `gatebench.analysis.limited`."""
+        return limited_keys(self)
 
     @cached_property
     def at_target(self) -> pd.DataFrame:

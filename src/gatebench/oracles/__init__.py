@@ -1,1 +1,1 @@
-"""Models and detectors that know what is right: pure functions of arrays, tested exactly, that metrics ask."""
+"""What a gateway should have done, computed from what it was given: exact models, optima, detectors. Pure functions."""

@@ -26,6 +26,8 @@ class Route(BaseModel):
     Prompts differ from arrival to arrival, or come from a pool of `prompts` that all tenants share: the k-th most popular in
     proportion to 1 / k ** `skew`, and every `churn` arrivals one of them is replaced.
 
+    `questions` draws from the shipped ones, which say what they mean, by the same law.
+
     With `copies`, so many consecutive arrivals are one group: the same tenant asks for the same, under one
     `idempotency-key` if they are to be keyed. In a `conflicting` share of the groups each asks for something else.
 
@@ -60,6 +62,7 @@ class Route(BaseModel):
     copies: int = Field(default=1, ge=1, le=1_000)
     idempotency_key: bool = False
     conflicting: float = Field(default=0.0, ge=0, le=1)
+    questions: bool = False
     usage: bool = False
     headers: dict[str, str] = Field(default_factory=dict)
 
@@ -78,6 +81,10 @@ class Route(BaseModel):
             problems.append("an idempotency key is for groups of arrivals; give copies=2 or more")
         if (self.prompts or self.copies > 1) and self.kind not in ("chat", "messages"):
             problems.append(f"prompts and copies are for chat and messages, not for {self.kind}; leave them out")
+        if self.questions and self.kind != "chat":
+            problems.append(f"questions are for chat, not for {self.kind}; leave them out")
+        if self.questions and self.prompts:
+            problems.append("questions and prompts exclude each other; leave one of them out")
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -132,7 +139,8 @@ def _raw(routes: list[dict[str, Any]]) -> Traffic:
 
 def chat(*, stream: bool = False, name: str | None = None, **route: Any) -> Traffic:
     """OpenAI chat completions: `tenants`, `model`, `prompt_words`, `max_tokens`, `stream`, `weight`, `name`; of a pool of
-    `prompts` (`skew`, `churn`); in groups of `copies` (`idempotency_key`, `conflicting`); with `headers`, `usage` of streams.
+    `prompts` (`skew`, `churn`) or the shipped `questions` (`skew`);
+    in groups of `copies` (`idempotency_key`, `conflicting`); with `headers`, `usage` of streams.
     """
     return _raw([{"kind": "chat", "stream": stream, "name": name or ("chat-stream" if stream else "chat"), **route}])
 

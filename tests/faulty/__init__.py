@@ -1,0 +1,1 @@
+"""Gateways with one fault each, and the matrix that shows which check sees which."""

@@ -1,0 +1,48 @@
+"""The table of faulty gateways and profiles: what is wrong with each, and which checks have to see it."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+HERE: Final = Path(__file__).resolve().parent
+
+
+class Profile(BaseModel):
+    """A short scenario of `tests/faulty/scenarios/` that asks one family of checks; `target` is what the gateways extend."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    about: str = Field(min_length=1)
+    target: str = "reference"
+
+
+class Gateway(BaseModel):
+    """A gateway with one fault. `fails` are the checks that have to turn red (`PROFILE/METRIC` or `PROFILE/METRIC/PHASE`),
+    `also` those that the same fault turns red as a consequence, with `why`; every other check stays green.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    about: str = Field(min_length=1)
+    fails: tuple[str, ...] = Field(min_length=1)
+    also: tuple[str, ...] = ()
+    why: str = ""
+
+
+class Table(BaseModel):
+    """All of them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    profile: dict[str, Profile]
+    gateway: tuple[Gateway, ...]
+
+
+def load() -> Table:
+    """Return the table of `matrix.toml`."""
+    return Table.model_validate(tomllib.loads((HERE / "matrix.toml").read_text()))
