@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from gatebench.oracles.limiter.concurrency import replay_in_flight
 from gatebench.oracles.limiter.limit import Limit, limit_of
@@ -27,6 +26,8 @@ from gatebench.oracles.limiter.spans import Spans, Times
 from gatebench.sample import NEVER
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from gatebench.analysis.tables import RunTables
     from gatebench.plan import Plan
 
@@ -153,6 +154,8 @@ def limited_keys(tables: RunTables) -> Mapping[str, LimitedKey]:
 
 def _seen(tables: RunTables, rows: pd.DataFrame) -> pd.DataFrame:
     """Return what the providers saw of each row: first arrival, last end (NEVER without one), tokens."""
+    import pandas as pd  # names alone do not need it
+
     nothing = pd.DataFrame({"first_ns": NEVER, "last_ns": NEVER, "tokens": 0}, index=rows.index, dtype=np.int64)
     attempts = tables.attempts
     if attempts is None or attempts.empty:
