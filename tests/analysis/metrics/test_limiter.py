@@ -236,7 +236,10 @@ def test_a_faulty_store(play: Play, opens: bool) -> None:
             return None if opens else 1
         if since_s >= 20 and opens:
             model = fresh.setdefault(tenant * 100 + int(since_s), BUCKET.model())
-            return model.take(at_ns) if model.room(at_ns) else 1
+            if not model.room(at_ns):
+                return 1
+            model.take(at_ns)
+            return None
         return usual(tenant, at_ns)
 
     found = play(decide, store_fault=True)
