@@ -96,7 +96,7 @@ def test_the_client_is_told_what_is_left() -> None:
         "RateLimit-Reset": "12",
         "RateLimit-Policy": "10;w=60;burst=2",
     }
-    assert "try again in 6s" in refused.message
+    assert "try again in 6.000s" in refused.message
 
 
 @pytest.mark.parametrize(("after_s", "header"), [(0.0, "2"), (0.4, "2"), (0.5, "1"), (1.4, "1")])
@@ -122,6 +122,13 @@ def test_tiers_have_limits_of_their_own() -> None:
     assert passed == {"": 1, "free": 2, "pro": 3, "unlimited": 5, "other": 0}  # "" and other share one limit and tenant
     [answer] = scene.ask(make_call("a", tier="unlimited"))
     assert "RateLimit-Limit" not in answer.headers
+
+
+def test_a_tiers_bucket_is_as_large_as_its_rate() -> None:
+    """The burst is of those whose tier has no limit of its own."""
+    config = LimiterConfig(algorithm="gcra", rate=10, burst=20, tiers="free=3/1m,unlimited")
+    assert config.limit == Limit(10, 1_000_000, 20)
+    assert config.tier_limits() == {"free": Limit(3, 60_000_000, 3), "unlimited": None}
 
 
 def test_places_are_free_when_a_request_has_ended() -> None:

@@ -22,11 +22,12 @@ from gatebench.analysis.asked import asked
 from gatebench.analysis.blocks import by_block
 from gatebench.analysis.faults import FaultTimeline, timelines
 from gatebench.analysis.limited import LimitedKey, limited_keys
+from gatebench.analysis.retries import in_order
 from gatebench.analysis.windows import TRANSITION, Outage, Window, by_hand, edges, label, outages, windows
 from gatebench.plan import Plan
 from gatebench.run.assemble import Assembly, assemble
 from gatebench.run.folder import RunFolder, RunRecord
-from gatebench.sample import LANES, NEVER, NO_ARRIVAL, TARGET
+from gatebench.sample import ATTEMPT, LANES, NEVER, NO_ARRIVAL, TARGET
 from gatebench.schedule import Schedule
 from gatebench.stamp import KINDS
 
@@ -103,6 +104,14 @@ class RunTables:
             return None
         control = np.append((self.samples["lane"] != LANES[TARGET]).to_numpy(), False)  # -1, no sample, is the last
         return cast(pd.DataFrame, self.attempts[~control[self.attempts["sample"].to_numpy()]])
+
+    @cached_property
+    def attempts_in_order(self) -> pd.DataFrame:
+        """The attempts of each request one after the other, see `gatebench.analysis.retries`; none without a ledger."""
+        attempts = self.attempts_for_target
+        if attempts is None:
+            attempts = pd.DataFrame(columns=[column.name for column in ATTEMPT.columns] + ["provider", "sample"])
+        return in_order(attempts)
 
     @cached_property
     def blocks(self) -> pd.DataFrame:
