@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -44,5 +44,11 @@ class Table(BaseModel):
 
 
 def load() -> Table:
-    """Return the table of `matrix.toml`."""
-    return Table.model_validate(tomllib.loads((HERE / "matrix.toml").read_text()))
+    """Return everything that stands in `tables/`, one file a family."""
+    profiles: dict[str, Any] = {}
+    gateways: list[Any] = []
+    for path in sorted((HERE / "tables").glob("*.toml")):
+        family = tomllib.loads(path.read_text())
+        profiles |= family.get("profile", {})
+        gateways += family.get("gateway", [])
+    return Table.model_validate({"profile": profiles, "gateway": gateways})

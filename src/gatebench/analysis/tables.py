@@ -22,11 +22,12 @@ from gatebench.analysis.asked import asked
 from gatebench.analysis.blocks import by_block
 from gatebench.analysis.faults import FaultTimeline, timelines
 from gatebench.analysis.limited import LimitedKey, limited_keys
+from gatebench.analysis.retries import in_order
 from gatebench.analysis.windows import TRANSITION, Outage, Window, by_hand, edges, label, outages, windows
 from gatebench.plan import Plan
 from gatebench.run.assemble import Assembly, assemble
 from gatebench.run.folder import RunFolder, RunRecord
-from gatebench.sample import LANES, NEVER, NO_ARRIVAL, TARGET
+from gatebench.sample import ATTEMPT, LANES, NEVER, NO_ARRIVAL, TARGET
 from gatebench.schedule import Schedule
 from gatebench.stamp import KINDS
 
@@ -55,7 +56,8 @@ class RunTables:
     `due_ns` is the schedule, nanoseconds from the start; empty for closed users.
 
     `attempts` holds every arrival at a provider, or is None without a ledger; `sample` is the position in `samples` of
-    the row it was made for, -1 for none.
+    the row it was made for, -1 for none. `series` is what was read of every process once a second: `at_ns`, `process`,
+    `metric`, `value`; None when nobody read it.
     """
 
     record: RunRecord
@@ -70,6 +72,7 @@ class RunTables:
     schedule: Schedule = field(repr=False)
     samples: pd.DataFrame = field(repr=False)
     attempts: pd.DataFrame | None = field(repr=False)
+    series: pd.DataFrame | None = field(default=None, repr=False)
 
     @property
     def plan(self) -> Plan:
@@ -103,6 +106,14 @@ class RunTables:
             return None
         control = np.append((self.samples["lane"] != LANES[TARGET]).to_numpy(), False)  # -1, no sample, is the last
         return cast(pd.DataFrame, self.attempts[~control[self.attempts["sample"].to_numpy()]])
+
+    @cached_property
+    def attempts_in_order(self) -> pd.DataFrame:
+        """The attempts of each request one after the other, see `gatebench.analysis.retries`; none without a ledger."""
+        attempts = self.attempts_for_target
+        if attempts is None:
+            attempts = pd.DataFrame(columns=[column.name for column in ATTEMPT.columns] + ["provider", "sample"])
+        return in_order(attempts)
 
     @cached_property
     def blocks(self) -> pd.DataFrame:
@@ -222,6 +233,7 @@ def read(folder: RunFolder) -> RunTables:
         schedule=schedule,
         samples=samples,
         attempts=attempts,
+        series=_table(folder.series) if folder.series.exists() else None,
     )
 
 

@@ -3,8 +3,6 @@
 from gatebench import Scenario, check, fault, phase, poisson
 from gatebench.traffic import chat, mix
 
-FAILING = {"status": 503, "probability": 0.9}
-
 scenario = Scenario(
     traffic=mix(
         chat(tenants=3, prompt_words=5, max_tokens=4, copies=4, idempotency_key=True, conflicting=0.3, weight=3),
@@ -17,7 +15,9 @@ scenario = Scenario(
             "failing",
             "6s",
             role="fault",
-            faults=[fault("provider-errors", on=name, **FAILING) for name in ("provider-a", "provider-b")],
+            faults=[
+                fault("provider-errors", on=name, status=503, probability=0.9) for name in ("provider-a", "provider-b")
+            ],
         ),
     ],
     objective={"response_ms": 500},

@@ -11,5 +11,5 @@ scenario = Scenario(
     objective={"response_ms": 5000},
     deadlines={"total": "5s"},
     providers={name: provider(latency=lognormal(token_ms=0.02)) for name in ("provider-a", "provider-b")},
-    checks=[check("read_ahead_bytes", at_most=8_000_000)],
+    checks=[check("memory_growth_mb", at_most=50)],
 )

@@ -34,7 +34,7 @@ def no_ledger(tables: RunTables) -> str:
     return ""
 
 
-def _invisible(scope: Scope) -> bool:
+def invisible(scope: Scope) -> bool:
     """Tell whether attempts may have failed in this scope without any provider seeing them."""
     return any(
         not outage.attempts_visible and scope.phase in (None, outage.phase, "transition")
@@ -74,7 +74,7 @@ def amplification(scope: Scope) -> Measured:
     unknown.
     """
     reason = no_ledger(scope.tables)
-    if reason or _invisible(scope):
+    if reason or invisible(scope):
         return unknown(reason or INVISIBLE)
     sent = scope.rows[scope.rows["outcome"] != "unsent"]
     if sent.empty:
@@ -88,7 +88,7 @@ def amplification_peak(scope: Scope) -> Measured:
     requests.
     """
     reason = no_ledger(scope.tables)
-    if reason or _invisible(scope):
+    if reason or invisible(scope):
         return unknown(reason or INVISIBLE)
     sent = scope.rows[scope.rows["outcome"] != "unsent"]
     second = np.floor(numbers(sent["due_s"])).astype(np.int64)
