@@ -128,10 +128,18 @@ def registered() -> dict[str, RowsMetric | OutageMetric]:
 
 
 def metric(
-    *, unit: str, better: Better, title: str, judged: Judged = "interval", offenders: Offenders | None = None
+    *,
+    unit: str,
+    better: Better,
+    title: str,
+    judged: Judged = "interval",
+    offenders: Offenders | None = None,
+    quiet: bool = False,
 ) -> Callable[[RowsFunction], RowsFunction]:
     """Register a metric of rows under the function's name; its docstring is the definition."""
-    return _registering(RowsMetric, unit=unit, better=better, title=title, judged=judged, offenders=offenders)
+    return _registering(
+        RowsMetric, unit=unit, better=better, title=title, judged=judged, offenders=offenders, quiet=quiet
+    )
 
 
 def outage_metric(
