@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 MECHANISMS: Final[Mapping[str, tuple[str, ...]]] = {
-    "limiter": ("algorithm", "rate", "period", "burst", "counts", "tiers"),
+    "limiter": ("algorithm", "rate", "period", "burst", "counts", "tiers", "rounds"),
     "cache": (
         "kind",
         "ttl",

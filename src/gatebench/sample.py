@@ -43,6 +43,7 @@ CAUSES: Final = (
     "stopped",  # unsent or in flight because the run was stopped
     "task",  # unsent: the user's own task asked for nothing, or raised before it did
     "judged",  # the user's own locustfile calls it a failure, whatever came back
+    "in_band",  # a stream that ended cleanly, and carried an event that says an error
 )
 CAUSE: Final = {name: code for code, name in enumerate(CAUSES)}
 
@@ -60,6 +61,8 @@ TOKEN_AGAIN: Final = 1
 """The bit of `token_flaws` that says that a numbered token came twice, or later than its successor."""
 TOKEN_MISSING: Final = 2
 """The bit of `token_flaws` that says that a numbered token before the last one never came."""
+ERROR_EVENT: Final = 4
+"""The bit of `token_flaws` that says that the stream carried an error event, whatever became of it then."""
 
 ENDS: Final = ("completed", "dropped", "cancelled", "error", "in_flight")
 COMPLETED, DROPPED, CANCELLED, FAILED, UNFINISHED = range(len(ENDS))
@@ -132,7 +135,11 @@ SAMPLE = Table(
         Column("cache_claim", "u1", "what the answer's headers say of a cache: hit, miss, stale or nothing", "claim"),
         Column("usage_in", "u2", "prompt tokens that the answer bills, at most 65534; 65535 when it bills none"),
         Column("usage_out", "u4", "completion tokens that the answer bills; 4294967295 when it bills none"),
-        Column("token_flaws", "u1", "numbered tokens of a stream: bit 0, one came again; bit 1, one is missing"),
+        Column(
+            "token_flaws",
+            "u1",
+            "of a stream: bit 0, a numbered token came again; bit 1, one is missing; bit 2, an error event",
+        ),
     ),
 )
 

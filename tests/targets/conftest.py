@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -40,8 +40,25 @@ def start(tmp_path: Path, first: FakeProvider, second: FakeProvider) -> Iterator
     """Start a target in front of both providers: `start("reference", retries=1)`."""
     running: list[Running] = []
 
-    def begin(name: str, *, profile: str = "default", deadline_s: float = 5.0, **settings: Setting) -> Running:
-        prepared = prepare(name, tmp_path, [first, second], profile=profile, deadline_s=deadline_s, **settings)
+    def begin(
+        name: str,
+        *,
+        profile: str = "default",
+        deadline_s: float = 5.0,
+        tenants: Sequence[Mapping[str, str]] = (),
+        store_url: str | None = None,
+        **settings: Setting,
+    ) -> Running:
+        prepared = prepare(
+            name,
+            tmp_path,
+            [first, second],
+            profile=profile,
+            deadline_s=deadline_s,
+            tenants=tenants,
+            store_url=store_url,
+            **settings,
+        )
         running.append(Running(prepared))
         return running[-1].start()
 

@@ -142,6 +142,19 @@ async def dies_before_first_event(provider: FakeProvider, request: web.Request) 
     return await drops(provider, request)
 
 
+def announces(*events: bytes, then: Behaviour) -> Behaviour:
+    """Return the behaviour that begins a stream with `events` and goes on as `then` does."""
+
+    async def begins(provider: FakeProvider, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        for event in events:
+            await response.write(event)
+        return await then(provider, request)
+
+    return begins
+
+
 async def ends_before_first_event(provider: FakeProvider, request: web.Request) -> web.StreamResponse:
     """An event stream without any event, cleanly ended."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,8 @@ def prepare(
     *,
     profile: str = "default",
     deadline_s: float = DEADLINE_S,
+    tenants: Sequence[Mapping[str, str]] = (),
+    store_url: str | None = None,
     **settings: Setting,
 ) -> Prepared:
     """Render the files of target `name` into `directory`; `settings` override its own and its profile's."""
@@ -90,6 +92,8 @@ def prepare(
         "settings": {**chosen, **settings},
         "workers": 1,
         "deadline_s": deadline_s,
+        "stores": {} if store_url is None else {"store": {"url": store_url}},
+        "tenants": tenants,
     }
     for render in definition.render:
         template = (TARGETS / name / render.template).read_text()

@@ -12,12 +12,14 @@ from multidict import CIMultiDict
 from targets.reference.refgate.answer import Failure, Outgoing, Stream, Whole
 from targets.reference.refgate.attempt import attempt
 from targets.reference.refgate.client import open_session
+from targets.reference.refgate.first_token import FirstToken
 from tests.targets.fake_provider import (
     FIRST_EVENT,
     Behaviour,
     FakeProvider,
     Gate,
     Stage,
+    announces,
     answers,
     dies_before_first_event,
     drops,
@@ -109,6 +111,38 @@ def test_a_stream_is_handed_over_with_its_first_bytes(first: FakeProvider) -> No
     result = ask(first)
     assert isinstance(result, Stream)
     assert result.first.startswith(FIRST_EVENT)
+
+
+ROLE = b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}\n\n'
+TOKEN = b'data: {"choices":[{"index":0,"delta":{"content":"w1"},"finish_reason":null}]}\n\n'
+START = b'event: message_start\ndata: {"type":"message_start","message":{}}\n\n'
+PING = b'event: ping\ndata: {"type":"ping"}\n\n: a comment\n\n'
+
+
+@pytest.mark.parametrize("events", [(), (ROLE,), (START, PING), (TOKEN[:20],), (b": wait\n\n",)])
+def test_a_stream_that_dies_before_its_first_token_is_a_failure(first: FakeProvider, events: tuple[bytes, ...]) -> None:
+    """An announcement, a ping and half a token are nothing that anybody has seen: another provider may be asked."""
+    first.behave = announces(*events, then=drops)
+    result = ask(first)
+    assert result == Failure("dropped")
+    assert result.may_be_retried("POST")
+
+
+@pytest.mark.parametrize("event", [TOKEN, b"data: [DONE]\n\n", b'data: {"error": {}}\n\n', b"data: 1\n\n"])
+def test_a_stream_that_dies_after_its_first_token_is_a_stream(first: FakeProvider, event: bytes) -> None:
+    """What is more than an announcement may have been seen; all that came before it goes with it."""
+    first.behave = announces(ROLE, event, then=drops)
+    result = ask(first)
+    assert isinstance(result, Stream)
+    assert result.first.startswith(ROLE)
+    assert event in result.first
+
+
+def test_a_token_that_hides_is_not_waited_for_forever() -> None:
+    """After 64 kB without an event the stream has begun."""
+    token = FirstToken()
+    assert not token.came(b": " + b"x" * 60_000)
+    assert token.came(b"x" * 6_000)
 
 
 def stale(session_options: dict[str, Any], first: FakeProvider) -> int:

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from targets.reference.refgate.breaker import Breaker, Permit, State
+from targets.reference.refgate.windows import FailureCount
 
 
 class Clock:
@@ -28,7 +29,7 @@ def clock() -> Clock:
 @pytest.fixture
 def breaker(clock: Clock) -> Breaker:
     """Three failures within ten seconds open it for thirty."""
-    return Breaker(failures=3, window_s=10.0, open_s=30.0, clock=clock)
+    return Breaker(FailureCount(failures=3, window_s=10.0), open_s=30.0, clock=clock)
 
 
 def admitted(breaker: Breaker) -> Permit:
@@ -211,18 +212,19 @@ def test_an_answer_that_breaks_off_counts(breaker: Breaker, clock: Clock) -> Non
 
 def test_only_the_failures_that_can_open_it_are_kept(clock: Clock) -> None:
     """Memory does not grow with time: of ten thousand failures those within the window are left."""
-    breaker = Breaker(failures=1000, window_s=1.0, open_s=1.0, clock=clock)
+    window = FailureCount(failures=1000, window_s=1.0)
+    breaker = Breaker(window, open_s=1.0, clock=clock)
     for _ in range(10_000):
         fail(breaker, 1)
         clock.now_s += 1 / 64
     assert state_of(breaker) is State.CLOSED
-    assert len(breaker._failed_at) == 64
+    assert len(window) == 64
 
 
 def test_changes_are_told(clock: Clock) -> None:
     """Whoever listens hears each change of state once, in order."""
     heard: list[State] = []
-    breaker = Breaker(failures=1, window_s=1.0, open_s=1.0, clock=clock, on_change=heard.append)
+    breaker = Breaker(FailureCount(failures=1, window_s=1.0), open_s=1.0, clock=clock, on_change=heard.append)
     fail(breaker, 1)
     clock.now_s += 1
     fail(breaker, 1)

@@ -11,9 +11,11 @@ from multidict import CIMultiDict
 
 from targets.reference.refgate.answer import Failure, Outgoing, Stream, Whole
 from targets.reference.refgate.breaker import Breaker, State
-from targets.reference.refgate.config import RetryConfig, TimeoutConfig
 from targets.reference.refgate.failover import Answered, Failover, GaveUp
 from targets.reference.refgate.provider import Provider
+from targets.reference.refgate.settings.retry import RetryConfig
+from targets.reference.refgate.settings.timeouts import TimeoutConfig
+from targets.reference.refgate.windows import FailureCount
 
 OK = Whole(200, CIMultiDict(), b"fine")
 DROPPED = Failure("dropped")
@@ -39,7 +41,11 @@ class Scene:
 
     def __post_init__(self) -> None:
         self.providers = [
-            Provider(name, f"http://{name}", Breaker(failures=5, window_s=2.0, open_s=2.0, clock=lambda: self.now_s))
+            Provider(
+                name,
+                f"http://{name}",
+                Breaker(FailureCount(failures=5, window_s=2.0), open_s=2.0, clock=lambda: self.now_s),
+            )
             for name in ("a", "b")
         ]
         self.failover = Failover(

@@ -12,11 +12,12 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from targets.reference.refgate.answer import Failure
 from targets.reference.refgate.breaker import Breaker, State
 from targets.reference.refgate.config import ConfigError, load_config
-from targets.reference.refgate.errors import no_answer
+from targets.reference.refgate.errors import no_answer, rendered
 from targets.reference.refgate.failover import GaveUp
 from targets.reference.refgate.headers import downward, retry_after_s, upward
 from targets.reference.refgate.metrics import Metrics
 from targets.reference.refgate.provider import Provider
+from targets.reference.refgate.windows import FailureCount
 
 
 def fields(*pairs: tuple[str, str]) -> CIMultiDictProxy[str]:
@@ -26,7 +27,7 @@ def fields(*pairs: tuple[str, str]) -> CIMultiDictProxy[str]:
 
 def provider(name: str = "provider-a", failures: int = 1) -> Provider:
     """Return a provider."""
-    return Provider(name, "http://127.0.0.1:1", Breaker(failures=failures, window_s=1.0, open_s=1.0))
+    return Provider(name, "http://127.0.0.1:1", Breaker(FailureCount(failures=failures, window_s=1.0), open_s=1.0))
 
 
 def good_config() -> dict[str, Any]:
@@ -121,7 +122,7 @@ def test_retry_after(text: str, seconds: float) -> None:
 )
 def test_failures_become_errors_of_openais_shape(failure: Failure, status: int, code: str) -> None:
     """Each failure has its status, and the body is what OpenAI's clients parse."""
-    answer = no_answer(GaveUp((provider(), failure), 0.0))
+    answer = rendered(no_answer(GaveUp((provider(), failure), 0.0)))
     assert answer.status == status
     assert isinstance(answer.text, str)
     error = json.loads(answer.text)["error"]

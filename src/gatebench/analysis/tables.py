@@ -22,11 +22,13 @@ from gatebench.analysis.asked import asked
 from gatebench.analysis.blocks import by_block
 from gatebench.analysis.caching.served import served
 from gatebench.analysis.faults import FaultTimeline, timelines
+from gatebench.analysis.limited import LimitedKey, limited_keys
+from gatebench.analysis.retries import in_order
 from gatebench.analysis.windows import TRANSITION, Outage, Window, by_hand, edges, label, outages, windows
 from gatebench.plan import Plan
 from gatebench.run.assemble import Assembly, assemble
 from gatebench.run.folder import RunFolder, RunRecord
-from gatebench.sample import LANES, NEVER, NO_ARRIVAL, TARGET
+from gatebench.sample import ATTEMPT, LANES, NEVER, NO_ARRIVAL, TARGET
 from gatebench.schedule import Schedule
 from gatebench.stamp import KINDS
 
@@ -49,7 +51,8 @@ class RunTables:
     that was never sent or never ended - `service_ms` = done - sent and `dispatch_ms` = sent - due; NaN for a row that
     was never sent - `label`: the effective phase, or "transition" - `complete`: ok, and with its terminal event if it
     is a stream - `good`: complete within the objective - `attempts`, `completed`: attempts (completed attempts) at our
-    providers with this row's request id
+    providers with this row's request id - `made_by`: position in `attempts` of the attempt that made the answer, by
+    its stamp; -1 for none
 
     `due_ns` is the schedule, nanoseconds from the start; empty for closed users.
 
@@ -91,6 +94,11 @@ class RunTables:
         return served(self.samples, self.attempts, self.asked, self.plan)
 
     @cached_property
+    def keys(self) -> Mapping[str, LimitedKey]:
+        """What each tenant asked of the limiter and was given, by name, see `gatebench.analysis.limited`."""
+        return limited_keys(self)
+
+    @cached_property
     def at_target(self) -> pd.DataFrame:
         """The rows of the clients that were sent to the target, or should have been."""
         return self.samples[(self.samples["lane"] == LANES[TARGET]).to_numpy()]
@@ -102,6 +110,14 @@ class RunTables:
             return None
         control = np.append((self.samples["lane"] != LANES[TARGET]).to_numpy(), False)  # -1, no sample, is the last
         return cast(pd.DataFrame, self.attempts[~control[self.attempts["sample"].to_numpy()]])
+
+    @cached_property
+    def attempts_in_order(self) -> pd.DataFrame:
+        """The attempts of each request one after the other, see `gatebench.analysis.retries`; none without a ledger."""
+        attempts = self.attempts_for_target
+        if attempts is None:
+            attempts = pd.DataFrame(columns=[column.name for column in ATTEMPT.columns] + ["provider", "sample"])
+        return in_order(attempts)
 
     @cached_property
     def blocks(self) -> pd.DataFrame:
@@ -207,6 +223,7 @@ def read(folder: RunFolder) -> RunTables:
     _label(samples, phases, cuts, start_ns, end_ns, own_pace=record.plan.load.locustfile is not None)
     if attempts is not None:
         _join(samples, attempts)
+        samples["made_by"] = _makers(samples, attempts)
     return RunTables(
         record=record,
         assembly=assembly,
@@ -290,6 +307,7 @@ def _derive(samples: pd.DataFrame, plan: Plan, start_ns: int) -> None:
     samples["good"] = samples["complete"] & (samples["response_ms"] <= plan.objective.response_ms)
     samples["attempts"] = 0
     samples["completed"] = 0
+    samples["made_by"] = -1
 
 
 def _label(
@@ -330,3 +348,17 @@ def _join(samples: pd.DataFrame, attempts: pd.DataFrame) -> None:
     completed = found & (attempts["end"] == "completed").to_numpy()
     samples["attempts"] = np.bincount(position[found], minlength=len(samples))
     samples["completed"] = np.bincount(position[completed], minlength=len(samples))
+
+
+def _makers(samples: pd.DataFrame, attempts: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Return for each sample the position of the attempt that its stamp names, -1 for none."""
+    made = _named(attempts)
+    first = ~made.duplicated()
+    found = np.append(np.flatnonzero(first), -1)[made[first].get_indexer(_named(samples))]
+    found[samples["provider"].isna().to_numpy()] = -1
+    return cast("npt.NDArray[np.int64]", found)
+
+
+def _named(rows: pd.DataFrame) -> pd.MultiIndex:
+    """Return what names an attempt: its provider and its ordinal there."""
+    return pd.MultiIndex.from_arrays([rows["provider"].astype(str), rows["attempt"].astype(np.int64)])

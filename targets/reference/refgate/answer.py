@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from aiohttp import ClientResponse
 from multidict import CIMultiDict
+
+from .upstream import Upstream
 
 Reason = Literal["connect", "dropped", "timeout", "malformed", "status"]
 
@@ -39,12 +40,30 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """An event stream whose first bytes are here; the rest comes from `upstream`, which its holder must release."""
+    """An event stream whose first token is here; the rest comes from `upstream`, which its holder must release."""
 
     status: int
     headers: CIMultiDict[str]
     first: bytes
-    upstream: ClientResponse
+    upstream: Upstream
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """An answer of the gateway's own making, in OpenAI's shape; `kind` is the body's `type`.
+
+    `outcome` is what the metrics and the log call it: bad_request, unauthorized, shed, limited, refused, failed.
+    """
+
+    status: int
+    code: str
+    message: str
+    outcome: str
+    kind: str
+    headers: CIMultiDict[str]
+
+
+Answer = Whole | Stream | Error
 
 
 @dataclass(frozen=True, slots=True)

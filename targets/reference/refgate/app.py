@@ -6,50 +6,70 @@ import asyncio
 import gc
 import logging
 import signal
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from aiohttp import ClientSession, web
 
 from .answer import Failure, Outgoing, Stream, Whole
+from .asking import Asking
 from .attempt import attempt
 from .breaker import Breaker, State
+from .bulkhead import Bulkhead
 from .client import open_session
-from .config import Config, ProviderConfig
-from .errors import error_answer
+from .config import Config
+from .errors import make_error, rendered
 from .failover import Failover, Send
+from .formats.registry import build_formats
 from .health import Health
 from .log import note
 from .metrics import Metrics
+from .pipeline import build_pipeline
 from .provider import Provider
 from .relay import Relay
+from .settings.breaker import BreakerConfig
+from .settings.provider import ProviderConfig
+from .shared import Shared
+from .translating import translating
+from .windows import ErrorRate, FailureCount, Window
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The running parts that draining needs."""
+    """The running parts that reloading and draining need."""
 
     app: web.Application
     relay: Relay
     health: Health
+    shared: Shared
 
 
 def build(config: Config) -> Gateway:
     """Return the gateway of `config`, not yet listening. Needs a running event loop."""
     metrics = Metrics()
-    providers = [_provider(provider, config, metrics) for provider in config.providers]
-    metrics.watch(providers)
+    shared = Shared(
+        tuple(_provider(provider, config, metrics) for provider in config.providers), metrics, config.store_url
+    )
+    metrics.watch(shared.providers)
     session = open_session(config.timeouts.connect_s)
+    shared.closing.push_async_callback(session.close)
     failover = Failover(
-        providers,
-        _sender(session),
+        shared.providers,
+        translating(_sender(session), build_formats(config.provider_formats)),
         timeouts=config.timeouts,
         retry=config.retry,
+        hedging=config.hedging,
         observer=metrics,
-        clock=time.monotonic,
+        clock=shared.clock,
     )
-    relay = Relay(failover, metrics, body_s=config.timeouts.body_s, idle_s=config.timeouts.idle_s)
+    pipeline = build_pipeline(config, shared, Asking(failover, metrics))
+    relay = Relay(
+        pipeline,
+        metrics,
+        body_s=config.timeouts.body_s,
+        idle_s=config.timeouts.idle_s,
+        tells=config.stream.on_failure == "error-event",
+    )
     health = Health(metrics)
 
     app = web.Application(client_max_size=config.max_body_bytes)
@@ -64,12 +84,12 @@ def build(config: Config) -> Gateway:
     app.router.add_route("*", "/{path:.*}", _unknown)
     app.on_response_prepare.append(health.say_goodbye)
 
-    async def close_session(app: web.Application) -> AsyncIterator[None]:
+    async def close(app: web.Application) -> AsyncIterator[None]:
         yield
-        await session.close()
+        await shared.close()
 
-    app.cleanup_ctx.append(close_session)
-    return Gateway(app, relay, health)
+    app.cleanup_ctx.append(close)
+    return Gateway(app, relay, health, shared)
 
 
 async def serve(config: Config) -> None:
@@ -86,6 +106,7 @@ async def serve(config: Config) -> None:
     asked_to_end = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, asked_to_end.set)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, gateway.shared.reload)
     note(logging.INFO, "listening", host=config.host, port=site.port)
     await asked_to_end.wait()
     await _drain(gateway, site, config)
@@ -111,12 +132,19 @@ def _provider(provider: ProviderConfig, config: Config, metrics: Metrics) -> Pro
         note(logging.WARNING, "breaker changed", provider=provider.name, state=state.value)
 
     breaker = Breaker(
-        failures=config.breaker.failures,
-        window_s=config.breaker.window_s,
+        _window(config.breaker),
         open_s=config.breaker.open_s,
+        slow_call_s=config.breaker.slow_call_s,
+        probes=config.breaker.probes,
         on_change=changed,
     )
-    return Provider(provider.name, provider.url, breaker)
+    return Provider(provider.name, provider.url, breaker, Bulkhead(config.shedding.bulkhead))
+
+
+def _window(config: BreakerConfig) -> Window:
+    if config.mode == "rate":
+        return ErrorRate(error_rate=config.error_rate, least_calls=config.least_calls, window_s=config.window_s)
+    return FailureCount(failures=config.failures, window_s=config.window_s)
 
 
 def _sender(session: ClientSession) -> Send:
@@ -127,4 +155,4 @@ def _sender(session: ClientSession) -> Send:
 
 
 async def _unknown(request: web.Request) -> web.Response:
-    return error_answer(404, "unknown_url", f"There is nothing at {request.method} {request.path}.")
+    return rendered(make_error(404, "unknown_url", f"There is nothing at {request.method} {request.path}."))

@@ -9,13 +9,16 @@ from aiohttp import ClientResponse, ClientSession
 from yarl import URL
 
 from .answer import Failure, Outgoing, Stream, Whole
+from .first_token import FirstToken
 from .headers import downward, retry_after_s
+from .upstream import ResponseUpstream
 
 
 async def attempt(session: ClientSession, url: str, outgoing: Outgoing, limit_s: float) -> Whole | Stream | Failure:
     """Send `outgoing` to the provider at `url`; return its answer within `limit_s` seconds, or why there is none.
 
-    For a stream the limit covers its first bytes only.
+    For a stream the limit covers the time to its first token. One that dies before is a failure like any other: it may
+    have been executed, but nobody has seen anything of it.
     """
     response: ClientResponse | None = None
     result: Whole | Stream | Failure | None = None
@@ -42,16 +45,25 @@ async def _read(response: ClientResponse, pieces: list[bytes]) -> Whole | Stream
     """Return what the provider said; `pieces` gets what has arrived of the body, also when the rest never does."""
     if _is_refusal(response.status):
         return Failure("status", response.status, retry_after_s=retry_after_s(response.headers))
+    if response.content_type == "text/event-stream":
+        return await _read_first_token(response)
     first = await response.content.readany()
     pieces.append(first)
-    if response.content_type != "text/event-stream":
-        headers = downward(response.headers)
-        if response.method == "HEAD" and "Content-Length" in response.headers:  # of the body that is not there
-            headers["Content-Length"] = response.headers["Content-Length"]
-        return Whole(response.status, headers, first + await response.read())
-    if not first:
-        return Failure("dropped")
-    return Stream(response.status, downward(response.headers), first, response)
+    headers = downward(response.headers)
+    if response.method == "HEAD" and "Content-Length" in response.headers:  # of the body that is not there
+        headers["Content-Length"] = response.headers["Content-Length"]
+    return Whole(response.status, headers, first + await response.read())
+
+
+async def _read_first_token(response: ClientResponse) -> Stream | Failure:
+    """Return the stream when its first token is here; of one in an encoding that is not ours the first bytes must do."""
+    token = FirstToken()
+    first = b""
+    while data := await response.content.readany():
+        first += data
+        if "Content-Encoding" in response.headers or token.came(data):
+            return Stream(response.status, downward(response.headers), first, ResponseUpstream(response))
+    return Failure("dropped")
 
 
 def _is_refusal(status: int) -> bool:

@@ -3,64 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-Seconds = Annotated[float, Field(gt=0, le=3600)]
+from .settings.breaker import BreakerConfig
+from .settings.cache import CacheConfig
+from .settings.drain import DrainConfig
+from .settings.fallback import FallbackConfig
+from .settings.formats import Formats
+from .settings.hedging import HedgingConfig
+from .settings.idempotency import IdempotencyConfig
+from .settings.keys import KeysConfig
+from .settings.limiter import LimiterConfig
+from .settings.log import LogConfig
+from .settings.provider import ProviderConfig
+from .settings.retry import RetryConfig
+from .settings.routing import RoutingConfig
+from .settings.section import Section
+from .settings.shedding import SheddingConfig
+from .settings.stream import StreamConfig
+from .settings.timeouts import TimeoutConfig
 
 
 class ConfigError(Exception):
     """The file cannot be used; the message holds every problem, one a line."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ProviderConfig(_Part):
-    """One upstream; `url` has no path: clients' paths are appended to it."""
-
-    name: str = Field(min_length=1)
-    url: str = Field(pattern=r"^https?://[^/]+$")
-
-
-class TimeoutConfig(_Part):
-    """Seconds to connect, for an attempt, for all of them, between two pieces of a stream, for a client's body."""
-
-    connect_s: Seconds
-    attempt_s: Seconds
-    total_s: Seconds
-    idle_s: Seconds
-    body_s: Seconds
-
-
-class RetryConfig(_Part):
-    """`retries` is the most further attempts of a request; the rest holds back those on a provider asked before."""
-
-    retries: int = Field(ge=0, le=10)
-    backoff_s: Seconds
-    backoff_cap_s: Seconds
-    budget_ratio: float = Field(ge=0, le=1)
-    budget_reserve: float = Field(ge=0)
-
-
-class BreakerConfig(_Part):
-    """`failures` failures within `window_s` open a provider's breaker for `open_s`."""
-
-    failures: int = Field(ge=1, le=10_000)
-    window_s: Seconds
-    open_s: Seconds
-
-
-class DrainConfig(_Part):
-    """After SIGTERM: how long connections are still taken, readiness red, and how long requests may then go on."""
-
-    delay_s: float = Field(ge=0)
-    timeout_s: Seconds
-
-
-class Config(_Part):
+class Config(Section):
     """Everything the gateway is told. Providers are asked in the order in which they stand here."""
 
     host: str
@@ -71,6 +40,18 @@ class Config(_Part):
     breaker: BreakerConfig
     drain: DrainConfig
     max_body_bytes: int = Field(ge=1)
+    store_url: str | None = Field(default=None, pattern=r"^redis://")
+    keys: KeysConfig = KeysConfig()
+    shedding: SheddingConfig = SheddingConfig()
+    limiter: LimiterConfig = LimiterConfig()
+    hedging: HedgingConfig = HedgingConfig()
+    fallback: FallbackConfig = FallbackConfig()
+    log: LogConfig = LogConfig()
+    cache: CacheConfig = CacheConfig()
+    idempotency: IdempotencyConfig = IdempotencyConfig()
+    routing: RoutingConfig = RoutingConfig()
+    stream: StreamConfig = StreamConfig()
+    provider_formats: Formats = Field(default_factory=dict)
 
     @field_validator("providers")
     @classmethod
@@ -80,6 +61,24 @@ class Config(_Part):
         if twice:
             raise ValueError(f"two providers are called {', '.join(twice)}; give each its own name")
         return providers
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Config:
+        names = [provider.name for provider in self.providers]
+        unknown = sorted({*self.routing.weights, *self.provider_formats} - {*names})
+        if unknown:
+            raise ValueError(f"there is no provider {', '.join(unknown)} to weigh or to format; use {', '.join(names)}")
+        return self
+
+    @model_validator(mode="after")
+    def _has_its_store(self) -> Config:
+        wanting = {
+            "limiter": self.limiter.algorithm != "off" and self.limiter.store != "memory",
+            "cache": self.cache.is_on and self.cache.store != "memory",
+        }
+        for section in [name for name, wants in wanting.items() if wants and self.store_url is None]:
+            raise ValueError(f"{section}.store is redis, but there is no store_url; add a [[store]] to the target")
+        return self
 
 
 def load_config(path: Path) -> Config:

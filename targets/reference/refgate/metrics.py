@@ -35,8 +35,14 @@ class Metrics:
         self._changes = Counter(
             "refgate_breaker_changes", "Breaker changes by new state.", ["provider", "state"], registry=self._registry
         )
+        self._cache = Counter(
+            "refgate_cache", "Calls of the cache by what came of them.", ["result"], registry=self._registry
+        )
         self._state = Gauge(
             "refgate_breaker_state", "0 closed, 1 half-open, 2 open.", ["provider"], registry=self._registry
+        )
+        self._limiter_faults = Counter(
+            "refgate_limiter_store_faults", "Times the limiter's store did not answer.", registry=self._registry
         )
         self.in_flight = Gauge("refgate_in_flight", "Requests being served.", registry=self._registry)
 
@@ -46,7 +52,7 @@ class Metrics:
             self._state.labels(provider.name).set_function(partial(_state_number, provider.breaker))
 
     def request_ended(self, outcome: str, seconds: float) -> None:
-        """`outcome`: ok, rejected (a provider's 4xx), bad_request, failed, refused, broken (a stream), or cancelled."""
+        """`outcome`: ok, rejected (a provider's 4xx), broken (a stream), cancelled, or the one of an `Error`."""
         self._requests.labels(outcome).inc()
         self._duration.observe(seconds)
 
@@ -54,9 +60,17 @@ class Metrics:
         """`outcome`: ok, connect, dropped, timeout, malformed, status_NNN, broken (a stream), or cancelled."""
         self._attempts.labels(provider, outcome).inc()
 
+    def cache_answered(self, result: str) -> None:
+        """`result`: hit, miss, stale, revalidated, or store_fault."""
+        self._cache.labels(result).inc()
+
     def breaker_changed(self, provider: str, state: State) -> None:
         """A breaker took the state `state`."""
         self._changes.labels(provider, state.value).inc()
+
+    def limiter_store_failed(self) -> None:
+        """The limiter's store did not say what it was asked."""
+        self._limiter_faults.inc()
 
     def render(self) -> bytes:
         """Return everything in Prometheus' text format."""

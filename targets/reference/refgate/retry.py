@@ -30,9 +30,13 @@ class RetryBudget:
         """A request arrived."""
         self._saved = min(self._reserve, self._saved + self._ratio)
 
+    def has_one(self) -> bool:
+        """Tell whether `spend` would say yes."""
+        return self._saved >= 1
+
     def spend(self) -> bool:
         """Take one retry out; False means that there is none left."""
-        if self._saved < 1:
+        if not self.has_one():
             return False
         self._saved -= 1
         return True

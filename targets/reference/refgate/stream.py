@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import struct
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import aiohttp
@@ -16,14 +18,23 @@ from .answer import Stream
 # was cut short, whatever its framing says.
 _TERMINALS = (b"[DONE]", b'"message_stop"')
 _TAIL_BYTES = 64
+_BROKEN = "The provider broke off its answer."
 
 Ending = Literal["ok", "broken", "cancelled"]
 
 
-async def pass_on(request: web.Request, stream: Stream, idle_s: float) -> tuple[web.StreamResponse, Ending]:
+async def pass_on(
+    request: web.Request,
+    stream: Stream,
+    idle_s: float,
+    taps: Sequence[Callable[[bytes], None]] = (),
+    *,
+    tells: bool = False,
+) -> tuple[web.StreamResponse, Ending]:
     """Relay `stream` to the client; return the response and how it ended: properly, broken by the provider, or alone.
 
-    `idle_s` is the longest silence of the provider in seconds.
+    `idle_s` is the longest silence of the provider in seconds; each of `taps` sees every piece after the client got it.
+    Of a stream that breaks off the client hears in the stream itself if it `tells`, else its connection is cut.
     """
     response = web.StreamResponse(status=stream.status, headers=stream.headers)
     must_terminate = stream.status == 200 and "Content-Encoding" not in stream.headers
@@ -33,6 +44,8 @@ async def pass_on(request: web.Request, stream: Stream, idle_s: float) -> tuple[
         chunk: bytes | None = stream.first
         while chunk:
             await response.write(chunk)
+            for tap in taps:
+                tap(chunk)
             tail = (tail + chunk)[-_TAIL_BYTES:]
             chunk = await _next(stream, idle_s)
     except ConnectionError:  # of our own writing; what the provider does to us is None
@@ -40,7 +53,10 @@ async def pass_on(request: web.Request, stream: Stream, idle_s: float) -> tuple[
     finally:
         stream.upstream.release()
     if chunk is None or (must_terminate and not any(terminal in tail for terminal in _TERMINALS)):
-        _break_off(request)
+        if tells and "Content-Encoding" not in stream.headers:
+            await _say_so(request, response, tail)
+        else:
+            _break_off(request)
         return response, "broken"
     return response, "ok"
 
@@ -49,9 +65,25 @@ async def _next(stream: Stream, idle_s: float) -> bytes | None:
     """Return what came next, empty at the end, None when the provider died or fell silent."""
     try:
         async with asyncio.timeout(idle_s):
-            return await stream.upstream.content.readany()
+            return await stream.upstream.read()
     except (aiohttp.ClientError, TimeoutError):
         return None
+
+
+async def _say_so(request: web.Request, response: web.StreamResponse, tail: bytes) -> None:
+    """End the stream with an event that says that it broke off, in the words of its API, and close the connection."""
+    if request.path == "/v1/messages":
+        event, what = b"event: error\n", {"type": "error", "error": {"type": "api_error", "message": _BROKEN}}
+    else:
+        error = {"message": _BROKEN, "type": "server_error", "param": None, "code": "stream_broken"}
+        event, what = b"", {"error": error}
+    started = b"" if tail.endswith((b"\n\n", b"\r\n\r\n")) else b"\n\n"  # half an event ends here
+    response.force_close()
+    try:
+        await response.write(started + event + b"data: " + json.dumps(what).encode() + b"\n\n")
+        await response.write_eof()
+    except ConnectionError:
+        return
 
 
 def _break_off(request: web.Request) -> None:

@@ -7,9 +7,11 @@ import time
 import pytest
 
 from gatebench.sample import NEVER
-from tests.execution.load.behaviours import DONE, END, ROLE, SSE, STOP, streaming, token
+from tests.execution.load.behaviours import DONE, END, ROLE, SSE, STOP, chunk, streaming, token
 from tests.execution.load.servers import Behaviour, Call
 from tests.execution.load.talking import ask, talking_to, verdict
+
+WRONG = chunk(b'data: {"error":{"message":"gone","type":"server_error"}}\n\n')
 
 
 @pytest.mark.parametrize(
@@ -17,6 +19,9 @@ from tests.execution.load.talking import ask, talking_to, verdict
     [
         (streaming(SSE, ROLE, token("a"), token("b"), STOP, DONE, END), ("ok", ""), 2, 1),
         (streaming(SSE, ROLE, token("a"), token("b"), STOP, END), ("error", "truncated"), 2, 0),
+        (streaming(SSE, ROLE, token("a"), WRONG, END), ("error", "in_band"), 1, 0),
+        (streaming(SSE, ROLE, token("a"), WRONG, DONE, END), ("error", "in_band"), 1, 1),
+        (streaming(SSE, ROLE, token("a"), WRONG, finish=Call.close), ("error", "eof"), 1, 0),
         (streaming(SSE, ROLE, token("a"), finish=Call.close), ("error", "eof"), 1, 0),
         (streaming(SSE, ROLE, token("a"), DONE, finish=Call.close), ("error", "eof"), 1, 1),
         (streaming(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"), ("error", "truncated"), 0, 0),

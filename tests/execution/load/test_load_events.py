@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gatebench.execution.load.events import LINE_LIMIT, EventReader
-from gatebench.sample import NEVER, TOKEN_AGAIN, TOKEN_MISSING
+from gatebench.sample import ERROR_EVENT, NEVER, TOKEN_AGAIN, TOKEN_MISSING
 
 MS = 1_000_000
 A = b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n'
@@ -106,3 +106,25 @@ def test_numbered_tokens_that_come_again_or_never(numbers: list[int], flaws: int
     for number in numbers:
         reader.feed(b'data: {"choices":[{"delta":{"content":"gb1~a~1~ w%d"}}]}\n\n' % number, 1)
     assert reader.flaws == flaws
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (BROKEN, True),
+        (b'data: {"error":{"message":"the provider is gone","type":"server_error"}}\n\n', True),
+        (b'data: {"type":"error","error":{"type":"overloaded_error"}}\n\n', True),
+        (b"event: error\ndata: gone\n\n", True),
+        (b"event:error\r\ndata: gone\r\n\r\n", True),
+        (b"event: error\n\n", False),  # without data it is no event
+        (b"event: error\nevent: ping\ndata: {}\n\n", False),  # the last name counts
+        (b'data: {"choices":[],"error":null}\n\n', False),
+        (b'data: {"choices":[{"delta":{"content":"an \\"error\\" w1"}}]}\n\n', False),
+        (b'data: {"error" \n\n', False),
+        (b'data: ["error"]\n\n', False),
+    ],
+)
+def test_an_error_event_is_seen(event: bytes, said: bool) -> None:
+    """An error within a stream is said by the name of its event or by its data, in both shapes; what follows is as before."""
+    assert bool(read(event, A, DONE).flaws & ERROR_EVENT) is said
+    assert read(event, A, DONE).terminal

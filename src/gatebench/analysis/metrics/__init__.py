@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache, partial
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -42,11 +42,15 @@ def known_metrics() -> tuple[str, ...]:
     return tuple(metrics())
 
 
-def measure(tables: RunTables) -> list[MetricValue]:
-    """Return every metric in every scope it has: the run, each phase, each route where there are several."""
+def measure(tables: RunTables, only: Collection[str] | None = None) -> list[MetricValue]:
+    """Return every metric, or those called as in `only`, in every scope it has: the run, each phase, each route where there
+    are several.
+    """
     found: list[MetricValue] = []
     scopes = list(_scopes(tables))
     for entry in metrics().values():
+        if only is not None and entry.name not in only:
+            continue
         if isinstance(entry, RowsMetric):
             found += _of_rows(entry, scopes) if len(tables.plan.lanes) > 1 or not entry.paired else ()
         elif tables.plan.faults:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LEAST_IN_A_SECOND: Final = 20
 
 
-def _no_ledger(tables: RunTables) -> str:
+def no_ledger(tables: RunTables) -> str:
     """Return why attempts cannot be counted, or an empty text when they can."""
     if tables.plan.evidence == "closed":
         return 'at the level of evidence "closed" requests carry no id, so attempts cannot be told apart by request'
@@ -34,7 +34,7 @@ def _no_ledger(tables: RunTables) -> str:
     return ""
 
 
-def _invisible(scope: Scope) -> bool:
+def invisible(scope: Scope) -> bool:
     """Tell whether attempts may have failed in this scope without any provider seeing them."""
     return any(
         not outage.attempts_visible and scope.phase in (None, outage.phase, "transition")
@@ -59,7 +59,7 @@ def costly(scope: Scope) -> pd.DataFrame:
 @metric(unit="share", better="lower", title="Duplicate execution", judged="exact", offenders=executed_twice)
 def duplicate_execution(scope: Scope) -> Measured:
     """Requests with at least two completed attempts ÷ requests: work done, and paid for, twice. An exact count."""
-    reason = _no_ledger(scope.tables)
+    reason = no_ledger(scope.tables)
     if reason:
         return unknown(reason)
     if scope.rows.empty:
@@ -73,8 +73,8 @@ def amplification(scope: Scope) -> Measured:
     """Attempts ÷ requests that were sent; 1 without retries and caches. Under a fault that hides attempts it is
     unknown.
     """
-    reason = _no_ledger(scope.tables)
-    if reason or _invisible(scope):
+    reason = no_ledger(scope.tables)
+    if reason or invisible(scope):
         return unknown(reason or INVISIBLE)
     sent = scope.rows[scope.rows["outcome"] != "unsent"]
     if sent.empty:
@@ -87,8 +87,8 @@ def amplification_peak(scope: Scope) -> Measured:
     """Attempts ÷ requests in the worst second, by when requests were due, among the seconds with at least 20
     requests.
     """
-    reason = _no_ledger(scope.tables)
-    if reason or _invisible(scope):
+    reason = no_ledger(scope.tables)
+    if reason or invisible(scope):
         return unknown(reason or INVISIBLE)
     sent = scope.rows[scope.rows["outcome"] != "unsent"]
     second = np.floor(numbers(sent["due_s"])).astype(np.int64)

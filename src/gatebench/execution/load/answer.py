@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gatebench.sample import CAUSE, ERROR, IN_FLIGHT, NEVER, OK, REJECTED, TIMEOUT
+from gatebench.sample import CAUSE, ERROR, ERROR_EVENT, IN_FLIGHT, NEVER, OK, REJECTED, TIMEOUT
 
 NO_CAUSE: Final = CAUSE[""]
 STATUS: Final = CAUSE["status"]
@@ -25,6 +25,7 @@ GENERATOR: Final = CAUSE["generator"]
 STOPPED: Final = CAUSE["stopped"]
 TASK: Final = CAUSE["task"]
 JUDGED: Final = CAUSE["judged"]
+IN_BAND: Final = CAUSE["in_band"]
 
 _TIMEOUTS: Final = frozenset((CONNECT_TIMEOUT, READ_TIMEOUT, TOTAL_TIMEOUT))
 
@@ -73,6 +74,8 @@ class Answer:
         self.done_ns = now_ns
         if cause == NO_CAUSE and not 200 <= self.status < 300 and not (self.conditional and self.status == 304):
             cause = STATUS
+        elif cause == NO_CAUSE and stream and self.flaws & ERROR_EVENT:
+            cause = IN_BAND
         elif cause == NO_CAUSE and stream and not self.terminal:
             cause = TRUNCATED
         self.cause = cause

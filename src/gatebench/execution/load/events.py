@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-from gatebench.sample import NEVER, TOKEN_AGAIN, TOKEN_MISSING
+from gatebench.sample import ERROR_EVENT, NEVER, TOKEN_AGAIN, TOKEN_MISSING
 
 LINE_LIMIT: Final = 1 << 18
 MAX_TOKENS: Final = 0xFFFF
@@ -19,18 +19,31 @@ class EventReader:
     """Counts the content events of one stream, of chat completion chunks or of an Anthropic message.
 
     A content event carries a non-empty `choices[].delta.content`, or a non-empty `delta.text` of type `text_delta`. The
-    terminal event is `data: [DONE]`, or one of the type `message_stop`; an error within a stream is neither. Lines end
-    with LF or CR LF and an event with an empty line (WHATWG HTML, section 9.2.6). Events that one read brings share
-    its time.
+    terminal event is `data: [DONE]`, or one of the type `message_stop`; an error within a stream is neither: its event is
+    called `error`, or its data are an object with an `error` in it. Lines end with LF or CR LF and an event with an empty
+    line (WHATWG HTML, section 9.2.6). Events that one read brings share its time.
 
-    Our providers number the words of an answer from 1 (`w1 w2 w3 …`): `flaws` says when one came again or is missing.
+    Our providers number the words of an answer from 1 (`w1 w2 w3 …`): `flaws` says when one came again or is
+    missing, and that there was an error event.
     """
 
-    __slots__ = ("_data", "_last_ns", "_next", "_rest", "first_token_ns", "flaws", "gap_max_ns", "terminal", "tokens")
+    __slots__ = (
+        "_called_error",
+        "_data",
+        "_last_ns",
+        "_next",
+        "_rest",
+        "first_token_ns",
+        "flaws",
+        "gap_max_ns",
+        "terminal",
+        "tokens",
+    )
 
     def __init__(self) -> None:
         self._rest = b""
         self._data: list[bytes] = []
+        self._called_error = False
         self._last_ns = NEVER
         self.first_token_ns = NEVER
         self.gap_max_ns = 0
@@ -47,6 +60,8 @@ class EventReader:
         for line in lines:
             if line.startswith(b"data:"):
                 self._data.append(line[5:].strip())
+            elif line.startswith(b"event:"):
+                self._called_error = line[6:].strip() == b"error"
             elif not line.rstrip(b"\r"):
                 self._dispatch(now_ns)
 
@@ -59,6 +74,7 @@ class EventReader:
             self.terminal = True
 
     def _dispatch(self, now_ns: int) -> None:
+        called_error, self._called_error = self._called_error, False
         if not self._data:
             return
         data = b"\n".join(self._data)
@@ -72,6 +88,8 @@ class EventReader:
         if text:
             self._token(now_ns)
             self._number(text)
+        elif called_error or (b'"error"' in data and _is_error(data)):
+            self.flaws |= ERROR_EVENT
 
     def _token(self, now_ns: int) -> None:
         if self.tokens == 0:
@@ -111,6 +129,15 @@ def _text(data: bytes) -> str:
         return str(delta.get("text") or "") if wanted else ""
     except (ValueError, KeyError, TypeError, AttributeError):
         return ""
+
+
+def _is_error(data: bytes) -> bool:
+    """Tell whether an event that is not called `error` says one all the same, as OpenAI's do."""
+    try:
+        event: Any = orjson.loads(data)
+        return type(event) is dict and (bool(event.get("error")) or event.get("type") == "error")
+    except ValueError:
+        return False
 
 
 def _is_terminal(data: bytes) -> bool:

@@ -19,15 +19,15 @@ from typing import Any
 from gatebench.errors import EnvironmentFailure
 from gatebench.execution import redis
 from gatebench.execution.places import GATEWAY
-from gatebench.execution.secrets import SEEDED, default_key, seeded_keys
 from gatebench.execution.topology.knocking import answers, ask_to_die
 from gatebench.execution.topology.place import Place
 from gatebench.execution.topology.ports import free_ports
+from gatebench.execution.topology.provider_config import provider_config
 from gatebench.execution.topology.rendering import Rendering
 from gatebench.execution.topology.supervisor import ChildProcess, Supervisor
+from gatebench.execution.topology.target_values import target_values
 from gatebench.execution.toxiproxy.client import Engine
 from gatebench.execution.toxiproxy.program import command
-from gatebench.latency import MeasuredLatency
 from gatebench.plan import Endpoint, Plan, ProviderPlan, TlsPlan
 from gatebench.run.folder import RunFolder
 from gatebench.scenario import FRONT, ONE_LANE, front_link
@@ -99,13 +99,18 @@ class Topology:
             self._start_target()
 
     @property
+    def scratch(self) -> Path:
+        """The directory of the target's rendered files."""
+        return self.folder.work / "target"
+
+    @property
     def trust(self) -> TlsPlan | None:
         """How clients speak TLS with the target, None when it speaks plain HTTP."""
         target = self.plan.target
         declared = target.definition.tls if target.definition else None
         if declared is None:
             return target.tls
-        places = [self.folder.work / "target", Path(target.folder or ".")]
+        places = [self.scratch, Path(target.folder or ".")]
         ca = next((place / declared.ca for place in places if declared.ca and (place / declared.ca).is_file()), None)
         return TlsPlan(server_name=declared.server_name, ca=str(ca.resolve()) if ca else None, verify=declared.verify)
 
@@ -241,21 +246,7 @@ class Topology:
     def _start_provider(self, provider: ProviderPlan, port: int, admin_ports: Sequence[int]) -> None:
         """Start the processes of a provider; several share its port, and each has a port of its own for its control API."""
         shared = provider.processes > 1
-        latency = provider.latency
-        config = {
-            "name": provider.name,
-            "host": HOST,
-            "port": port,
-            "admin_token": self.admin_token,
-            "run": self.plan.token,
-            "seed": self.plan.seed,
-            "latency": latency.with_values() if isinstance(latency, MeasuredLatency) else latency.model_dump(),
-            "limits": provider.limits.model_dump() if provider.limits else None,
-            "rest": {name: collection.model_dump() for name, collection in provider.rest.items()},
-            "processes": provider.processes,
-            "vocabularies": self.plan.vocabularies(),
-            "request_id": self.plan.request_id,
-        }
+        config = provider_config(self.plan, provider, Place(HOST, port), self.admin_token)
         self.providers[provider.name] = Place(HOST, port)
         self.admins[provider.name] = tuple(Place(HOST, own if shared else port) for own in admin_ports)
         files = zip(provider.process_names(), provider.stream_names(), admin_ports, strict=True)
@@ -295,31 +286,16 @@ class Topology:
     def _start_target(self) -> None:
         target = self.plan.target
         assert target.definition is not None and target.folder is not None and self.gateway is not None  # noqa: S101 - called with all
-        directory = self.folder.work / "target"
+        directory = self.scratch
         directory.mkdir(mode=0o755)
-        values = {
-            "dir": str(directory.resolve()),
-            "folder": target.folder,
-            "here": target.own_folder,
-            "tenants": self._tenants(),
-            "python": sys.executable,
-            "host": HOST,
-            "port": self.gateway.port,
-            "providers": [
-                {
-                    "name": name,
-                    "host": self.links[name].host,
-                    "port": self.links[name].port,
-                    "url": self.links[name].url,
-                }
-                for name in self.providers
-            ],
-            "stores": {name: _store_values(self.links[name]) for name in self.stores},
-            "ports": {store.process: self.stores[store.name].port for store in target.definition.store},
-            "settings": target.settings,
-            "workers": 1,
-            "deadline_s": self.plan.load.deadlines.total_ns / 1e9,
-        }
+        values = target_values(
+            self.plan,
+            directory,
+            self.gateway,
+            providers={name: self.links[name] for name in self.providers},
+            stores={name: self.links[name] for name in self.stores},
+            ports={name: place.port for name, place in self.stores.items()},
+        )
         rendering = Rendering(target, values)
         self.config_digest = rendering.files(directory)
         if target.definition.version is not None:
@@ -333,18 +309,6 @@ class Topology:
             self._launch(process.name, functools.partial(self._target_process, process.name, argv, env, directory))
             if process.name in stores:
                 self._await(process.name)  # before a gateway looks for it
-
-    def _tenants(self) -> list[dict[str, str]]:
-        """Return what the target may know of the tenants: their names, their keys if those are seeded, their tiers in turn."""
-        names, tiers = self.plan.traffic.tenant_names(), self.plan.tiers or ("",)
-        seeded = self.plan.keys == SEEDED
-        keys = (
-            seeded_keys(self.plan.seed, names) if seeded else tuple(default_key(place) for place in range(len(names)))
-        )
-        return [
-            {"name": name, "key": key, "tier": tiers[place % len(tiers)]}
-            for place, (name, key) in enumerate(zip(names, keys, strict=True))
-        ]
 
     def _target_process(
         self, name: str, argv: Sequence[str], env: dict[str, str], directory: Path, _life: int
@@ -381,10 +345,6 @@ def _host_and_port(url: str) -> str:
     match = re.match(r"(https?)://(\[[^\]]+\]|[^/:]+)(?::(\d+))?", url)
     assert match is not None  # noqa: S101 - planning accepted the URL
     return f"{match[2].strip('[]')}:{match[3] or (443 if match[1] == 'https' else 80)}"
-
-
-def _store_values(link: Place) -> dict[str, Any]:
-    return {"host": link.host, "port": link.port, "url": f"redis://{link}"}
 
 
 def _version(argv: Sequence[str], pattern: str) -> str | None:

@@ -9,12 +9,13 @@ from typing import Any
 
 import orjson
 
-from gatebench.execution.upstream import admin, answering
+from gatebench.execution.upstream import admin, answering, bedrock
 from gatebench.execution.upstream.active import ActiveFault, ActiveFaults
 from gatebench.execution.upstream.admin import Admin
 from gatebench.execution.upstream.anthropic import Messages
 from gatebench.execution.upstream.api import Api, Asked
 from gatebench.execution.upstream.attempt import Attempt
+from gatebench.execution.upstream.bedrock import Invocation
 from gatebench.execution.upstream.chat import Refusal, count_tokens
 from gatebench.execution.upstream.config import ProviderConfig
 from gatebench.execution.upstream.connection import Connection, Request
@@ -38,7 +39,7 @@ _UNKNOWN: Api[Any] = Unknown()
 
 
 class Application:
-    """Serves /v1/*, /rest/*, /health and the control API. Every request but those for the latter two is an attempt."""
+    """Serves /v1/*, /model/*, /rest/*, /health and the control API. Every request but those for the latter two is an attempt."""
 
     def __init__(self, config: ProviderConfig, ledger: Ledger, faults: ActiveFaults, control: Admin) -> None:
         self._latency = Latency(config.latency, config.seed, config.name)
@@ -51,6 +52,7 @@ class Application:
         self._id_in_user = config.request_id == "user"
         self._tenants = {name.encode(): code for code, name in enumerate(config.vocabularies.get("tenant", ()))}
         self._origin: Api[Any] = Origin(config.rest, writable=config.processes == 1)
+        self._bedrock: Api[Any] = Invocation()
         self._apis: dict[str, Api[Any]] = {
             "/v1/chat/completions": Chat(),
             "/v1/embeddings": Embeddings(),
@@ -67,6 +69,8 @@ class Application:
             self._attempt(connection, request, api)
         elif path.startswith(PREFIX):
             self._attempt(connection, request, self._origin)
+        elif path.startswith(bedrock.PREFIX):
+            self._attempt(connection, request, self._bedrock)
         elif path == "/health":
             self._health(connection)
         elif path.startswith(admin.PREFIX):

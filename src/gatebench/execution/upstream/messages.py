@@ -32,8 +32,11 @@ class MessagesRequest(NamedTuple):
 
 def parse_messages(body: bytes) -> MessagesRequest:
     """Return what `body` asks for. Raises Refusal (400) that names every problem at once."""
-    asked = json_object(body)
-    problems: Problems = []
+    return read_messages(json_object(body), _KNOWN, [])
+
+
+def read_messages(asked: dict[str, Any], known: frozenset[str], problems: Problems) -> MessagesRequest:
+    """Return what the fields `asked` ask for, of which those in `known` may be. Raises Refusal (400) with all `problems`."""
     model = field(asked, "model", str, "", problems)
     tokens = asked.get("max_tokens")
     for name in ("model", "max_tokens", "messages"):
@@ -47,7 +50,7 @@ def parse_messages(body: bytes) -> MessagesRequest:
     stream = field(asked, "stream", bool, False, problems)
     metadata = field(asked, "metadata", dict, {}, problems)
     user = field(metadata, "user_id", str, "", problems) if type(metadata) is dict else ""
-    problems += [(name, f"{name}: Extra inputs are not permitted.") for name in sorted(asked.keys() - _KNOWN)]
+    problems += [(name, f"{name}: Extra inputs are not permitted.") for name in sorted(asked.keys() - known)]
     refuse(asked, problems)
     return MessagesRequest(model, texts[0] if len(texts) == 1 else "\n".join(texts), user, tokens or 0, stream)
 

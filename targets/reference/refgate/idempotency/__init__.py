@@ -1,0 +1,1 @@
+"""Requests that are executed once however often they come: by their key, or by what they say."""
