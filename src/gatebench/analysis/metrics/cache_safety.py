@@ -127,12 +127,9 @@ def private_cached(scope: Scope) -> Measured:
     if reason:
         return unknown(reason)
     rows = _private(scope)
-    again = int(
-        _private(Scope(scope.tables, scope.tables.load))
-        .assign(asked=scope.tables.asked["fingerprint"])
-        .duplicated(["asked", "tenant"])
-        .sum()
-    )
+    everybody = _private(Scope(scope.tables, scope.tables.load))
+    asked = scope.tables.asked["fingerprint"].loc[everybody.index]
+    again = int(everybody.assign(asked=asked).duplicated(["asked", "tenant"]).sum()) if len(everybody) else 0
     if again < _LEAST_PRIVATE or rows.empty:
         return unknown(
             f"it takes {_LEAST_PRIVATE} personal or time-bound prompts that come again; here are {again}", len(rows)
