@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gatebench.faults import fault
     from gatebench.latency import LatencyModel, measured
+    from gatebench.probing import reactive
     from gatebench.providers import provider
     from gatebench.scenario import Scenario, check, phase
     from gatebench.schedule import breakpoint, constant, mixed, poisson, ramp, sine, spike, steps, trace, users
@@ -34,6 +35,7 @@ __all__ = [
     "provider",
     "ramp",
     "ramped",
+    "reactive",
     "sine",
     "spike",
     "steps",
@@ -53,6 +55,7 @@ _HOMES = {
     **dict.fromkeys(("at_random", "flap", "ramped"), "shapes"),
     "measured": "latency",
     "provider": "providers",
+    "reactive": "probing",
 }
 
 

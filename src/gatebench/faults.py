@@ -41,6 +41,8 @@ Expectation = Literal[
 RATIOS = ("delay", "rate", "close", "slices", "loss")
 """The expectations that are measured and divided by what was configured; the others are met or not."""
 Value = int | float | str
+FLAGS = "process.flags"
+"""The mechanism that changes how a gateway routes, and breaks nothing."""
 _LARGEST = 1e15  # beyond it, neighbouring whole numbers are one float
 
 
@@ -124,7 +126,12 @@ class FaultDefinition(BaseModel):
     @property
     def exclusive(self) -> bool:
         """Whether no other fault may sit on the same place at the same time: its canaries could not tell the two apart."""
-        return self.layer != "provider" and self.effect == "yes/no"
+        return self.layer != "provider" and self.effect == "yes/no" and self.breaks
+
+    @property
+    def breaks(self) -> bool:
+        """Whether something is broken by it; what an operator changes on purpose is no outage."""
+        return self.mechanism != FLAGS
 
 
 _TOXIC = {

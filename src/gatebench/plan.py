@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from gatebench.faults import FaultDefinition, Value
+from gatebench.probing import Reactive
 from gatebench.providers import ProviderModel
 from gatebench.scenario import ONE_LANE, CheckUse, Lanes, Objective, Role, StopWhen
 from gatebench.schedule import AnyLoad, Locustfile, Schedule, Users, schedule_of
@@ -237,6 +238,7 @@ class Plan(_Frozen):
     keys: str | None = None
     tiers: tuple[str, ...] = ()
     declared: dict[str, dict[str, Setting]] = Field(default_factory=dict)
+    reactive: Reactive | None = None
     most_faults: int = 5
     stop_when: StopWhen | None = None
     allow_remote: tuple[str, ...] = ()
@@ -253,6 +255,10 @@ class Plan(_Frozen):
             trace=trace,
         )
 
+    def tenant_names(self) -> tuple[str, ...]:
+        """Return the names of the tenants of the load, and of the reactive probe's own."""
+        return self.traffic.tenant_names(probed=self.reactive is not None)
+
     def control_provider(self) -> str:
         """Return the provider that the control lanes reach past the gateway: the first, or where a target without one enters."""
         definition = self.target.definition
@@ -264,7 +270,7 @@ class Plan(_Frozen):
         return {
             "phase": tuple(phase.name for phase in self.phases),
             "route": self.traffic.route_names(),
-            "tenant": self.traffic.tenant_names(),
+            "tenant": self.tenant_names(),
             "provider": tuple(provider.name for provider in self.providers),
             "fault": ("", *(fault.id for fault in self.faults), *MANUAL_IDS),
         }

@@ -11,9 +11,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from gatebench.faults import FaultUse
 from gatebench.latency import LatencyModel
 from gatebench.mechanisms import undeclarable
+from gatebench.probing import Reactive
 from gatebench.providers import AnyProvider, ProviderModel
 from gatebench.sample import LANES
-from gatebench.schedule import AnyLoad
+from gatebench.schedule import AnyLoad, Locustfile
 from gatebench.schedule.load import open_parts
 from gatebench.shapes import PositiveDuration
 from gatebench.traffic import Traffic
@@ -161,6 +162,8 @@ class Scenario(BaseModel):
 
     `declared` says what a gateway that nobody here configures is set to, by mechanism (`gatebench.mechanisms`).
 
+    `reactive` adds a probe with a tenant of its own, which comes back when a Retry-After tells it to.
+
     Never are more than `most_faults` on at one time, and `stop_when` says what ends the run early.
     """
 
@@ -187,6 +190,7 @@ class Scenario(BaseModel):
     keys: str | None = None
     tiers: tuple[str, ...] = ()
     declared: dict[str, dict[str, str | int | float | bool]] = Field(default_factory=dict)
+    reactive: Reactive | None = None
     most_faults: int = Field(default=5, ge=1, le=50)
     stop_when: StopWhen | None = None
 
@@ -218,9 +222,27 @@ class Scenario(BaseModel):
                         f'a part of the load is for the {kind} "{name}"; the {kind}s are {", ".join(known[:10])}'
                     )
         problems += undeclarable(self.declared)
+        problems += self._unprobable()
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    def tenant_names(self) -> tuple[str, ...]:
+        """Return the names of the tenants of the load, and of the reactive probe's own."""
+        return self.traffic.tenant_names(probed=self.reactive is not None)
+
+    def _unprobable(self) -> Iterator[str]:
+        """Yield what keeps the reactive probe from asking."""
+        if self.reactive is None:
+            return
+        if isinstance(self.load, Locustfile):
+            yield "reactive has no place beside a locustfile, which says all of its load itself; leave it out"
+        routes = {route.name: route for route in self.traffic.routes}
+        asked = self.reactive.route or self.traffic.routes[0].name
+        if asked not in routes:
+            yield f'reactive asks for the route "{asked}"; the routes are {", ".join(routes)}'
+        elif routes[asked].kind == "task":
+            yield f'reactive asks for the route "{asked}", which is user code; name a route that is not'
 
     def _has_route(self, name: str) -> bool:
         """Tell whether there is such a route; those of tasks are known when the run is planned, which asks again."""

@@ -8,11 +8,14 @@ from typing import Any
 
 import pandas as pd
 
+from gatebench.analysis.faults import FaultTimeline
 from gatebench.analysis.metrics.registry import Scope
 from gatebench.analysis.tables import RunTables
+from gatebench.content import Content
+from gatebench.plan import PlannedFault
 from gatebench.sample import NO_USAGE_IN, NO_USAGE_OUT
 from gatebench.traffic import Route, Traffic
-from tests.planned import MS
+from tests.planned import MS, S
 
 CHAT = Route(name="chat", tenants=200)
 STREAM = Route(name="chat", tenants=200, stream=True)
@@ -41,6 +44,7 @@ def scope_of(
     route: Route = CHAT,
     declared: dict[str, dict[str, Any]] | None = None,
     phase: str | None = None,
+    faults: tuple[FaultTimeline, ...] = (),
 ) -> Scope:
     """Return a scope that holds exactly these requests, 10 ms apart and each of 50 ms, in the baseline of the run `base`."""
     samples: list[dict[str, Any]] = []
@@ -63,6 +67,7 @@ def scope_of(
         base,
         record=base.record.model_copy(update={"plan": plan}),
         samples=pd.DataFrame(samples),
+        faults=faults,
         attempts=pd.DataFrame(attempts),
     )
     tables.__dict__["ids_arrive"] = True
@@ -74,6 +79,22 @@ def scope_of(
         }
     )
     return Scope(tables, tables.load, phase)
+
+
+def flags_set(start_s: float, end_s: float | None, **parameters: Any) -> FaultTimeline:
+    """Return flags that were set and taken back at these moments of the load."""
+    planned = PlannedFault(
+        id="f1",
+        name="flags-set",
+        on="gateway",
+        phase="baseline",
+        start_ns=round(start_s * S),
+        end_ns=round((start_s if end_s is None else end_s) * S),
+        parameters={"weights": "", "tenants": "", "rollback": 0, **parameters},
+        definition=Content().fault("flags-set"),
+    )
+    cleared_ns = None if end_s is None else round(end_s * S)
+    return FaultTimeline(planned, acknowledged_ns=round(start_s * S), cleared_ns=cleared_ns)
 
 
 def _row(base: RunTables, number: int, said: dict[str, Any]) -> dict[str, Any]:

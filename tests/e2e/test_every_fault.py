@@ -11,7 +11,7 @@ from gatebench.execution.desk_client import ask
 from gatebench.execution.desk_state import DeskState, desks
 from gatebench.execution.ordering import Order, single_fault
 from gatebench.execution.toxiproxy.program import find_real_server
-from gatebench.faults import FaultDefinition
+from gatebench.faults import FLAGS, FaultDefinition
 from tests.e2e.bench_command import Bench
 
 pytestmark = pytest.mark.e2e
@@ -52,7 +52,8 @@ def proven(desk: DeskState, name: str) -> dict[str, Any]:
     """Put a fault on, clear it, and return where it stood in between."""
     definition: FaultDefinition = Content().fault(name)
     problems: list[Any] = []
-    windows = single_fault(Order(name, PLACES[definition.layer], "60s"), desk, problems)
+    place, said = ("gateway", ("rollback=1",)) if definition.mechanism == FLAGS else (PLACES[definition.layer], ())
+    windows = single_fault(Order(name, place, "60s", said), desk, problems)
     assert not problems, problems
     answer = ask(desk, {"op": "inject", "faults": [fault.model_dump(mode="json") for fault in windows]})
     assert "problems" not in answer, answer

@@ -130,6 +130,14 @@ def test_two_uses_of_one_shape_do_not_share_their_windows(tmp_path: Path) -> Non
         ('faults=[fault("latency", on="store")]', "Choose one of: front, provider-a, provider-b"),
         ('faults=[fault("provider-drops", on="front")]', "sits in a provider"),
         ('faults=[fault("process-kill", on="front")]', "sits in a process"),
+        ('faults=[fault("flags-set", on="provider-a", rollback=1)]', "provider-a reads no flags"),
+        ('faults=[fault("flags-set", on="gateway")]', "it says nothing"),
+        (
+            'faults=[fault("flags-set", on="gateway", rollback=1, duration="5s"), '
+            'fault("flags-set", on="gateway", rollback=1, after="5s")]',
+            "within less than 500 ms",
+        ),
+        ('faults=[fault("flags-set", on="gateway", weights="provider-a")]', "says nothing of a name"),
         ('faults=[fault("latency", on="provider-a", latency=0)]', "out of range"),
         ('faults=[fault("latency", on="provider-a", latency=1.5)]', "is not a whole number"),
         ('faults=[fault("latency", on="provider-a", latency="much")]', "is not a number"),

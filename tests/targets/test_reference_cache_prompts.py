@@ -7,7 +7,8 @@ import asyncio
 import pytest
 from multidict import CIMultiDict
 
-from targets.reference.refgate.answer import Stream, Whole
+from targets.reference.refgate.answer import Answer, Stream, Whole
+from targets.reference.refgate.call import Call
 from targets.reference.refgate.metrics import Metrics
 from targets.reference.refgate.settings.cache import CacheConfig
 from targets.reference.refgate.shared import Shared
@@ -211,23 +212,57 @@ class Upstream:
 
     released = 0
 
+    async def read(self) -> bytes:
+        return b""
+
     def release(self) -> None:
         self.released += 1
 
 
+class Streaming(SlowLast):
+    """Providers that answer with streams nobody asked for, and must hear how they end."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        super().__init__(lambda: Stream(200, CIMultiDict(), b"", upstream))
+        self.outcomes: list[str] = []
+
+    async def __call__(self, call: Call) -> Answer:
+        answer = await super().__call__(call)
+        call.served_by = "provider-a"
+        call.endings.append(self.outcomes.append)
+        return answer
+
+
 def test_a_stream_that_nobody_takes_is_let_go() -> None:
-    """The one who led leaves while others wait, and the provider answers with a stream nobody asked for."""
+    """The one who led leaves while another waits: the stream ends as cancelled, and the other one has its own."""
 
     async def test() -> None:
         upstream = Upstream()
-        stage = cached(Clock())
-        last = SlowLast(lambda: Stream(200, CIMultiDict(), b"", upstream))  # type: ignore[arg-type]
-        waiting = [asyncio.ensure_future(stage(ask_for("a"), last)) for _ in range(2)]
+        stage, last, other = cached(Clock()), Streaming(upstream), ask_for("a")
+        waiting = [asyncio.ensure_future(stage(call, last)) for call in (ask_for("a"), other)]
         await settle()
         waiting[0].cancel()
         await settle()
         last.go.set()
         assert isinstance(await waiting[1], Stream)
-        assert (len(last.calls), upstream.released) == (2, 1)
+        assert (len(last.calls), upstream.released, last.outcomes) == (2, 1, ["cancelled"])
+        other.ended("ok")
+        assert (other.served_by, last.outcomes) == ("provider-a", ["cancelled", "ok"])
+
+    run(test)
+
+
+def test_a_renewal_that_streams_is_let_go() -> None:
+    """Nobody waits for it."""
+
+    async def test() -> None:
+        clock, upstream = Clock(), Upstream()
+        stage, streaming = cached(clock, ttl_s=10, stale_while_revalidate_s=5), Streaming(upstream)
+        await stage(ask_for("a"), Last(numbered()))
+        clock.now_s += 12
+        streaming.go.set()
+        assert said(await stage(ask_for("a"), streaming)) == ("1", "STALE")
+        await settle()
+        assert (upstream.released, streaming.outcomes) == (1, ["cancelled"])
 
     run(test)

@@ -124,6 +124,13 @@ def test_tiers_have_limits_of_their_own() -> None:
     assert "RateLimit-Limit" not in answer.headers
 
 
+def test_a_tiers_bucket_is_as_large_as_its_rate() -> None:
+    """The burst is of those whose tier has no limit of its own."""
+    config = LimiterConfig(algorithm="gcra", rate=10, burst=20, tiers="free=3/1m,unlimited")
+    assert config.limit == Limit(10, 1_000_000, 20)
+    assert config.tier_limits() == {"free": Limit(3, 60_000_000, 3), "unlimited": None}
+
+
 def test_places_are_free_when_a_request_has_ended() -> None:
     """Two at the same time; a stream that is under way keeps its place until its end."""
     scene = Scene("concurrency", rate=2)

@@ -94,6 +94,16 @@ def test_the_key_decides_the_tenant(shown: str) -> None:
     assert "sk-1" not in repr(call)
 
 
+def test_anthropics_clients_show_theirs_elsewhere() -> None:
+    """x-api-key is a key too, and goes no further either."""
+    last = Last()
+    pass_through(keyed(), make_call(x_api_key="sk-2"), last)
+    [call] = last.calls
+    assert call.tenant == "tenant-2"
+    assert "x-api-key" not in call.headers
+    assert isinstance(pass_through(keyed(), make_call(x_api_key="sk-3")), Error)
+
+
 def test_without_keys_the_client_says_who_it_is() -> None:
     """The tenant is what the header says, and what is in Authorization is the provider's business."""
     assert keys(KeysConfig(tenants=TENANTS)) is None

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from gatebench.content import Content
+from gatebench.mechanisms import MECHANISMS
 from targets.reference.refgate.config import load_config
 from tests.targets.fake_provider import FakeProvider
 from tests.targets.starting import TARGETS, definition_of, prepare
@@ -96,3 +98,21 @@ def test_direct_starts_nothing() -> None:
     direct = definition_of("direct")
     assert direct.process == ()
     assert direct.entry == "provider-a"
+
+
+def test_the_reference_with_a_store_can_what_the_reference_can(tmp_path: Path) -> None:
+    """And limits in Redis; nothing else differs, and its file is a few lines."""
+    content = Content(tmp_path)
+    plain, stored = content.target("reference").definition, content.target("reference-redis").definition
+    assert {*stored.capabilities} == {*plain.capabilities, "limit-redis"}
+    assert stored.settings == plain.settings | {"limit_store": "redis"}
+    assert stored.front == plain.front == "refgate"
+    assert [store.process for store in stored.store] == ["redis"]
+
+
+def test_everything_the_reference_is_set_to_is_declared() -> None:
+    """Every mechanism, and every role of it that the gateway has a setting for."""
+    declared = definition_of("reference").declares
+    assert declared.keys() == MECHANISMS.keys()
+    missing = {(family, role) for family, roles in MECHANISMS.items() for role in roles if role not in declared[family]}
+    assert missing == {("limiter", "rounds")}  # a sliding counter of whole numbers, which ours is not

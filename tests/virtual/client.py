@@ -63,7 +63,7 @@ class VirtualClient:
     def __init__(self, plan: Plan, network: Network, port: int, path: Path) -> None:
         self._plan, self._network, self._port = plan, network, port
         words = plan.vocabularies()
-        keys = key_values(plan.keys, plan.traffic.tenant_names(), "", [], plan.seed)
+        keys = key_values(plan.keys, plan.tenant_names(), "", [], plan.seed)
         wire = Wire(f"127.0.0.1:{port}", plan.token, plan.request_id, Secrets(keys=keys))
         self._arrivals = Arrivals(plan, 0, {TARGET: wire})
         stream = StreamWriter(SAMPLE, path, words, {"worker": 0, "workers": 1, "pid": 1})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
@@ -16,14 +16,16 @@ if TYPE_CHECKING:
     from gatebench.plan import Plan
     from gatebench.schedule import Schedule
 
+REACTIVE: Final = "reactive"
+
 
 def asked(samples: pd.DataFrame, plan: Plan, schedule: Schedule) -> pd.DataFrame:
     """Return, in the order of `samples`, what each request asked.
 
     `fingerprint` is that of its prompt (u8; 0 where there is none), `key` the number of its group of copies (i8; -1
     without one), `keyed` whether it carried an idempotency key, `meaning` what a shipped question means (i4; -1 for other
-    prompts), `conditional` whether it asked for a resource only if that has changed. What users' own tasks ask for is
-    theirs: 0 and -1.
+    prompts), `conditional` whether it asked for a resource only if that has changed. What users' own tasks and the reactive
+    probe ask for is theirs: 0 and -1.
     """
     fingerprints = np.zeros(len(samples), np.uint64)
     keys = np.full(len(samples), NO_GROUP, np.int64)
@@ -35,10 +37,10 @@ def asked(samples: pd.DataFrame, plan: Plan, schedule: Schedule) -> pd.DataFrame
         routes = {name: code for code, name in enumerate(plan.traffic.route_names())}
         tenants = {name: code for code, name in enumerate(plan.traffic.tenant_names())}
         composed = [route.kind != "task" for route in plan.traffic.routes]
-        columns = (samples[name].to_numpy() for name in ("arrival_id", "route", "tenant"))
-        for place, (arrival, route, tenant) in enumerate(zip(*columns, strict=True)):
+        columns = (samples[name].to_numpy() for name in ("arrival_id", "route", "tenant", "kind"))
+        for place, (arrival, route, tenant, kind) in enumerate(zip(*columns, strict=True)):
             code = routes.get(route, DRAWN)
-            if code == DRAWN or not composed[code]:
+            if code == DRAWN or not composed[code] or kind == REACTIVE:
                 continue
             arrival_id = int(arrival)
             size = int(schedule.size[arrival_id]) if schedule.said else DRAWN

@@ -46,7 +46,7 @@ class Outage:
     `until_ns` ends the time in which its recovery may be looked for: the next outage's t0, or the end of the load.
     `provider` is the provider behind the faults, None when they sit elsewhere or on several. `cleared` is False when
     the end was never acknowledged: then t1 is where the run ended. `spells` counts the stretches of time in which some of
-    them were on: a fault that flaps makes several. Faults injected by hand are no part of it.
+    them were on: a fault that flaps makes several. Faults injected by hand, and changes that break nothing, are no part of it.
     """
 
     phase: str
@@ -67,7 +67,10 @@ def outages(plan: Plan, faults: Sequence[FaultTimeline], end_ns: int) -> tuple[O
         own = [
             fault
             for fault in faults
-            if fault.planned.phase == phase.name and fault.acknowledged_ns is not None and not fault.planned.manual
+            if fault.planned.phase == phase.name
+            and fault.acknowledged_ns is not None
+            and fault.planned.definition.breaks
+            and not fault.planned.manual
         ]
         if not own:
             continue

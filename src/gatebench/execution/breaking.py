@@ -12,17 +12,17 @@ from gatebench.errors import ConfigurationError, Problem
 from gatebench.execution.asking import Problems, RunRequest
 from gatebench.execution.chaos.canary import proof_needs_s
 from gatebench.execution.chaos.provable import provable, share
-from gatebench.execution.places import Places, overlapping
+from gatebench.execution.places import GATEWAY, Places, overlapping
 from gatebench.execution.toxiproxy import toxics  # noqa: F401 - registers the kinds
 from gatebench.execution.toxiproxy.toxic import kinds
 from gatebench.execution.upstream.faults.registry import mechanisms
-from gatebench.faults import FaultDefinition, FaultUse, Value, parameter_problems
+from gatebench.faults import FLAGS, FaultDefinition, FaultUse, Value, parameter_problems
 from gatebench.plan import EngineKind, FaultStep, PlannedFault, PlannedPhase
 from gatebench.scenario import FRONT, Scenario
 from gatebench.shapes import LEAST_REST_S, Ramp, Shape
 from gatebench.units import duration_s, human_duration
 
-PROCESS_MECHANISMS = ("process.kill", "process.pause", "process.restart")
+PROCESS_MECHANISMS = (FLAGS, "process.kill", "process.pause", "process.restart")
 OURS_ALONE = ("toxic.packet_loss",)
 MOST_FAULTS = 200  # a fault is one byte of an attempt, and some are kept for those of a second terminal
 _NS = 1_000_000_000
@@ -220,6 +220,8 @@ def _misfits(use: FaultUse, definition: FaultDefinition, places: Places, where: 
         what = {"link": "a link", "provider": "a provider", "process": "a process"}[definition.layer]
         names = ", ".join(sorted(known)) or "there is none here that is ours"
         yield Problem(where, f'{use.name} sits in {what}, but is put on "{use.on}".', f"Choose one of: {names}.")
+    elif definition.mechanism == FLAGS and known[use.on] != FRONT:
+        yield Problem(where, f"{use.name} is for the gateway: {use.on} reads no flags.", f"Put it on {GATEWAY}.")
     elif use.on == FRONT and (
         definition.proof.expect in {"rate", "slices"} or definition.mechanism == "toxic.limit_data"
     ):

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from gatebench.execution.asking import Problems, RunRequest
-from gatebench.faults import Layer
+from gatebench.faults import FLAGS, Layer
 from gatebench.plan import PlannedFault, TargetPlan
 from gatebench.scenario import FRONT
 
 GATEWAY = "gateway"
+FLAGS_REST_NS = 500_000_000
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,14 @@ def places(providers: Iterable[str], target: TargetPlan | None) -> Places:
 
 
 def overlapping(first: PlannedFault, second: PlannedFault) -> str | None:
-    """Return why two faults cannot be on at the same time, None when they can, or are not."""
+    """Return why two faults cannot be on at the same time, None when they can, or are not.
+
+    Flags that are put back and set again need a moment in between: nobody could say which came last.
+    """
+    if first.definition.mechanism == second.definition.mechanism == FLAGS:
+        later, earlier = (first, second) if first.start_ns >= second.start_ns else (second, first)
+        if later.start_ns < earlier.end_ns + FLAGS_REST_NS:
+            return "flags-set follows flags-set within less than 500 ms: whoever comes last would win."
     if first.start_ns >= second.end_ns or second.start_ns >= first.end_ns:
         return None
     same_place = first.on == second.on

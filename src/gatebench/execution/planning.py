@@ -81,7 +81,7 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
             problems=problems,
         )
         header_values(scenario.headers, where, problems)
-        key_values(scenario.keys, scenario.traffic.tenant_names(), where, problems, request.seed)
+        key_values(scenario.keys, scenario.tenant_names(), where, problems, request.seed)
         problems.extend(header_problems(scenario.headers))
         for route in scenario.traffic.routes:
             header_values(route.headers, f"{where}: route {route.name}", problems)
@@ -119,6 +119,7 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
         keys=scenario.keys,
         tiers=scenario.tiers,
         declared=_declared(scenario, target),
+        reactive=scenario.reactive,
         most_faults=scenario.most_faults,
         stop_when=scenario.stop_when,
         allow_remote=request.allow_remote,

@@ -244,9 +244,7 @@ class Runner:
         """Read what the plan only names; what the command line gives wins."""
         problems: list[Problem] = []
         headers = header_values(self.plan.headers, self.plan.scenario, problems)
-        keys = key_values(
-            self.plan.keys, self.plan.traffic.tenant_names(), self.plan.scenario, problems, self.plan.seed
-        )
+        keys = key_values(self.plan.keys, self.plan.tenant_names(), self.plan.scenario, problems, self.plan.seed)
         if problems:
             raise ConfigurationError(problems)
         return Secrets({**headers, **self.headers}, keys)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gatebench.execution.chaos.canary import Address, Canary, payload_path
 from gatebench.execution.chaos.injector import Switch
 from gatebench.execution.chaos.lever import Lever
+from gatebench.execution.chaos.levers.flags import FlagsLever
 from gatebench.execution.chaos.levers.link_down import LinkDownLever
 from gatebench.execution.chaos.levers.process import ProcessLever
 from gatebench.execution.chaos.levers.provider import ProviderLever
@@ -12,6 +13,8 @@ from gatebench.execution.chaos.levers.toxic import ToxicLever
 from gatebench.execution.chaos.watchdog import WatchedLever
 from gatebench.execution.topology.supervisor import Supervisor
 from gatebench.execution.topology.topology import Topology
+from gatebench.faults import FLAGS
+from gatebench.flags import FLAGS_FILE
 from gatebench.plan import Plan, PlannedFault
 from gatebench.scenario import FRONT
 
@@ -30,6 +33,8 @@ def _lever(fault: PlannedFault, plan: Plan, topology: Topology, supervisor: Supe
     if definition.layer == "provider":
         return ProviderLever(fault, [place.url for place in topology.admins[fault.on]], topology.admin_token)
     if definition.layer == "process":
+        if definition.mechanism == FLAGS:
+            return FlagsLever(fault, topology.scratch / FLAGS_FILE)
         return ProcessLever(fault, topology)
     lever = LinkDownLever(fault, engine) if definition.mechanism == "link.down" else ToxicLever(fault, engine)
     if plan.engine.kind == "embedded":

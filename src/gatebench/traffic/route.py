@@ -127,9 +127,9 @@ class Traffic(BaseModel):
         """Tell whether routes name a file of user code whose tasks nobody has looked up yet."""
         return any(route.kind == "task" and not route.task for route in self.routes)
 
-    def tenant_names(self) -> tuple[str, ...]:
-        """Return the names of the tenants; a request's `tenant` is a position here."""
-        return tuple(f"tenant-{number}" for number in range(max(route.tenants for route in self.routes)))
+    def tenant_names(self, *, probed: bool = False) -> tuple[str, ...]:
+        """Return the names of the tenants; a request's `tenant` is a position here. A reactive probe is one more, the last."""
+        return tuple(f"tenant-{number}" for number in range(max(route.tenants for route in self.routes) + probed))
 
 
 def _raw(routes: list[dict[str, Any]]) -> Traffic:

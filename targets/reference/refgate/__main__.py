@@ -25,12 +25,11 @@ def main() -> int:
     write_to_stderr()
     try:
         config = load_config(options.config)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop if uvloop else None) as runner:
+            runner.run(serve(config))
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    loop_factory = uvloop.new_event_loop if uvloop else None
-    with asyncio.Runner(loop_factory=loop_factory) as runner:
-        runner.run(serve(config))
     return 0
 
 

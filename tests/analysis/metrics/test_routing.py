@@ -6,7 +6,7 @@ import pytest
 
 from gatebench.analysis.metrics import routing
 from tests.analysis.conftest import Reading
-from tests.analysis.handmade import Played, scope_of
+from tests.analysis.handmade import Played, flags_set, scope_of
 
 TEN = {"routing": {"kind": "weighted", "weights": "provider-a=90,provider-b=10"}}
 
@@ -31,7 +31,7 @@ def test_twelve_percent_instead_of_ten(healthy: Reading) -> None:
     scope = scope_of(healthy.tables, served(5280, 720), declared=TEN)
     assert routing.split_error(scope).value == pytest.approx(0.02)
     assert (routing.split_beyond_chance(scope).value or 0) > 0
-    assert routing.split_beyond_chance(scope).why == "provider-a got -2.00% of 6000 answers"
+    assert routing.split_beyond_chance(scope).why == "provider-a got -2.00% of 6000"
     assert len(routing.in_the_wrong_place(scope)) == 720
     few = scope_of(healthy.tables, served(528, 72), declared=TEN)
     assert routing.split_beyond_chance(few).value == 0.0
@@ -53,8 +53,8 @@ def test_sticky_routing_splits_tenants(healthy: Reading) -> None:
     [
         ({}, served(100, 100), "declares no weights"),
         ({"routing": {"kind": "ordered", "weights": "provider-a=1"}}, served(100, 100), "declares no weights"),
-        ({"routing": {"kind": "weighted", "weights": "a:b"}}, served(100, 100), "is no weight"),
-        (TEN, served(89, 10), "at least 100 answers; here were 99"),
+        ({"routing": {"kind": "weighted", "weights": "a:b"}}, served(100, 100), "says nothing of a name"),
+        (TEN, served(89, 10), "here were 99"),
         (TEN, [Played(attempts=({"end": "dropped"}, {"provider": "provider-b"}))] * 200, "here were 0"),  # failed over
         (TEN, served(500, 500, label="fault"), "here were 0"),
     ],
@@ -86,3 +86,62 @@ def test_too_few_tenants_are_unknown(healthy: Reading) -> None:
     """Tenants with one answer each cannot be seen on two variants."""
     found = routing.stickiness_violations(scope_of(healthy.tables, served(100, 100)))
     assert (found.status, found.why) == ("unknown", "it takes 20 tenants with two answers; here were 0")
+
+
+def at(seconds: float, provider: str, healthy: Reading, **row: object) -> Played:
+    """An answer of a request that was due then."""
+    due_ns = healthy.tables.start_ns + round(seconds * 1e9)
+    return Played({"due_ns": due_ns} | row, ({"provider": provider},))
+
+
+def test_flags_replace_the_weights_while_they_are_set(healthy: Reading) -> None:
+    """From 10 s to 20 s half and half, which two seconds later is held against half and half; before it, against 90 to 10."""
+    changed = (flags_set(10, 20, weights="provider-a=50,provider-b=50"),)
+    even = [at(13 + number / 100, f"provider-{'ab'[number % 2]}", healthy) for number in range(200)]
+    settling = [at(10 + number / 100, "provider-a", healthy) for number in range(150)]
+    scope = scope_of(healthy.tables, [*settling, *even], declared=TEN, faults=changed)
+    assert routing.split_error(scope).value == 0.0
+    assert routing.split_error(scope).n == 200
+    unmoved = scope_of(healthy.tables, even, declared=TEN)
+    assert (routing.split_beyond_chance(unmoved).value or 0) > 0.2
+    before = [at(1 + number / 100, "provider-a", healthy) for number in range(200)]
+    both = scope_of(healthy.tables, [*before, *even], declared=TEN, faults=changed)
+    assert routing.split_error(both).why == "the flags changed in the middle; ask for one phase"
+
+
+def test_a_rollback_sends_everything_to_the_first_provider(healthy: Reading) -> None:
+    """Whatever the weights are."""
+    changed = (flags_set(10, 20, rollback=1),)
+    good = [at(13 + number / 100, "provider-a", healthy) for number in range(200)]
+    assert routing.split_error(scope_of(healthy.tables, good, declared=TEN, faults=changed)).value == 0.0
+    astray = [*good, at(14, "provider-b", healthy)]
+    assert (routing.split_beyond_chance(scope_of(healthy.tables, astray, declared=TEN, faults=changed)).value or 0) > 0
+
+
+def test_flags_that_name_a_tenant(healthy: Reading) -> None:
+    """tenant-7 belongs to provider-b: its twenty answers from there are right, one from provider-a is not; nobody else counts."""
+    changed = (flags_set(10, 20, tenants="tenant-7=provider-b"),)
+    right = [at(13 + number / 100, "provider-b", healthy, tenant="tenant-7") for number in range(20)]
+    others = [at(13 + number / 100, "provider-a", healthy) for number in range(100)]
+    scope = scope_of(healthy.tables, [*right, *others], faults=changed)
+    assert (routing.flags_ignored(scope).value, routing.flags_ignored(scope).n) == (0.0, 20)
+    wrong = [*right, at(14, "provider-a", healthy, tenant="tenant-7"), at(9, "provider-a", healthy, tenant="tenant-7")]
+    scope = scope_of(healthy.tables, wrong, faults=changed)
+    assert routing.flags_ignored(scope).value == 1.0
+    assert routing.against_flags(scope).index.tolist() == [20]
+    assert routing.flags_ignored(scope_of(healthy.tables, right)).why == (
+        "it takes 20 answers to tenants whom flags name; here were 0"
+    )
+
+
+def test_a_tenant_may_move_when_flags_change(healthy: Reading) -> None:
+    """Under the same flags it may not."""
+    changed = (flags_set(10, 20, weights="provider-b=1"),)
+    tenants = [f"tenant-{number}" for number in range(20)]
+    moving = [
+        at(second, provider, healthy, tenant=tenant)
+        for tenant in tenants
+        for second, provider in ((1, "provider-a"), (2, "provider-a"), (13, "provider-b"))
+    ]
+    assert routing.stickiness_violations(scope_of(healthy.tables, moving, faults=changed)).value == 0.0
+    assert routing.stickiness_violations(scope_of(healthy.tables, moving)).value == 20.0

@@ -10,7 +10,8 @@ from gatebench.execution.chaos.chance import LEAST_SHARE
 from gatebench.execution.chaos.question import COUNTED, STREAMED, asked_of_provider, path_for
 from gatebench.execution.upstream.config import sentences
 from gatebench.execution.upstream.faults.registry import mechanisms
-from gatebench.faults import FaultDefinition, Value
+from gatebench.faults import FLAGS, FaultDefinition, Value
+from gatebench.flags import Flags
 
 
 def share(definition: FaultDefinition, parameters: Mapping[str, Value]) -> float:
@@ -43,7 +44,17 @@ def provable(definition: FaultDefinition, parameters: Mapping[str, Value]) -> st
             "Its jitter exceeds its latency: a delay below nothing is none, so that the mean is not what was configured. "
             "Choose a jitter of at most the latency."
         )
+    if definition.mechanism == FLAGS:
+        return _of_flags(parameters)
     return _of_provider(definition, parameters) if definition.layer == "provider" else None
+
+
+def _of_flags(parameters: Mapping[str, Value]) -> str | None:
+    try:
+        said = Flags.of(parameters)
+    except ValueError as error:
+        return f"{error}."
+    return None if said != Flags() else "It says nothing; give weights, tenants or rollback."
 
 
 def _of_provider(definition: FaultDefinition, parameters: Mapping[str, Value]) -> str | None:

@@ -22,6 +22,7 @@ from gatebench.execution.load.config import WorkerConfig
 from gatebench.execution.load.crowd import Crowd
 from gatebench.execution.load.decoding import DecodingReply
 from gatebench.execution.load.meter import Meter
+from gatebench.execution.load.reactive import ReactiveProbe
 from gatebench.execution.load.recorder import Recorder
 from gatebench.execution.load.reply import Reply
 from gatebench.execution.load.task_walk import TaskWalk
@@ -89,6 +90,10 @@ class Post:
         self._recorder = Recorder(stream, words["provider"], words["tenant"])
         around = (self._clients, self._recorder, self._meter)
         users = plan.load.users
+        self._probe: ReactiveProbe | None = None
+        if plan.reactive is not None and config.worker == 0:
+            own = Client(config.endpoints[LANES[TARGET]], plan.load.deadlines, plan.allow_remote)
+            self._probe = ReactiveProbe(plan, plan.reactive, own, wires[TARGET], self._recorder)
         self._arrivals: Arrivals | UserArrivals
         self._walk: Walk
         if users is not None:
@@ -118,6 +123,8 @@ class Post:
     def stop(self) -> None:
         """Send nothing more, and finish soon; without a beginning, finish at once."""
         self._walk.stop()
+        if self._probe is not None:
+            self._probe.stop()
         if not self._t0_ns.ready():
             self._t0_ns.set(None)
         if not self.manned.is_set():
@@ -153,10 +160,15 @@ class Post:
     def _duty(self, t0_ns: int) -> None:
         keeper = gevent.spawn(self._keep, t0_ns)
         keeper.link_exception(lambda failed: self.fail(failed.exception))  # a full disk, say: rows would be lost unsaid
+        probing = gevent.spawn(self._probe.run, t0_ns) if self._probe is not None else None
         try:
             self._walk.run(t0_ns)
+            if probing is not None:
+                probing.get()
         finally:
             keeper.kill()
+            if probing is not None:
+                probing.kill()
             self._channel.say({"progress": self._meter.progress()})
 
     def _keep(self, t0_ns: int) -> None:

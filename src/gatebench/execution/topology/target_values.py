@@ -51,7 +51,7 @@ def target_values(
 
 def tenants(plan: Plan) -> list[dict[str, str]]:
     """Return what the target may know of the tenants: their names, their keys if those are seeded, their tiers in turn."""
-    names, tiers = plan.traffic.tenant_names(), plan.tiers or ("",)
+    names, tiers = plan.tenant_names(), plan.tiers or ("",)
     seeded = plan.keys == SEEDED
     keys = seeded_keys(plan.seed, names) if seeded else tuple(default_key(place) for place in range(len(names)))
     return [

@@ -99,13 +99,18 @@ class Topology:
             self._start_target()
 
     @property
+    def scratch(self) -> Path:
+        """The directory of the target's rendered files."""
+        return self.folder.work / "target"
+
+    @property
     def trust(self) -> TlsPlan | None:
         """How clients speak TLS with the target, None when it speaks plain HTTP."""
         target = self.plan.target
         declared = target.definition.tls if target.definition else None
         if declared is None:
             return target.tls
-        places = [self.folder.work / "target", Path(target.folder or ".")]
+        places = [self.scratch, Path(target.folder or ".")]
         ca = next((place / declared.ca for place in places if declared.ca and (place / declared.ca).is_file()), None)
         return TlsPlan(server_name=declared.server_name, ca=str(ca.resolve()) if ca else None, verify=declared.verify)
 
@@ -281,7 +286,7 @@ class Topology:
     def _start_target(self) -> None:
         target = self.plan.target
         assert target.definition is not None and target.folder is not None and self.gateway is not None  # noqa: S101 - called with all
-        directory = self.folder.work / "target"
+        directory = self.scratch
         directory.mkdir(mode=0o755)
         values = target_values(
             self.plan,

@@ -11,6 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..config import ConfigError
+
 Vector = NDArray[np.float32]
 
 
@@ -21,7 +23,7 @@ class Embedding(Protocol):
         """Return the vector of `text`."""
 
 
-class EmbeddingMissing(Exception):
+class EmbeddingMissing(ConfigError):
     """The package with the weights is not installed; the message says how to install it."""
 
 

@@ -62,12 +62,12 @@ class HttpCache:
         if "only-if-cached" in wishes and not self._is_fresh(await self._store.get(key)):
             return make_error(504, "not_cached", "It is not in the cache, and nobody else was to be asked.")
         again = await self._must_ask(wishes, key)
-        answer = await self._serving.serve(key, self._fetch(call, next, url_key), revalidate=again)
+        answer = await self._serving.serve(key, call, self._fetch(wanted, next, url_key), revalidate=again)
         if isinstance(answer, Whole) and answer.headers.get("X-Cache") == "HIT":
             # Whoever shared an answer that turned out to vary may have got somebody else's variant.
             right = await self._variant(url_key, wanted)
             if right != key:
-                answer = await self._serving.serve(right, self._fetch(call, next, url_key), revalidate=again)
+                answer = await self._serving.serve(right, call, self._fetch(wanted, next, url_key), revalidate=again)
         if isinstance(answer, Whole) and unchanged(answer, wanted):
             return not_modified(answer)
         return answer
@@ -83,19 +83,18 @@ class HttpCache:
         answer.headers["Content-Length"] = str(len(answer.body))
         return Whole(answer.status, answer.headers, b"")
 
-    def _fetch(self, call: Call, next: Next, url_key: str) -> Fetch:
+    def _fetch(self, wanted: CIMultiDict[str], next: Next, url_key: str) -> Fetch:
         """Return what asks the origin: with its own validators instead of the client's, for the answer may serve others."""
-        wanted = call.headers
 
-        async def fetch(stale: Entry | None) -> Fetched:
+        async def fetch(errand: Call, stale: Entry | None) -> Fetched:
             headers = wanted.copy()
             for name in CONDITIONS:
                 headers.popall(name, None)
             if stale is not None:
                 headers.update(validators(CIMultiDict(stale.headers)))
-            call.outgoing = replace(call.outgoing, headers=headers)
             asked_at_s = self._clock()
-            answer = await next(call)
+            errand.outgoing = replace(errand.outgoing, headers=headers)
+            answer = await next(errand)
             if not isinstance(answer, Whole):
                 return Fetched(answer, None)
             if answer.status == 304 and stale is not None:

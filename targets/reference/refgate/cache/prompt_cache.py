@@ -54,8 +54,8 @@ class PromptCache:
         if self._semantics is not None and question is not None:
             key = await self._semantics.key_of(question, own)
 
-        async def fetch(stale: Entry | None) -> Fetched:
-            answer = await next(call)
+        async def fetch(errand: Call, stale: Entry | None) -> Fetched:
+            answer = await next(errand)
             if not isinstance(answer, Whole) or answer.status != 200:
                 return Fetched(answer, None)
             entry = Entry.of(_without(answer), self._clock(), self._lifetimes.next())
@@ -64,7 +64,7 @@ class PromptCache:
                 self._semantics.learn(question, own)
             return Fetched(answer, entry)
 
-        return await self._serving.serve(key, fetch)
+        return await self._serving.serve(key, call, fetch)
 
 
 def _without(answer: Whole) -> Whole:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..answer import Answer, Error, Stream, Whole
+from ..call import Call
 from ..flight import Flights
 from .entry import Entry, Standing
 from .store import Store
@@ -25,8 +26,8 @@ class Fetched:
     claim: Claim = "MISS"
 
 
-Fetch = Callable[[Entry | None], Awaitable[Fetched]]
-"""Asks the providers, given the entry that is to be renewed, and keeps what may be kept."""
+Fetch = Callable[[Call, Entry | None], Awaitable[Fetched]]
+"""Asks the providers with a call, given the entry that is to be renewed, and keeps what may be kept."""
 
 
 def failed(answer: Answer) -> bool:
@@ -60,17 +61,17 @@ class Serving:
         self._flights: Flights[Fetched] = Flights(lambda fetched: fetched.entry is not None)
         self._loners: dict[str, None] = {}
 
-    async def serve(self, key: str, fetch: Fetch, *, revalidate: bool = False) -> Answer:
-        """Return the answer to the question `key`; with `revalidate` the client wants the origin to be asked."""
+    async def serve(self, key: str, call: Call, fetch: Fetch, *, revalidate: bool = False) -> Answer:
+        """Return the answer to `call`, whose question is `key`; with `revalidate` the client wants the origin to be asked."""
         entry = await self._store.get(key)
         standing = entry.standing(self._clock()) if entry is not None else Standing.DEAD
         if entry is not None and self._serves_fresh and not revalidate:
             if standing is Standing.FRESH:
                 return self._claimed(entry, "HIT")
             if standing is Standing.REVALIDATE:
-                self._flights.start(key, _without_stream(fetch, entry))
+                self._flights.start(key, _errand(call, fetch, entry, lambda: False)[1])
                 return self._claimed(entry, "STALE")
-        fetched, ours = await self._fetched(key, fetch, entry)
+        fetched, ours = await self._fetched(key, call, fetch, entry)
         if failed(fetched.answer) and entry is not None and self._may_stand_in(entry):
             return self._claimed(entry, "STALE")
         if fetched.entry is not None and not ours:
@@ -79,30 +80,28 @@ class Serving:
         fetched.answer.headers["X-Cache"] = fetched.claim
         return fetched.answer
 
-    async def _fetched(self, key: str, fetch: Fetch, entry: Entry | None) -> tuple[Fetched, bool]:
+    async def _fetched(self, key: str, call: Call, fetch: Fetch, entry: Entry | None) -> tuple[Fetched, bool]:
         """Return what was fetched and whether by us alone; what is for one client is never given to two."""
         if not self._coalescing or key in self._loners:
-            return await fetch(entry), True
-        left = False
-
-        async def work() -> Fetched:
-            fetched = await fetch(entry)
-            if left and isinstance(fetched.answer, Stream):
-                fetched.answer.upstream.release()
-            return fetched
-
+            return await fetch(call, entry), True
+        here = True
+        errand, work = _errand(call, fetch, entry, lambda: here)
         try:
             fetched, led = await self._flights.share(key, work)
         except asyncio.CancelledError:
-            left = True
+            here = False
             raise
+        if led:
+            call.served_by = errand.served_by
+            call.endings += errand.endings
+            call.taps += errand.taps
         if led and fetched.entry is None and not isinstance(fetched.answer, Error):
             self._goes_alone(key)
         if led or fetched.entry is not None:
             return fetched, led
         if isinstance(fetched.answer, Error):
             return Fetched(_copied(fetched.answer), None), False
-        return await fetch(entry), True
+        return await fetch(call, entry), True
 
     def _goes_alone(self, key: str) -> None:
         """Remember that the answers to `key` are not for sharing, so that nobody waits for one of them in vain."""
@@ -122,13 +121,20 @@ def _copied(error: Error) -> Error:
     return Error(error.status, error.code, error.message, error.outcome, error.kind, error.headers.copy())
 
 
-def _without_stream(fetch: Fetch, entry: Entry) -> Callable[[], Awaitable[Fetched]]:
-    """Return the renewal of `entry` for nobody: a stream that comes of it is let go."""
+def _errand(
+    call: Call, fetch: Fetch, entry: Entry | None, is_wanted: Callable[[], bool]
+) -> tuple[Call, Callable[[], Awaitable[Fetched]]]:
+    """Return a call like `call` that may outlive it, and the work that fetches with it.
+
+    A stream, which only the one client can take, is let go when that one is not there any more.
+    """
+    errand = replace(call, endings=[], taps=[])
 
     async def work() -> Fetched:
-        fetched = await fetch(entry)
-        if isinstance(fetched.answer, Stream):
+        fetched = await fetch(errand, entry)
+        if isinstance(fetched.answer, Stream) and not is_wanted():
             fetched.answer.upstream.release()
+            errand.ended("cancelled")
         return fetched
 
-    return work
+    return errand, work

@@ -20,8 +20,8 @@ _MOST_COUNTED = 2**52
 class LimiterConfig(Section):
     """`rate` units each `period_s` for every client; `burst` is the capacity of a bucket, 0 for as much as the rate.
 
-    `tiers` gives tiers limits of their own, "free=100/10s,pro=1000/10s,unlimited": a bare name has none. `burst` is for all
-    tiers; 0 is each tier's own rate. A tier that is not named has `rate` and `period_s`.
+    `tiers` gives tiers limits of their own, "free=100/10s,pro=1000/10s,unlimited": a bucket as large as the rate, and no
+    limit for a bare name. A tier that is not named has `rate`, `period_s` and `burst`.
     """
 
     algorithm: Literal[
@@ -39,7 +39,7 @@ class LimiterConfig(Section):
     @property
     def limit(self) -> Limit:
         """The limit of those whose tier has none of its own."""
-        return self._limit(self.rate, self.period_s)
+        return Limit(self.rate, to_us(self.period_s), self.burst or self.rate)
 
     def tier_limits(self) -> Mapping[str, Limit | None]:
         """Return the limit of each tier that is named; None is no limit."""
@@ -49,11 +49,10 @@ class LimiterConfig(Section):
             if found is None:
                 raise ValueError(f'"{text}" is no tier; write it as free=100/10s, or only its name for no limit')
             name, rate, period, unit = found.groups()
-            limits[name] = None if rate is None else self._limit(int(rate), float(period) * _SECONDS[unit])
+            limits[name] = (
+                None if rate is None else Limit(int(rate), to_us(float(period) * _SECONDS[unit]), burst=int(rate))
+            )
         return limits
-
-    def _limit(self, rate: int, period_s: float) -> Limit:
-        return Limit(rate, to_us(period_s), self.burst or rate)
 
     @model_validator(mode="after")
     def _countable(self) -> LimiterConfig:

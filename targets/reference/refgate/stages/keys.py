@@ -10,6 +10,7 @@ from ..errors import make_error
 from ..settings.keys import KeysConfig, TenantConfig
 from ..stage import Next, Stage
 
+# OpenAI's clients send it this way; Anthropic's send the bare key in x-api-key.
 _SCHEME = "bearer "
 
 
@@ -26,8 +27,8 @@ class Keys:
 
     async def __call__(self, call: Call, next: Next) -> Answer:
         """Name the tenant, or answer 401. The key itself goes no further: the provider learns the tenant's name."""
-        shown = call.headers.pop("Authorization", "")
-        key = shown[len(_SCHEME) :].strip() if shown[: len(_SCHEME)].lower() == _SCHEME else ""
+        bearer, api_key = (call.headers.popall(name, [""])[0] for name in ("Authorization", "x-api-key"))
+        key = bearer[len(_SCHEME) :].strip() if bearer[: len(_SCHEME)].lower() == _SCHEME else api_key
         tenant = self._tenants.get(key)
         if tenant is None:
             return _unauthorized("Incorrect API key provided." if key else "You did not provide an API key.")
