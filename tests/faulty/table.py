@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,12 +12,16 @@ HERE: Final = Path(__file__).resolve().parent
 
 
 class Profile(BaseModel):
-    """A short scenario of `tests/faulty/scenarios/` that asks one family of checks; `target` is what the gateways extend."""
+    """A short scenario of `tests/faulty/scenarios/` that asks one family of checks; `target` is what the gateways extend.
+
+    Not `virtual` are those that need what is not of the virtual world: Redis, links, processes.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     about: str = Field(min_length=1)
     target: str = "reference"
+    virtual: bool = True
 
 
 class Gateway(BaseModel):
@@ -44,5 +48,11 @@ class Table(BaseModel):
 
 
 def load() -> Table:
-    """Return the table of `matrix.toml`."""
-    return Table.model_validate(tomllib.loads((HERE / "matrix.toml").read_text()))
+    """Return everything that stands in `tables/`, one file a family."""
+    profiles: dict[str, Any] = {}
+    gateways: list[Any] = []
+    for path in sorted((HERE / "tables").glob("*.toml")):
+        family = tomllib.loads(path.read_text())
+        profiles |= family.get("profile", {})
+        gateways += family.get("gateway", [])
+    return Table.model_validate({"profile": profiles, "gateway": gateways})
