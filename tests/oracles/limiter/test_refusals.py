@@ -105,7 +105,7 @@ def test_what_is_declared() -> None:
 @pytest.mark.parametrize(
     ("declared", "says"),
     [
-        ({"algorithm": "leaky"}, "no algorithm"),
+        ({"algorithm": "leaky", "rate": 5}, "no algorithm"),
         ({"algorithm": "gcra", "rate": -1}, "admits nobody"),
         ({"algorithm": "gcra", "rate": "ten"}, "no number"),
         ({"algorithm": "gcra", "rate": 0.5}, "whole number"),
