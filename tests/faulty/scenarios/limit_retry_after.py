@@ -15,6 +15,6 @@ scenario = Scenario(
     needs=("limit-token-bucket",),
     checks=[
         check("retry_after_honesty", at_least=1.0),
-        check("retry_after_bias_s", at_most=0.5),
+        check("retry_after_bias_s", at_most=0.25),
     ],
 )
