@@ -110,9 +110,12 @@ def test_a_wrong_cache_is_red(cached: Cached, knobs: dict[str, Any], name: str, 
 
 def test_what_is_declared_extends_what_is_allowed(cached: Cached) -> None:
     """Served for 2 s with a TTL of 1 s: allowed with a window of a second more, stale without."""
-    for role in ("stale_while_revalidate", "stale_if_error"):
-        declared = {"kind": "exact", "ttl": "1s", role: "1s"}
-        assert measured(cached(ttl_s=2.0, declared=declared), "stale_answers").value == 0.0
+    waiting, failing = (
+        {"kind": "exact", "ttl": "1s", role: "1s"} for role in ("stale_while_revalidate", "stale_if_error")
+    )
+    assert measured(cached(ttl_s=2.0, declared=waiting), "stale_answers").value == 0.0
+    assert measured(cached(ttl_s=2.0, declared=failing, failing_s=(0.5, 6.0)), "stale_answers").value == 0.0
+    assert (measured(cached(ttl_s=2.0, declared=failing), "stale_answers").value or 0) > 50  # nothing fails
     jittery = {"kind": "exact", "ttl": "1s", "ttl_jitter": 0.5}
     assert measured(cached(ttl_s=1.45, declared=jittery), "stale_answers").value == 0.0
     assert (measured(cached(ttl_s=1.9, declared=jittery), "stale_answers").value or 0) > 0

@@ -29,8 +29,9 @@ def too_old(scope: Scope) -> pd.DataFrame:
 def stale_answers(scope: Scope) -> Measured:
     """Answers from a cache that were older than the cache may serve. The age is sent - end of the attempt that made the
     answer, or of the last one that found the resource unchanged (304). Allowed are the TTL with its jitter (for a REST
-    resource the origin's s-maxage or max-age) and the longer one of stale-while-revalidate and stale-if-error, as
-    declared; 100 ms more are the gateway's for taking the answer in. At least 20 hits. An exact count: must be 0.
+    resource the origin's s-maxage or max-age) and stale-while-revalidate, as declared; in phases of faults, and for five
+    seconds after an attempt that failed, stale-if-error if that is longer; 100 ms more are the gateway's for taking the
+    answer in. At least 20 hits. An exact count: must be 0.
     """
     rows = _aged(scope)
     reason = _ageless(scope, rows)
