@@ -57,7 +57,8 @@ class RunTables:
     `due_ns` is the schedule, nanoseconds from the start; empty for closed users.
 
     `attempts` holds every arrival at a provider, or is None without a ledger; `sample` is the position in `samples` of
-    the row it was made for, -1 for none.
+    the row it was made for, -1 for none. `series` is what was read of every process once a second: `at_ns`, `process`,
+    `metric`, `value`; None when nobody read it.
     """
 
     record: RunRecord
@@ -72,6 +73,7 @@ class RunTables:
     schedule: Schedule = field(repr=False)
     samples: pd.DataFrame = field(repr=False)
     attempts: pd.DataFrame | None = field(repr=False)
+    series: pd.DataFrame | None = field(default=None, repr=False)
 
     @property
     def plan(self) -> Plan:
@@ -237,6 +239,7 @@ def read(folder: RunFolder) -> RunTables:
         schedule=schedule,
         samples=samples,
         attempts=attempts,
+        series=_table(folder.series) if folder.series.exists() else None,
     )
 
 
