@@ -130,6 +130,14 @@ def test_errors_that_are_kept(cached: Cached) -> None:
     assert "no provider answered with an error" in measured(cached(), "errors_cached").why
 
 
+def test_errors_that_are_kept_without_a_stamp(cached: Cached) -> None:
+    """A gateway that words errors itself gives itself away when others are fetched well and a key is not even asked for."""
+    right, wrong = (cached(failing_s=(2.0, 3.0), keeps_errors=keeps, stamps_errors=False) for keeps in (False, True))
+    assert measured(right, "errors_cached").value == 0.0
+    assert (measured(wrong, "errors_cached").value or 0) > 5
+    assert offenders(wrong, "errors_cached") > 5
+
+
 def test_shared_by_declaration_is_no_leak(cached: Cached) -> None:
     """Where tenants are meant to share, nothing leaks, and the best possible is that of one cache for all."""
     tables = cached(shared=True, declared={"kind": "exact", "ttl": "1s", "scope": "shared"})

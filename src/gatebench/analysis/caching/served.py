@@ -120,7 +120,11 @@ def _made(
     another = stamped & (owner >= 0) & (owner != np.arange(n))
     own_unchanged = np.zeros(n, bool)
     unchanged = attempts[(attempts["status"] == 304) & (attempts["sample"] >= 0)]
-    own_unchanged[unchanged["sample"].to_numpy(np.int64)] = True
+    asker = unchanged["sample"].to_numpy(np.int64)
+    # One that ended after the answer was there was sent behind its back, to refresh the entry: the answer did not wait for it.
+    own_unchanged[asker[unchanged["ended_ns"].to_numpy(np.int64) <= samples["done_ns"].to_numpy(np.int64)[asker]]] = (
+        True
+    )
     truth[stamped] = FETCHED
     truth[another & ~before] = JOINED
     truth[before] = HIT
