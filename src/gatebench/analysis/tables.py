@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from gatebench.analysis.asked import asked
 from gatebench.analysis.blocks import by_block
+from gatebench.analysis.caching.served import served
 from gatebench.analysis.faults import FaultTimeline, timelines
 from gatebench.analysis.limited import LimitedKey, limited_keys
 from gatebench.analysis.retries import in_order
@@ -88,6 +89,11 @@ class RunTables:
     def asked(self) -> pd.DataFrame:
         """What each row of `samples` asked, see `gatebench.analysis.asked`."""
         return asked(self.samples, self.plan, self.schedule)
+
+    @cached_property
+    def served(self) -> pd.DataFrame:
+        """Who made the answer to each row of `samples`, and when, see `gatebench.analysis.caching.served`."""
+        return served(self.samples, self.attempts, self.asked, self.plan)
 
     @cached_property
     def keys(self) -> Mapping[str, LimitedKey]:

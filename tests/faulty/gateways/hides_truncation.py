@@ -11,7 +11,7 @@ def spoil() -> None:
     from tests.faulty.gateways import never_cuts
 
     async def says_done(request: web.Request, response: web.StreamResponse, tail: bytes) -> None:
-        await response.write(b"data: [DONE]\n\n")
+        await response.write(b"\n\ndata: [DONE]\n\n")
         await response.write_eof()
 
     never_cuts.instead(relay, stream, says_done)
