@@ -38,8 +38,8 @@ class Cell(NamedTuple):
 
 
 def check_name(profile: str, check: Mapping[str, Any]) -> str:
-    """Return the name of a check: PROFILE/METRIC, and /PHASE where it has one."""
-    return "/".join(part for part in (profile, check["metric"], check["phase"]) if part)
+    """Return the name of a check: PROFILE/METRIC, then /PHASE and /ROUTE where it has one."""
+    return "/".join(part for part in (profile, check["metric"], check["phase"], check["route"]) if part)
 
 
 def cells(profile: str, gateway: Gateway | None, summary: Mapping[str, Any]) -> Iterator[Cell]:
