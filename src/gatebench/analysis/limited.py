@@ -18,7 +18,7 @@ import numpy.typing as npt
 from gatebench.oracles.limiter.concurrency import replay_in_flight
 from gatebench.oracles.limiter.limit import Limit, limit_of
 from gatebench.oracles.limiter.over_admission import RESOLUTION_NS, error, over_admission
-from gatebench.oracles.limiter.over_flight import most_in_flight, over_flight
+from gatebench.oracles.limiter.over_flight import most_in_flight, over_flight, unsure
 from gatebench.oracles.limiter.over_log import most_in_a_period
 from gatebench.oracles.limiter.refusals import false_refusals, false_refusals_in_flight
 from gatebench.oracles.limiter.replaying import quota_error, replayed
@@ -74,7 +74,8 @@ class LimitedKey:
             return 0.0
         chosen = self.admitted & among
         if self.limit.algorithm == "concurrency":
-            return float((chosen & (self.since_ns >= self.until_ns)).sum())
+            times = (self.since_ns, self.until_ns, self.spans.lo_ns, self.released_ns)
+            return float(unsure(*(column[chosen] for column in times), self.limit.limit))
         return error(self.limit, self.spans.where(chosen))
 
     def most_in_a_period(self, among: Flags) -> int:
