@@ -12,12 +12,16 @@ HERE: Final = Path(__file__).resolve().parent
 
 
 class Profile(BaseModel):
-    """A short scenario of `tests/faulty/scenarios/` that asks one family of checks; `target` is what the gateways extend."""
+    """A short scenario of `tests/faulty/scenarios/` that asks one family of checks; `target` is what the gateways extend.
+
+    Not `virtual` are those that need what is not of the virtual world: Redis, links, processes.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     about: str = Field(min_length=1)
     target: str = "reference"
+    virtual: bool = True
 
 
 class Gateway(BaseModel):

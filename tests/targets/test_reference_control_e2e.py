@@ -13,7 +13,7 @@ from tests.targets.fake_provider import FakeProvider, Gate, Stage, answers, drop
 from tests.targets.redis_server import RedisServer, redis_server
 from tests.targets.starting import Running
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.light]
 CHAT = "/v1/chat/completions"
 BODY = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
 TENANTS = (
@@ -163,3 +163,15 @@ def test_a_trace_reaches_the_provider(client: httpx.Client, start: Start, first:
     got = {name.lower(): value for name, value in seen.headers.items()}["traceparent"]
     assert got.split("-")[1] == sent.split("-")[1]
     assert got != sent
+
+
+def test_tokens_of_a_stream_are_counted_at_its_end(client: httpx.Client, start: Start, first: FakeProvider) -> None:
+    """2 of the prompt are estimated before, and 3 events came: 95 of 100 are left, and the next request takes 2 of them."""
+    gateway = start(
+        "reference", limit_algorithm="sliding-log", limit_rate=100, limit_period="1h", limit_counts="tokens"
+    )
+    first.behave = streams
+    answer = ask(client, gateway)
+    assert answer.headers["ratelimit-remaining"] == "98"
+    left = [ask(client, gateway).headers["ratelimit-remaining"] for _ in range(2)]
+    assert left == ["93", "88"]

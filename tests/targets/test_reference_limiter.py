@@ -96,7 +96,7 @@ def test_the_client_is_told_what_is_left() -> None:
         "RateLimit-Reset": "12",
         "RateLimit-Policy": "10;w=60;burst=2",
     }
-    assert "try again in 6s" in refused.message
+    assert "try again in 6.000s" in refused.message
 
 
 @pytest.mark.parametrize(("after_s", "header"), [(0.0, "2"), (0.4, "2"), (0.5, "1"), (1.4, "1")])

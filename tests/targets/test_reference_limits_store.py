@@ -8,13 +8,13 @@ from collections.abc import Coroutine, Iterator
 from typing import Any
 
 import pytest
-from redis.asyncio import Redis
 
 from targets.reference.refgate.limits.algorithms import ALGORITHMS, Name
 from targets.reference.refgate.limits.limit import Admission, Limit
 from targets.reference.refgate.limits.memory import MemoryStore
 from targets.reference.refgate.limits.redis import RedisStore
 from targets.reference.refgate.limits.store import StoreFault
+from targets.reference.refgate.redis_client import greet, open_redis
 from tests.targets.calling import Clock
 from tests.targets.redis_server import RedisServer, redis_server
 
@@ -78,7 +78,7 @@ class TestRedis:
         here = ALGORITHMS[name](limit)
 
         async def compare() -> None:
-            async with Redis.from_url(server.url) as redis:
+            async with open_redis(server.url) as redis:
                 there = RedisStore(redis, name, later=do_later, timeout_s=5.0, clock=clock)
                 for _ in range(400):
                     clock.now_s = round(clock.now_s + draw.choice((0, 0, 0.001, 0.07, 0.5)) * draw.random(), 6)
@@ -101,7 +101,7 @@ class TestRedis:
         limit = Limit(20, 3600 * S, 20)
 
         async def flood() -> int:
-            gateways = [Redis.from_url(server.url) for _ in range(4)]
+            gateways = [open_redis(server.url) for _ in range(4)]
             stores = [RedisStore(redis, name, later=do_later, timeout_s=5.0) for redis in gateways]
             said = await asyncio.gather(*(store.admit("flooding", limit, 1) for store in stores for _ in range(50)))
             names = [key async for key in gateways[0].scan_iter("*flooding*")]
@@ -114,12 +114,24 @@ class TestRedis:
 
         assert asyncio.run(flood()) == 20
 
+    def test_a_crowd_waits_for_connections(self, server: RedisServer) -> None:
+        """300 at once over the few connections of a gateway: each is told, and none is a fault of the store."""
+
+        async def crowd() -> list[bool]:
+            async with open_redis(server.url) as redis:
+                await greet(redis)
+                store = RedisStore(redis, "gcra", later=do_later, timeout_s=20.0)
+                asked = (store.admit("crowd", Limit(100, 3600 * S, 100), 1) for _ in range(300))
+                return [said.admitted for said in await asyncio.gather(*asked)]
+
+        assert sum(asyncio.run(crowd())) == 100
+
     def test_places_are_shared_and_given_back(self, server: RedisServer) -> None:
         """Two places for two gateways: one ends its request, the other may begin one."""
         limit = Limit(2, S, 2)
 
         async def share() -> None:
-            async with Redis.from_url(server.url) as redis:
+            async with open_redis(server.url) as redis:
                 one, other = (RedisStore(redis, "concurrency", later=do_later, timeout_s=5.0) for _ in range(2))
                 first = await one.admit("shared", limit, 1)
                 assert (await one.admit("shared", limit, 1)).admitted
@@ -135,7 +147,7 @@ class TestRedis:
         limit = Limit(1, S, 1)
 
         async def leave() -> None:
-            async with Redis.from_url(server.url) as redis:
+            async with open_redis(server.url) as redis:
                 store = RedisStore(redis, "concurrency", later=do_later, timeout_s=5.0)
                 for turns in range(1, 20):
                     asking = asyncio.create_task(store.admit("leaving", limit, 1))
@@ -157,7 +169,7 @@ class TestRedis:
         """Frozen for a moment: StoreFault within the time set; thawed: it counts again."""
 
         async def ask() -> None:
-            async with Redis.from_url(server.url) as redis:
+            async with open_redis(server.url) as redis:
                 store = RedisStore(redis, "gcra", later=do_later, timeout_s=0.05)
                 limit = Limit(5, 3600 * S, 5)
                 assert (await store.admit("hung", limit, 1)).remaining == 4
@@ -178,7 +190,7 @@ class TestRedis:
         """A closed port is told as what it is."""
 
         async def ask() -> None:
-            async with Redis.from_url("redis://127.0.0.1:1") as redis:
+            async with open_redis("redis://127.0.0.1:1") as redis:
                 with pytest.raises(StoreFault):
                     await RedisStore(redis, "gcra", later=do_later, timeout_s=5.0).admit("nobody", Limit(5, S, 5), 1)
 

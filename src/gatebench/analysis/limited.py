@@ -21,7 +21,7 @@ from gatebench.oracles.limiter.over_admission import RESOLUTION_NS, error, over_
 from gatebench.oracles.limiter.over_flight import most_in_flight, over_flight
 from gatebench.oracles.limiter.over_log import most_in_a_period
 from gatebench.oracles.limiter.refusals import false_refusals, false_refusals_in_flight
-from gatebench.oracles.limiter.replaying import replayed
+from gatebench.oracles.limiter.replaying import quota_error, replayed
 from gatebench.oracles.limiter.spans import Spans, Times
 from gatebench.sample import NEVER
 
@@ -107,6 +107,13 @@ class LimitedKey:
         else:
             found[decided] = replayed(self.limit, self.spans.where(decided))
         return found
+
+    def quota_error(self) -> int:
+        """Return by how many requests what was admitted differs from what the declared algorithm admits."""
+        if self.limit is None or self.limit.algorithm == "concurrency":
+            return abs(int(self.replayed.sum()) - int(self.admitted.sum()))
+        decided = self.admitted | self.refused
+        return quota_error(self.limit, self.spans.where(decided), self.admitted[decided])
 
     @cached_property
     def falsely_refused(self) -> Flags:

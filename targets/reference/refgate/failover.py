@@ -87,7 +87,7 @@ class Failover:
         self._draw = draw
 
     async def answer(self, outgoing: Outgoing, names: Sequence[str] | None = None) -> Answered | GaveUp:
-        """Return the first usable answer, after at most 1 + `retries` attempts and within `total_s` seconds.
+        """Return the first usable answer, after at most 1 + `retries` attempts and a hedge, within `total_s` seconds.
 
         `names` are the providers that may be asked, in their order; None means all, as configured.
         """

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .metrics import Metrics
 from .provider import Provider
+from .redis_client import greet, open_redis
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -30,18 +31,12 @@ class Shared:
     _later: set[asyncio.Task[None]] = field(default_factory=set)
 
     def redis(self) -> Redis:
-        """Return the client of the store at `store_url`, one for all stages. It answers bytes and never tries again.
-
-        How long an answer may take is for each stage to say, which knows what a late one is worth.
-        """
+        """Return the client of the store at `store_url`, one for all stages."""
         if self._redis is None:
-            from redis.asyncio import Redis
-            from redis.asyncio.retry import Retry
-            from redis.backoff import NoBackoff
-
             assert self.store_url is not None  # noqa: S101 - `Config` has seen to it
-            self._redis = Redis.from_url(self.store_url, retry=Retry(NoBackoff(), 0))
+            self._redis = open_redis(self.store_url)
             self.closing.push_async_callback(self._redis.aclose)
+            self.later(greet(self._redis))
         return self._redis
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:

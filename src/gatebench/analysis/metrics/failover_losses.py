@@ -13,7 +13,7 @@ from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, 
 from gatebench.analysis.metrics.shares import share
 from gatebench.analysis.metrics.work import no_ledger
 from gatebench.analysis.windows import Outage
-from gatebench.oracles.split import shares
+from gatebench.flags import weights as weights_of
 from gatebench.sample import NEVER
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _allowed(tables: RunTables) -> frozenset[str] | None:
     weights = routing.get("weights")
     if not isinstance(weights, str) or not weights:
         return None
-    return frozenset(name for name, part in shares(weights).items() if part > 0)
+    return frozenset(name for name, weight in weights_of(weights).items() if weight > 0)
 
 
 def misrouted(scope: Scope) -> pd.DataFrame:
@@ -147,9 +147,8 @@ def failed_over_share(scope: Scope) -> Measured:
 
 def _died_early(scope: Scope) -> pd.DataFrame:
     attempts = scope.tables.attempts_in_order
-    died = attempts[
-        (attempts["stream"] == 1) & attempts["end"].isin(("dropped", "error")) & (attempts["first_token_ns"] == NEVER)
-    ]
+    silent = (attempts["first_token_ns"] == NEVER) | (attempts["status"] >= 300)
+    died = attempts[(attempts["stream"] == 1) & attempts["end"].isin(("dropped", "error")) & silent]
     return scope.rows[scope.rows.index.isin(died["sample"])]
 
 

@@ -113,7 +113,7 @@ class Limiter:
         error = make_error(
             429,
             "rate_limit_exceeded",
-            f"Rate limit reached for {unit}. Please try again in {said.retry_after_s:.3g}s.",
+            f"Rate limit reached for {unit}. Please try again in {said.retry_after_s:.3f}s.",
             outcome="limited",
             kind=unit,
             retry_after_s=said.retry_after_s,

@@ -1,0 +1,131 @@
+"""Plays every faulty gateway and the correct one with many seeds: `python -m tests.virtual.seeds`.
+
+A check has to be red for its own fault in at least 19 of 20 seeds, and green for the correct gateway in 300 of 300: with no
+alarm in 300 the rate of false alarms is below 0.01 at a confidence of 95 % (rule of three: Hanley and Lippman-Hand, JAMA 249, 1983).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from tests.faulty.table import Gateway, Table, load
+from tests.faulty.workspace import CORRECT
+
+_ROOT: Final = Path(__file__).resolve().parents[2]
+_A_PROCESS: Final = 50
+
+
+class Job(NamedTuple):
+    """Some seeds of one gateway in one profile."""
+
+    profile: str
+    gateway: str
+    first: int
+    seeds: int
+
+
+class Count(NamedTuple):
+    """How often a check took each verdict on a gateway, and whether that is enough."""
+
+    gateway: str
+    check: str
+    expected: str
+    verdicts: dict[str, int]
+    enough: bool
+    why: str
+
+
+def lines(job: Job) -> list[dict[str, Any]]:
+    """Play a job in a process of its own; return a line for each seed that could be played."""
+    argv = [sys.executable, "-m", "tests.virtual", job.profile, job.gateway, str(job.first), str(job.seeds)]
+    done = subprocess.run(argv, cwd=_ROOT, capture_output=True, text=True, check=False)
+    found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    if done.returncode:
+        sys.stderr.write(f"{job}: {done.stderr[-1500:]}\n")
+    return found
+
+
+def jobs(table: Table, options: argparse.Namespace) -> Iterator[Job]:
+    """Yield what is to be played, the correct gateway first."""
+    for profile, facts in table.profile.items():
+        if not facts.virtual or (options.profile and profile not in options.profile):
+            continue
+        for first in range(1, options.green + 1, _A_PROCESS):
+            if not options.gateway or CORRECT in options.gateway:
+                yield Job(profile, CORRECT, first, min(_A_PROCESS, options.green + 1 - first))
+        for gateway in table.gateway:
+            looked_for = any(which.startswith(f"{profile}/") for which in gateway.fails)
+            if looked_for and (not options.gateway or gateway.name in options.gateway):
+                yield Job(profile, gateway.name, 1, options.red)
+
+
+def counted(table: Table, played: list[tuple[Job, list[dict[str, Any]]]]) -> Iterator[Count]:
+    """Yield the counts of every check on every gateway that was played."""
+    by_name: dict[str, Gateway] = {gateway.name: gateway for gateway in table.gateway}
+    verdicts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    reasons: dict[tuple[str, str], str] = {}
+    for job, found in played:
+        verdicts[job.gateway, f"{job.profile}/*"]["lost"] += job.seeds - len(found)
+        for line in found:
+            for check, verdict in line["verdicts"].items():
+                verdicts[job.gateway, check][verdict] += 1
+                if verdict not in ("pass", "n/a"):
+                    reasons[job.gateway, check] = f"seed {line['seed']}: {line['why'].get(check, '')}"
+    for (name, check), counter in verdicts.items():
+        gateway, total = by_name.get(name), sum(counter.values())
+        if check.endswith("/*"):
+            if counter["lost"]:
+                yield Count(name, check, "played", dict(counter), enough=False, why="not every seed could be played")
+        elif gateway and check in gateway.fails:
+            enough = counter["fail"] >= 0.95 * total
+            yield Count(name, check, "fail", dict(counter), enough, reasons.get((name, check), ""))
+        elif gateway and check in gateway.also:
+            yield Count(name, check, "any", dict(counter), enough=True, why=reasons.get((name, check), ""))
+        else:
+            enough = counter["fail"] + counter["unknown"] == 0 or bool(gateway and counter["fail"] <= 0.05 * total)
+            yield Count(name, check, "pass", dict(counter), enough, reasons.get((name, check), ""))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Play, count, say what is not enough, write the counts; return 1 when something is not."""
+    parser = argparse.ArgumentParser(prog="python -m tests.virtual.seeds", description=__doc__)
+    parser.add_argument("--red", type=int, default=20, help="seeds for each faulty gateway")
+    parser.add_argument("--green", type=int, default=300, help="seeds of the correct one for each profile")
+    parser.add_argument("--profile", action="append", default=[])
+    parser.add_argument("--gateway", action="append", default=[])
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args(arguments)
+    table, began = load(), time.monotonic()
+    chosen = list(jobs(table, options))
+    with ThreadPoolExecutor(2) as pool:
+        played = list(zip(chosen, pool.map(lines, chosen), strict=True))
+    counts = list(counted(table, played))
+    for count in counts:
+        if not count.enough:
+            sys.stderr.write(
+                f"{count.gateway}: {count.check} has to be {count.expected}: {count.verdicts} {count.why}\n"
+            )
+    seeds = sum(len(found) for _, found in played)
+    if options.out:
+        document = {
+            "seconds": round(time.monotonic() - began),
+            "runs": seeds,
+            "red": options.red,
+            "green": options.green,
+        }
+        options.out.write_text(json.dumps({**document, "counts": [count._asdict() for count in counts]}, indent=1))
+    sys.stderr.write(f"{seeds} runs in {time.monotonic() - began:.0f} s\n")
+    return 0 if counts and all(count.enough for count in counts) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
