@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -81,8 +82,8 @@ def repeat_ratio(scope: Scope) -> Measured:
 
 @metric(unit="attempts", better="lower", title="Retries beyond the budget", judged="exact", offenders=repeated)
 def retry_budget_excess(scope: Scope) -> Measured:
-    """Repeats (see repeat_ratio) beyond the declared reserve + ratio × requests in the worst window of any length. Must be 0;
-    at least 20 repeats or 100 requests.
+    """Repeats (see repeat_ratio) beyond the declared reserve + ratio × requests in the worst window of any length, in whole
+    retries, each counted when it was decided: at the end of the attempt before. Must be 0; at least 20 repeats or 100 requests.
     """
     reason = _unseen(scope)
     ratio = declared_number(scope.tables, "retries", "ratio")
@@ -90,16 +91,16 @@ def retry_budget_excess(scope: Scope) -> Measured:
         return unknown(reason or "nobody declares a retry budget (ratio)")
     reserve = declared_number(scope.tables, "retries", "reserve") or 0.0
     sent_ns = scope.rows.loc[scope.rows["sent_ns"] != NEVER, "sent_ns"].to_numpy(np.int64)
-    retried_ns = repeats(scope)["arrived_ns"].to_numpy(np.int64)
-    if len(retried_ns) < LEAST and len(sent_ns) < 5 * LEAST:
+    again = repeats(scope)
+    if len(again) < LEAST and len(sent_ns) < 5 * LEAST:
         return unknown(
             f"it takes {LEAST} repeats or {5 * LEAST} requests; here are {len(sent_ns)} requests", len(sent_ns)
         )
-    excess = budget_excess(np.sort(sent_ns), retried_ns, ratio, reserve)
-    why = (
-        f"{len(retried_ns)} repeats for {len(sent_ns)} requests, {excess:.1f} above {reserve:g} + {ratio:g} × requests"
-    )
-    return known(excess, len(sent_ns), why=why)
+    # A retry is paid for when it is decided, which is when the attempt before has ended; its pause comes after that.
+    decided_ns = again["arrived_ns"].to_numpy(np.int64) - again["pause_ns"].to_numpy(np.float64).astype(np.int64)
+    excess = budget_excess(np.sort(sent_ns), decided_ns, ratio, reserve)
+    why = f"{len(again)} repeats for {len(sent_ns)} requests, {excess:.1f} above {reserve:g} + {ratio:g} × requests"
+    return known(float(math.floor(excess)), len(sent_ns), why=why)
 
 
 def _after_refusals(scope: Scope) -> tuple[pd.DataFrame, int]:
