@@ -17,4 +17,4 @@ def spoil() -> None:
         for task in tasks:
             task.add_done_callback(running.discard)
 
-    Hedge._end = go_on  # type: ignore[method-assign]
+    Hedge._end = go_on  # type: ignore[method-assign, assignment]

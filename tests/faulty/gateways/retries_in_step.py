@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 
 def spoil() -> None:
     """The pause is not drawn."""
-    from targets.reference.refgate import failover
-
+    failover: Any = import_module("targets.reference.refgate.failover")
     drawn = failover.full_jitter_s
 
     def longest(failures: int, *, base_s: float, cap_s: float, draw: float) -> float:
-        return drawn(failures, base_s=base_s, cap_s=cap_s, draw=1.0)
+        pause_s: float = drawn(failures, base_s=base_s, cap_s=cap_s, draw=1.0)
+        return pause_s
 
     failover.full_jitter_s = longest

@@ -24,7 +24,6 @@ scenario = Scenario(
         check("duplicate_execution", at_most=0),
         check("amplification", phase="fault", at_most=1.6),  # 1, and 0.28 at the other provider, and 0.08 again
         check("retry_budget_excess", at_most=0),
-        check("retries_after_refusal", at_most=0),
         check("useless_retries", at_most=0),
         check("retry_pause_p50_ms", at_least=10),
         check("retry_jitter", at_least=0.4),
