@@ -137,7 +137,8 @@ def _made(
 def _written_ns(attempts: pd.DataFrame) -> Ints:
     """Return when the last byte went out: the end is noted a moment later, when the client may have the answer already."""
     arrived_ns, took_ns = attempts["arrived_ns"].to_numpy(np.int64), attempts["service_ns"].to_numpy(np.int64)
-    return arrived_ns + took_ns
+    wrote_ns: Ints = arrived_ns + took_ns
+    return wrote_ns
 
 
 def _freshened(samples: pd.DataFrame, attempts: pd.DataFrame, maker: Ints, made_ns: Ints) -> Ints:
