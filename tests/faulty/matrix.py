@@ -38,8 +38,8 @@ class Cell(NamedTuple):
 
 
 def check_name(profile: str, check: Mapping[str, Any]) -> str:
-    """Return the name of a check: PROFILE/METRIC, and /PHASE where it has one."""
-    return "/".join(part for part in (profile, check["metric"], check["phase"]) if part)
+    """Return the name of a check: PROFILE/METRIC, then /PHASE and /ROUTE where it has one."""
+    return "/".join(part for part in (profile, check["metric"], check["phase"], check["route"]) if part)
 
 
 def cells(profile: str, gateway: Gateway | None, summary: Mapping[str, Any]) -> Iterator[Cell]:
@@ -54,7 +54,7 @@ def cells(profile: str, gateway: Gateway | None, summary: Mapping[str, Any]) -> 
         verdict = check["verdict"]
         if gateway and which in gateway.fails:
             yield Cell(name, which, verdict, "fail", verdict == "fail", check["why"])
-        elif gateway and which in gateway.also:
+        elif gateway and gateway.may_fail(which):
             yield Cell(name, which, verdict, "any", True, check["why"])
         else:
             yield Cell(name, which, verdict, "pass", verdict in _GREEN, check["why"])

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from gatebench.oracles.limiter.concurrency import replay_in_flight
 from gatebench.oracles.limiter.limit import Limit, limit_of
 from gatebench.oracles.limiter.over_admission import RESOLUTION_NS, error, over_admission
-from gatebench.oracles.limiter.over_flight import most_in_flight, over_flight
+from gatebench.oracles.limiter.over_flight import most_in_flight, over_flight, unsure
 from gatebench.oracles.limiter.over_log import most_in_a_period
 from gatebench.oracles.limiter.refusals import false_refusals, false_refusals_in_flight
 from gatebench.oracles.limiter.replaying import quota_error, replayed
@@ -74,7 +74,9 @@ class LimitedKey:
             return 0.0
         chosen = self.admitted & among
         if self.limit.algorithm == "concurrency":
-            return float((chosen & (self.since_ns >= self.until_ns)).sum())
+            since_ns, until_ns = self.since_ns[chosen], self.until_ns[chosen]
+            begun_ns, released_ns = self.spans.lo_ns[chosen], self.released_ns[chosen]
+            return float(unsure(since_ns, until_ns, begun_ns, released_ns, self.limit.limit))
         return error(self.limit, self.spans.where(chosen))
 
     def most_in_a_period(self, among: Flags) -> int:

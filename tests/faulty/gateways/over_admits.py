@@ -1,24 +1,12 @@
-"""One in thirty of those who are over their limit gets in all the same."""
+"""The limiter lets two in a hundred in beyond its limit; of requests in flight it lets one too many be."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from itertools import count
-from typing import Final
-
-_ONE_IN: Final = 30
-
 
 def spoil() -> None:
-    """Every thirtieth refusal is an admission that is not counted."""
-    from targets.reference.refgate.limits.limit import Admission, Limit
-    from targets.reference.refgate.limits.memory import MemoryStore
+    """Every limit is counted with a rate that is two hundredths higher, rounded up."""
+    from dataclasses import replace
 
-    honest = MemoryStore.admit
-    refusals = count(1)
+    from tests.faulty.limits import count_otherwise
 
-    async def admit(self: MemoryStore, client: str, limit: Limit, cost: int) -> Admission:
-        found = await honest(self, client, limit, cost)
-        return found if found.admitted or next(refusals) % _ONE_IN else replace(found, admitted=True)
-
-    MemoryStore.admit = admit  # type: ignore[method-assign]
+    count_otherwise(lambda client, limit: replace(limit, rate=limit.rate - -limit.rate // 50))

@@ -21,6 +21,7 @@ scenario = Scenario(
     },
     checks=[
         check("probes_per_cycle", at_most=3),
+        check("work_saved_share", at_least=0.8),
         check("breaker_flaps", at_most=0),
         check("breaker_leak", at_most=0),
         check("missed_trip", at_most=0),

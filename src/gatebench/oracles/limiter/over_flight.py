@@ -34,3 +34,15 @@ def most_in_flight(since_ns: Times, until_ns: Times) -> int:
     steps = np.concatenate((np.ones(int(sure.sum()), np.int64), -np.ones(int(sure.sum()), np.int64)))
     order = np.lexsort((steps, moments))  # an end before a beginning at the same moment
     return int(np.cumsum(steps[order]).max()) if len(order) else 0
+
+
+def unsure(since_ns: Times, until_ns: Times, begun_ns: Times, released_ns: Times, limit: int) -> int:
+    """Return how many requests may have been one too many without being counted by `over_flight`.
+
+    Such a one was not surely in flight at any moment, and while it may have been (from `begun_ns` to `released_ns`) as many
+    others as the limit allows may have been in flight too.
+    """
+    maybe = np.flatnonzero(since_ns >= until_ns)
+    first, last = np.sort(begun_ns), np.sort(released_ns)
+    beside = np.searchsorted(first, released_ns[maybe]) - np.searchsorted(last, begun_ns[maybe], side="right") - 1
+    return int((beside >= limit).sum())
