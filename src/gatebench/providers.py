@@ -37,7 +37,8 @@ class CollectionModel(BaseModel):
     """A collection of REST resources `/rest/NAME/0`, `/rest/NAME/1` and so on, and what caches are told about them.
 
     Sizes are lognormal around `size_bytes` (`size_sigma` 0: all the same), the same in every run: they follow from
-    `seed`, the collection and the resource.
+    `seed`, the collection and the resource. A share of them, `changed`, has a newer version than the one whose entity tag
+    conditional clients hold.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -49,6 +50,8 @@ class CollectionModel(BaseModel):
     max_age_s: int | None = Field(default=60, ge=0)
     s_maxage_s: int | None = Field(default=None, ge=0)
     stale_while_revalidate_s: int | None = Field(default=None, ge=0)
+    stale_if_error_s: int | None = Field(default=None, ge=0)
+    changed: float = Field(default=0.0, ge=0, le=1)
     cache_control: str | None = Field(default=None, pattern=r"^[\x20-\x7e]+$")
 
     def header(self) -> str:
@@ -59,6 +62,7 @@ class CollectionModel(BaseModel):
             "max-age": self.max_age_s,
             "s-maxage": self.s_maxage_s,
             "stale-while-revalidate": self.stale_while_revalidate_s,
+            "stale-if-error": self.stale_if_error_s,
         }
         said = [f"{name}={age}" for name, age in ages.items() if age is not None]
         return ", ".join(["public", *said]) if said else "no-store"

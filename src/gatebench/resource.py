@@ -43,6 +43,16 @@ def size_bytes(collection: str, key: str, median: int, sigma: float, seed: int) 
     return min(MOST_BYTES, max(LEAST_BYTES, round(drawn)))
 
 
+def resource_path(collection: str, key: str, size: int = 0) -> str:
+    """Return the path of a resource, with its query where the caller chooses the `size`."""
+    return f"{PREFIX}{collection}/{key}" + (f"?bytes={size}" if size else "")
+
+
+def has_changed(collection: str, key: str, share: float) -> bool:
+    """Tell whether a resource is one of the `share` of its collection that has a second version, which no client holds yet."""
+    return int.from_bytes(_digest("second version", collection, key)[:6], "big") < share * 2**48
+
+
 def changed_s(collection: str, key: str) -> int:
     """Return when a resource's first version was made, in seconds of the epoch."""
     return _FIRST_CHANGED_S + int.from_bytes(_digest("changed", collection, key)[:6], "big") % _CHANGED_SPAN_S

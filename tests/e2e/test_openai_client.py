@@ -139,6 +139,10 @@ CASES = [
     alike("provider-errors", refused("InternalServerError", 502, "server_error", "Bad gateway."), status=502),
     alike("provider-errors", BUSY, status=503),
     alike("provider-errors", refused("InternalServerError", 529, "server_error", "Overloaded"), status=529),
+    alike(
+        "provider-refuses",
+        refused("BadRequestError", 400, "invalid_request_error", "Your request could not be processed."),
+    ),
     alike("rate-limited", rate("1", " Please try again in 1s.")),
     alike("rate-limited", rate("", ""), retry_after_s=0.0),
     alike("quota-exceeded", refused("RateLimitError", 429, "insufficient_quota", QUOTA, code="insufficient_quota")),

@@ -44,6 +44,7 @@ WIRE: dict[str, tuple[bytes, bytes]] = {
     "provider-drops": (rb"$", rb"$"),
     "provider-errors": (rb"HTTP/1\.1 500 .*server_error", rb"HTTP/1\.1 500 .*server_error"),
     "provider-outage": (rb"$", rb"$"),
+    "provider-refuses": (rb"HTTP/1\.1 400 .*invalid_request_error", rb"HTTP/1\.1 400 .*invalid_request_error"),
     "quota-exceeded": (rb"HTTP/1\.1 429 .*insufficient_quota", rb"HTTP/1\.1 429 .*insufficient_quota"),
     "rate-limited": (
         rb"HTTP/1\.1 429 .*retry-after: 1\r\n.*rate_limit_exceeded",
@@ -69,6 +70,7 @@ ROWS = {
     "provider-drops": (0, DROPPED, 0),
     "provider-errors": (500, FAILED, 0),
     "provider-outage": (0, DROPPED, 0),
+    "provider-refuses": (400, FAILED, 0),
     "quota-exceeded": (429, FAILED, 0),
     "rate-limited": (429, FAILED, 0),
     "stream-cut": (200, DROPPED, 1),

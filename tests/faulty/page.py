@@ -1,20 +1,20 @@
-"""Writes the matrix into docs/oracles.md: `python -m tests.faulty.page CELLS.json`."""
+"""Writes what was found into docs/oracles.md: `python -m tests.faulty.page [--cells CELLS.json] [--seeds SEEDS.json]`."""
 
 from __future__ import annotations
 
+import argparse
 import json
-import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.faulty.matrix import Cell
 from tests.faulty.table import Table, load
 from tests.faulty.workspace import CORRECT
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "oracles.md"
-_BETWEEN: Final = re.compile(r"(<!-- matrix -->\n).*?(<!-- end of the matrix -->)", re.DOTALL)
 
 
 def mark(cell: Cell) -> str:
@@ -64,9 +64,8 @@ def faults(table: Table) -> Iterator[str]:
     yield ""
 
 
-def main() -> int:
-    """Replace what stands between the page's two comments."""
-    document = json.loads(Path(sys.argv[1]).read_text())
+def matrix(document: Mapping[str, Any]) -> str:
+    """Return the live matrix in Markdown."""
     cells = [Cell(**cell) for cell in document["cells"]]
     table = load()
     wrong = sum(not cell.right for cell in cells)
@@ -76,9 +75,45 @@ def main() -> int:
         f"Live, seed {document['seed']}: {runs} runs in {document['seconds'] // 60} min {document['seconds'] % 60} s, "
         f"{len(cells)} cells, {red} red as they have to be, {wrong} wrong.\n"
     )
-    text = "\n".join([head, *faults(table), *sections(table, cells)])
+    return "\n".join([head, *faults(table), *sections(table, cells)])
+
+
+def by_seed(document: Mapping[str, Any]) -> str:
+    """Return a line for each check: how often it was green for the correct gateway, how often red for its own faults."""
+    green: dict[str, str] = {}
+    red: dict[str, list[str]] = defaultdict(list)
+    short = 0
+    for count in document["counts"]:
+        total = sum(count["verdicts"].values())
+        short += not count["enough"]
+        if count["gateway"] == CORRECT:
+            good = count["verdicts"].get("pass", 0) + count["verdicts"].get("n/a", 0)
+            green[count["check"]] = f"{good} of {total}"
+        elif count["expected"] == "fail":
+            red[count["check"]].append(f"{count['gateway']} {count['verdicts'].get('fail', 0)} of {total}")
+    lines = [
+        f"In the virtual world: {document['runs']} runs in {document['seconds'] // 60} min {document['seconds'] % 60} s; "
+        f"{short} counts are not enough.\n",
+        "| check | green for the correct gateway | red for its own faults |",
+        "|---|---|---|",
+        *(f"| `{check}` | {good} | {', '.join(red[check]) or '-'} |" for check, good in sorted(green.items())),
+    ]
+    return "\n".join([*lines, ""])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Replace what stands between the page's comments."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faulty.page", description=__doc__)
+    parser.add_argument("--cells", type=Path)
+    parser.add_argument("--seeds", type=Path)
+    options = parser.parse_args(arguments)
     page = PAGE.read_text()
-    PAGE.write_text(_BETWEEN.sub(lambda found: f"{found[1]}\n{text}\n{found[2]}", page))
+    for name, path, write in (("matrix", options.cells, matrix), ("seeds", options.seeds, by_seed)):
+        if path is not None:
+            before, start, rest = page.partition(f"<!-- {name} -->\n")
+            _, end, after = rest.partition(f"<!-- end of the {name} -->")
+            page = f"{before}{start}\n{write(json.loads(path.read_text()))}\n{end}{after}"
+    PAGE.write_text(page)
     return 0
 
 

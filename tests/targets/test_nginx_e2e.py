@@ -156,6 +156,21 @@ def test_operators_routes_ask_nobody(
     assert first.seen == second.seen == []
 
 
+def test_limit_req_limits_each_tenant(client: httpx.Client, start: Start, first: FakeProvider) -> None:
+    """As many at once as `limit_burst` says, then 429 with a Retry-After; another tenant is not concerned."""
+    gateway = start("nginx", limit_rate=1, limit_period="20s", limit_burst=5)
+
+    def asked(tenant: str) -> httpx.Response:
+        return client.post(f"{gateway.url}{CHAT}", json=BODY, headers={"x-gatebench-tenant": tenant})
+
+    given = [asked("tenant-0") for _ in range(8)]
+    assert [answer.status_code for answer in given] == [200] * 5 + [429] * 3
+    assert given[-1].headers["retry-after"] == "20"
+    assert given[-1].json()["error"]["type"] == "rate_limit_exceeded"
+    assert asked("tenant-1").status_code == 200
+    assert len(first.seen) == 6
+
+
 def pieces(size: int) -> Iterator[bytes]:
     """Yield a body of `size` bytes in parts, so that its length is not known beforehand."""
     for _ in range(16):

@@ -104,7 +104,7 @@ def test_the_reference_with_a_store_can_what_the_reference_can(tmp_path: Path) -
     """And limits in Redis; nothing else differs, and its file is a few lines."""
     content = Content(tmp_path)
     plain, stored = content.target("reference").definition, content.target("reference-redis").definition
-    assert {*stored.capabilities} == {*plain.capabilities, "limit-redis"}
+    assert {*stored.capabilities} == {*plain.capabilities, "limit-redis", "cache-redis"}
     assert stored.settings == plain.settings | {"limit_store": "redis"}
     assert stored.front == plain.front == "refgate"
     assert [store.process for store in stored.store] == ["redis"]

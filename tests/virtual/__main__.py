@@ -9,7 +9,8 @@ from tests.virtual.clock import CLOCK
 
 CLOCK.take_over()  # before anything is imported that keeps a clock for itself
 
-import importlib  # noqa: E402 - after the clock, as all that follows
+import hashlib  # noqa: E402 - after the clock, as all that follows
+import importlib  # noqa: E402
 import json  # noqa: E402
 import shutil  # noqa: E402
 import sys  # noqa: E402
@@ -40,7 +41,7 @@ def main() -> int:
         content = Content(folder)
         for seed in range(first, first + count):
             request = RunRequest(scenario=profile, target=f"{table.profile[profile].target}-{gateway}", seed=seed)
-            plan = make_plan(request, content, known_metrics())
+            plan = make_plan(request, content, known_metrics()).model_copy(update={"token": f"{seed:08x}"})
             run = play(plan, folder / "runs")
             tables = read(run)
             wanted = {check.metric for check in plan.checks}
@@ -49,7 +50,10 @@ def main() -> int:
             why = {
                 check_name(profile, result.model_dump()): result.why for result in results if result.verdict != "pass"
             }
-            line = json.dumps({"profile": profile, "gateway": gateway, "seed": seed, "verdicts": said, "why": why})
+            moments = tables.samples[["due_ns", "sent_ns", "first_byte_ns", "done_ns", "status", "attempts"]]
+            digest = hashlib.sha256(moments.to_numpy().tobytes()).hexdigest()[:16]
+            facts = {"profile": profile, "gateway": gateway, "seed": seed, "digest": digest}
+            line = json.dumps({**facts, "verdicts": said, "why": why})
             sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
             shutil.rmtree(run.path)

@@ -19,6 +19,7 @@ from gatebench.plan import Plan
 from gatebench.run.stream import StreamWriter
 from gatebench.sample import NEVER, SAMPLE, TARGET
 from tests.virtual.network import End, Network
+from tests.virtual.probe import VirtualProbe
 
 
 class Line(asyncio.Protocol):
@@ -66,6 +67,7 @@ class VirtualClient:
         keys = key_values(plan.keys, plan.tenant_names(), "", [], plan.seed)
         wire = Wire(f"127.0.0.1:{port}", plan.token, plan.request_id, Secrets(keys=keys))
         self._arrivals = Arrivals(plan, 0, {TARGET: wire})
+        self._probe = VirtualProbe(plan, plan.reactive, wire, self._fly) if plan.reactive is not None else None
         stream = StreamWriter(SAMPLE, path, words, {"worker": 0, "workers": 1, "pid": 1})
         self._recorder = Recorder(stream, words["provider"], words["tenant"])
         self._idle: list[Line] = []
@@ -74,6 +76,8 @@ class VirtualClient:
     async def run(self, t0_ns: int) -> None:
         """Send every arrival; return when the last one is over."""
         async with asyncio.TaskGroup() as flying:
+            if self._probe is not None:
+                flying.create_task(self._probe.run(t0_ns))
             for flight in self._arrivals.flights(t0_ns):
                 wait_s = (flight.due_ns - time.monotonic_ns()) / 1e9
                 if wait_s > 0:

@@ -21,7 +21,7 @@ from gatebench.oracles.limiter.over_admission import RESOLUTION_NS, error, over_
 from gatebench.oracles.limiter.over_flight import most_in_flight, over_flight, unsure
 from gatebench.oracles.limiter.over_log import most_in_a_period
 from gatebench.oracles.limiter.refusals import false_refusals, false_refusals_in_flight
-from gatebench.oracles.limiter.replaying import replayed
+from gatebench.oracles.limiter.replaying import quota_error, replayed
 from gatebench.oracles.limiter.spans import Spans, Times
 from gatebench.sample import NEVER
 
@@ -74,8 +74,8 @@ class LimitedKey:
             return 0.0
         chosen = self.admitted & among
         if self.limit.algorithm == "concurrency":
-            times = (self.since_ns, self.until_ns, self.spans.lo_ns, self.released_ns)
-            return float(unsure(*(column[chosen] for column in times), self.limit.limit))
+            begun_ns, released_ns = self.spans.lo_ns[chosen], self.released_ns[chosen]
+            return float(unsure(self.since_ns[chosen], self.until_ns[chosen], begun_ns, released_ns, self.limit.limit))
         return error(self.limit, self.spans.where(chosen))
 
     def most_in_a_period(self, among: Flags) -> int:
@@ -108,6 +108,13 @@ class LimitedKey:
         else:
             found[decided] = replayed(self.limit, self.spans.where(decided))
         return found
+
+    def quota_error(self) -> int:
+        """Return by how many requests what was admitted differs from what the declared algorithm admits."""
+        if self.limit is None or self.limit.algorithm == "concurrency":
+            return abs(int(self.replayed.sum()) - int(self.admitted.sum()))
+        decided = self.admitted | self.refused
+        return quota_error(self.limit, self.spans.where(decided), self.admitted[decided])
 
     @cached_property
     def falsely_refused(self) -> Flags:

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from gatebench.analysis.asked import asked
 from gatebench.analysis.blocks import by_block
+from gatebench.analysis.caching.served import served
 from gatebench.analysis.faults import FaultTimeline, timelines
 from gatebench.analysis.limited import LimitedKey, limited_keys
 from gatebench.analysis.retries import in_order
@@ -56,7 +57,8 @@ class RunTables:
     `due_ns` is the schedule, nanoseconds from the start; empty for closed users.
 
     `attempts` holds every arrival at a provider, or is None without a ledger; `sample` is the position in `samples` of
-    the row it was made for, -1 for none.
+    the row it was made for, -1 for none. `series` is what was read of every process once a second: `at_ns`, `process`,
+    `metric`, `value`; None when nobody read it.
     """
 
     record: RunRecord
@@ -71,6 +73,7 @@ class RunTables:
     schedule: Schedule = field(repr=False)
     samples: pd.DataFrame = field(repr=False)
     attempts: pd.DataFrame | None = field(repr=False)
+    series: pd.DataFrame | None = field(default=None, repr=False)
 
     @property
     def plan(self) -> Plan:
@@ -86,6 +89,11 @@ class RunTables:
     def asked(self) -> pd.DataFrame:
         """What each row of `samples` asked, see `gatebench.analysis.asked`."""
         return asked(self.samples, self.plan, self.schedule)
+
+    @cached_property
+    def served(self) -> pd.DataFrame:
+        """Who made the answer to each row of `samples`, and when, see `gatebench.analysis.caching.served`."""
+        return served(self.samples, self.attempts, self.asked, self.plan)
 
     @cached_property
     def keys(self) -> Mapping[str, LimitedKey]:
@@ -231,6 +239,7 @@ def read(folder: RunFolder) -> RunTables:
         schedule=schedule,
         samples=samples,
         attempts=attempts,
+        series=_table(folder.series) if folder.series.exists() else None,
     )
 
 

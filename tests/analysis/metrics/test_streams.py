@@ -31,15 +31,23 @@ def flowing(row: dict[str, Any] | None = None, **attempt: Any) -> Played:
 
 
 def test_stalls(healthy: Reading) -> None:
-    """The usual gap is 1 ms: a gap of 10 ms is a stall, one of 9.9 is none; it is the gateway's if the provider had none."""
-    calm = [flowing({"gap_max_us": 9_900})] * 20
+    """The usual gap is 1 ms: a gap of 100 ms is a stall, one of 99 is none; it is the gateway's if the provider had none."""
+    calm = [flowing({"gap_max_us": 99_900})] * 20
     assert stalls.stalled_share(scope_of(healthy.tables, calm)).value == 0.0
-    both = [*calm, flowing({"gap_max_us": 10_000}), flowing({"gap_max_us": 12_000}, gap_max_us=11_000)]
+    both = [*calm, flowing({"gap_max_us": 100_000}), flowing({"gap_max_us": 120_000}, gap_max_us=110_000)]
     scope = scope_of(healthy.tables, both)
     assert stalls.stalled_share(scope).value == pytest.approx(2 / 22)
     assert stalls.stalls_added(scope).value == pytest.approx(1 / 22)
     assert stalls.stalled(scope).index.tolist() == [21, 20]
     assert stalls.stalled_by_gateway(scope).index.tolist() == [20]
+
+
+def test_slow_streams_have_longer_stalls(healthy: Reading) -> None:
+    """Where a token comes every 20 ms, 199 ms are no stall and 200 are."""
+    slow = [flowing({"done_ns": DUE + 470 * MS, "gap_max_us": 199_000})] * 20
+    stalled = flowing({"done_ns": DUE + 470 * MS, "gap_max_us": 200_000})
+    assert stalls.stalled_share(scope_of(healthy.tables, slow)).value == 0.0
+    assert stalls.stalled_share(scope_of(healthy.tables, [*slow, stalled])).value == pytest.approx(1 / 21)
 
 
 def test_stalls_need_streams_that_flow(healthy: Reading) -> None:

@@ -110,8 +110,8 @@ class TestErrors:
         assert (row["status"], row["end"], row["tokens_out"]) == (status, FAILED, 0)
         assert row["service_ns"] == stamp.service_ns
 
-    @pytest.mark.parametrize("status", [499, 600, 200])
-    def test_a_status_that_is_no_server_error(self, status: int) -> None:
+    @pytest.mark.parametrize("status", [399, 600, 200])
+    def test_a_status_that_is_no_error(self, status: int) -> None:
         """It is refused."""
         with pytest.raises(ValidationError):
             Error(status=status)

@@ -13,7 +13,7 @@ import pytest
 
 from gatebench.execution.upstream.origin import is_unchanged
 from gatebench.providers import CollectionModel
-from gatebench.resource import LEAST_BYTES, changed_s, etag, size_bytes
+from gatebench.resource import LEAST_BYTES, changed_s, etag, has_changed, size_bytes
 from gatebench.sample import COMPLETED, FAILED
 from gatebench.stamp import find_stamp, fingerprint
 from tests.execution.upstream.serving import Rig
@@ -117,6 +117,20 @@ def test_a_date_too_far_away_is_no_condition() -> None:
     assert not is_unchanged(TAG, 0, None, "Mon, 01 Jan 99999 00:00:00 GMT")
 
 
+def test_what_has_changed_is_sent_to_whoever_holds_the_first_version(tmp_path: Path) -> None:
+    """Of a collection that has changed by half about half the resources have another tag, and none of these is a 304."""
+    rig = Rig(tmp_path, rest={"items": {"changed": 0.5}})
+    paths = [f"/rest/items/{number}" for number in range(100)]
+    tags = [etag("items", str(number)) for number in range(100)]
+    answers = asked(rig, *(get(path, if_none_match=tag) for path, tag in zip(paths, tags, strict=True)))
+    changed = [has_changed("items", str(number), 0.5) for number in range(100)]
+    assert [answer.status for answer in answers] == [200 if newer else 304 for newer in changed]
+    assert [answer.headers["etag"] != tag for answer, tag in zip(answers, tags, strict=True)] == changed
+    assert 35 < sum(changed) < 65
+    assert not any(has_changed("items", str(number), 0.0) for number in range(100))
+    assert all(has_changed("items", str(number), 1.0) for number in range(100))
+
+
 def test_head_is_get_without_the_body(tmp_path: Path) -> None:
     """The same headers, the same length."""
     whole, head = asked(Rig(tmp_path), get(), get(method="HEAD"))
@@ -184,6 +198,7 @@ def test_what_is_there(tmp_path: Path, path: str, status: int) -> None:
             {"s_maxage_s": 5, "stale_while_revalidate_s": 30},
             "public, max-age=60, s-maxage=5, stale-while-revalidate=30",
         ),
+        ({"stale_if_error_s": 20}, "public, max-age=60, stale-if-error=20"),
         ({"max_age_s": None}, "no-store"),
         ({"cache_control": "private, max-age=1"}, "private, max-age=1"),
     ],

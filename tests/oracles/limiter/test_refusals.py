@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from gatebench.oracles.limiter.fairness import jain
 from gatebench.oracles.limiter.limit import Limit, limit_of
 from gatebench.oracles.limiter.refusals import false_refusals, false_refusals_in_flight
-from gatebench.oracles.limiter.replaying import replayed
+from gatebench.oracles.limiter.replaying import quota_error, replayed
 from gatebench.oracles.limiter.spans import Spans
 from gatebench.oracles.limiter.waiting import bias_s, earliest_ns
 from tests.oracles.limiter.traffic import EXACT, MS, S, blurred, bursts, flights, poisson, seen
@@ -55,6 +57,15 @@ def test_the_replay_of_a_correct_gateway_is_what_it_admitted(limit: Limit) -> No
     assert wanted - there <= 1
     if limit.algorithm in ("token-bucket", "gcra"):
         assert abs(wanted - there) <= 1
+
+
+@pytest.mark.parametrize("limit", EXACT, ids=lambda limit: limit.algorithm)
+def test_a_quota_is_exact_or_it_is_not(limit: Limit) -> None:
+    """A correct gateway is off by at most two; one that lets one more in, in each of sixty periods, by at least ten."""
+    at_ns = poisson(20, 60, 9)
+    right, wrong = seen(limit, at_ns, 9, phase_ns=345 * MS), seen(replace(limit, limit=11), at_ns, 9, phase_ns=345 * MS)
+    assert quota_error(limit, right.spans, right.admitted) <= 2
+    assert quota_error(limit, wrong.spans, wrong.admitted) >= 10
 
 
 def test_jain() -> None:
@@ -105,7 +116,7 @@ def test_what_is_declared() -> None:
 @pytest.mark.parametrize(
     ("declared", "says"),
     [
-        ({"algorithm": "leaky"}, "no algorithm"),
+        ({"algorithm": "leaky", "rate": 5}, "no algorithm"),
         ({"algorithm": "gcra", "rate": -1}, "admits nobody"),
         ({"algorithm": "gcra", "rate": "ten"}, "no number"),
         ({"algorithm": "gcra", "rate": 0.5}, "whole number"),

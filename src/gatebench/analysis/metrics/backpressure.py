@@ -46,8 +46,9 @@ def _read_ahead(scope: Scope) -> pd.DataFrame:
 )
 def read_ahead_bytes(scope: Scope) -> Measured:
     """The most that a provider was ahead of a client with a read_rate: bytes that stood in the gateway, in the links and
-    in sockets. Bounded whatever the length of the stream where back-pressure is passed on; a gateway that buffers takes in
-    the whole answer. At least 5 streams that were read slowly; the sockets of the path hold some megabytes by themselves.
+    in sockets. It tells who holds back only where streams are longer than the sockets of the path are deep, and Linux lets
+    each grow to tens of megabytes (net.ipv4.tcp_rmem): see memory_growth_mb for what the gateway itself takes in. At least
+    5 streams that were read slowly.
     """
     reason = no_attempts(scope.tables)
     if reason:

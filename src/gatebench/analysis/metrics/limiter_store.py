@@ -56,8 +56,9 @@ def store_fault_p99_ms(tables: RunTables, outage: Outage) -> Measured:
 
 @outage_metric(unit="requests", better="lower", title="Over-admission after a store fault", judged="exact")
 def over_admission_after(tables: RunTables, outage: Outage) -> Measured:
-    """Over-admission (see over_admission_requests) of what was due after t1 of a fault on the store of the limiter, of the
-    tenant that exceeds its limit most: a limiter that comes back may begin anew with a full budget, once.
+    """Over-admission (see over_admission_requests) of what was due after t1 of a fault on the store of the limiter (and
+    before the next one), of the tenant that exceeds its limit most: a limiter that comes back may begin anew with a full
+    budget, once.
     """
     reason = _no_store_fault(tables, outage)
     if reason:
@@ -66,7 +67,7 @@ def over_admission_after(tables: RunTables, outage: Outage) -> Measured:
         return unknown("the end of the fault is not recorded")
     found = []
     for key in tables.keys.values():
-        after = ~key.due_before(tables.start_ns + outage.t1_ns)
+        after = key.due_before(tables.start_ns + outage.until_ns) & ~key.due_before(tables.start_ns + outage.t1_ns)
         if key.limit is not None and (key.admitted & after).any():
             found.append((key.over(after), key.error(after), key.tenant, int((key.admitted & after).sum())))
     if not found:

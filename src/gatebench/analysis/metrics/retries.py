@@ -124,7 +124,8 @@ def _after_bytes(scope: Scope) -> tuple[pd.DataFrame, int]:
     attempts = attempts_of(scope)
     first_ns = scope.rows["first_byte_ns"].reindex(attempts["sample"]).to_numpy(np.int64)
     late = (first_ns != NEVER) & (attempts["arrived_ns"].to_numpy(np.int64) > first_ns + SLACK_NS)
-    broke = (attempts["first_token_ns"] != NEVER) & attempts["end"].isin(("dropped", "error"))
+    begun = (attempts["first_token_ns"] != NEVER) & (attempts["status"] < 300)
+    broke = begun & attempts["end"].isin(("dropped", "error"))
     return attempts[late & (attempts["number"] > 0).to_numpy()], int(broke.sum())
 
 

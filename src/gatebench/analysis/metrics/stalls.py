@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 LEAST_STREAMS: Final = 20
 STALL: Final = 10.0
-"""A gap is a stall from this many usual gaps on."""
+"""A gap is a stall from this many usual gaps on ..."""
+LEAST_STALL_MS: Final = 100.0
+"""... if it is at least this long, which is where people begin to notice (Card, Moran and Newell, 1983)."""
 _LEAST_GAP_MS: Final = 0.1
 
 
@@ -36,9 +38,9 @@ def usual_gap_ms(rows: pd.DataFrame) -> float:
 
 
 def stalled(scope: Scope) -> pd.DataFrame:
-    """Streams with a gap of at least ten usual ones, the longest first."""
+    """Streams with a gap of at least ten usual ones and 100 ms, the longest first."""
     rows = _flowing(scope)
-    found = rows[rows["gap_max_us"] >= STALL * usual_gap_ms(rows) * US_PER_MS]
+    found = rows[rows["gap_max_us"] >= max(LEAST_STALL_MS, STALL * usual_gap_ms(rows)) * US_PER_MS]
     return found.sort_values("gap_max_us", ascending=False, kind="stable")
 
 
@@ -58,7 +60,7 @@ def _too_few(rows: pd.DataFrame) -> str:
 
 @metric(unit="share", better="lower", title="Stalled streams", offenders=stalled, quiet=True)
 def stalled_share(scope: Scope) -> Measured:
-    """Streams whose longest gap is at least ten usual gaps ÷ streams of three tokens or more. The usual gap is the
+    """Streams whose longest gap is at least ten usual gaps and 100 ms ÷ streams of three tokens or more. The usual gap is the
     median over the streams of (end - first token) ÷ (tokens - 1). At least 20 streams.
     """
     rows = _flowing(scope)

@@ -20,13 +20,15 @@ from gatebench.execution.upstream.api import Events, Whole
 from gatebench.execution.upstream.chat import Refusal
 from gatebench.execution.upstream.connection import MOST_BODY_BYTES, Request
 from gatebench.providers import CollectionModel
-from gatebench.resource import LEAST_BYTES, MOST_BYTES, PREFIX, changed_s, etag, size_bytes
+from gatebench.resource import LEAST_BYTES, MOST_BYTES, PREFIX, changed_s, etag, has_changed, size_bytes
 
 _PATH: Final = re.compile(r"/rest/([a-z][a-z0-9-]{0,40})/(\d{1,10}|[A-Za-z0-9_-]{1,64})")
 _SIZE: Final = re.compile(r"bytes=(\d{1,8})")
 _TAG: Final = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _BODY: Final = b'{"resource":"%b","version":%d,"padding":"%b","stamp":"%b"}'
 _TEXT: Final = base64.b64encode(hashlib.shake_128(b"gatebench padding").digest(48 * 1024)).replace(b"/", b"-")
+_SECOND_VERSION_S: Final = 86_400
+"""A second version is a day younger than the first."""
 _METHODS: Final = (b"GET", b"HEAD", b"PUT", b"DELETE")
 
 
@@ -132,7 +134,8 @@ class Origin:
             return written
         # Only the canonical number names a resource: 7, not 007.
         exists = key.isdecimal() and str(int(key)) == key and int(key) < self._collections[collection].resources
-        return _Version(0, changed_s(collection, key), exists)
+        newer = has_changed(collection, key, self._collections[collection].changed)
+        return _Version(int(newer), changed_s(collection, key) + newer * _SECOND_VERSION_S, exists)
 
     def _written(self, asked: ResourceRequest, version: _Version, stamp: bytes, tag: str) -> Whole:
         """Write a version if its condition holds: a tag that must not be the current one, or `*`: none may be there."""

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
-
 from gatebench.oracles.limiter.limit import BUCKETS, Limit
-from gatebench.oracles.limiter.over_bucket import over_bucket
+from gatebench.oracles.limiter.over_bucket import over_bucket, perhaps_over_bucket
 from gatebench.oracles.limiter.over_counter import over_counter
 from gatebench.oracles.limiter.over_log import over_log
 from gatebench.oracles.limiter.over_window import over_window
@@ -38,16 +36,14 @@ def over_admission(limit: Limit, admitted: Spans) -> float:
 def error(limit: Limit, admitted: Spans) -> float:
     """Return how much the number may be too low, because moments are known within their spans only.
 
-    A bucket: a window is at most two spans too long, worth rate · 2 · width, and requests whose span is wider than
-    that is worth are left out altogether; the cheapest such division counts. Other limits: what was decided within spans
-    wider than a twentieth of the period may have been missed, the rest at most one request at each edge of a window.
+    A bucket: the most that it may have been exceeded by, less what surely was. Of windows that says nothing, as who
+    admits the whole limit again and again cannot be told from who does so a moment too soon: what was decided within spans
+    wider than a twentieth of the period counts as missed, and what was known better is at most that share of it.
     """
     if len(admitted) == 0:
         return 0.0
-    width = admitted.width_ns + RESOLUTION_NS
-    if limit.algorithm not in BUCKETS:
-        return float(admitted.cost[width > limit.period_ns // 20].sum())
-    order = np.argsort(width)
-    wider = admitted.cost.sum() - np.cumsum(admitted.cost[order])
-    worth = 2 * width[order] * limit.limit / limit.period_ns
-    return float(min(admitted.cost.sum(), (worth + wider).min()))
+    fair = admitted.later(RESOLUTION_NS)
+    if limit.algorithm in BUCKETS:
+        bucket = (limit.limit, limit.period_ns, limit.burst)
+        return max(0.0, perhaps_over_bucket(admitted, *bucket) - over_bucket(fair, *bucket))
+    return float(admitted.cost[fair.width_ns > limit.period_ns // 20].sum())

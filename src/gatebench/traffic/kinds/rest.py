@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from gatebench.resource import LEAST_BYTES, MOST_BYTES, PREFIX, etag
+from gatebench.resource import LEAST_BYTES, MOST_BYTES, etag, resource_path
 from gatebench.stamp import fingerprint
 from gatebench.traffic.draw import Draw
 from gatebench.traffic.kinds.registry import register
@@ -34,7 +34,7 @@ class Rest:
         """Return a GET; `size` asks for a resource of that many bytes."""
         key = bisect_right(self._ends, draw.unit(_DRAWN))
         size = min(MOST_BYTES, max(LEAST_BYTES, size)) if size > 0 else self._size
-        path = f"{PREFIX}{self._collection}/{key}" + (f"?bytes={size}" if size else "")
+        path = resource_path(self._collection, str(key), size)
         headers = b""
         if int.from_bytes(draw.bytes(4), "little") < self._conditional:
             headers = b"if-none-match: %b\r\n" % etag(self._collection, str(key), 0, size).encode()

@@ -1,4 +1,4 @@
-"""The provider answers with a server error at once."""
+"""The provider answers with an error at once: its own (5xx), or one that it finds in the request (4xx)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from gatebench.execution.upstream.faults.registry import register
 _MESSAGES: Final = {
     500: "The server had an error while processing your request. Sorry about that!",
     502: "Bad gateway.",
+    400: "Your request could not be processed.",
     503: "The engine is currently overloaded, please try again later.",
     529: "Overloaded",
 }
@@ -26,7 +27,7 @@ def server_error(status: int) -> Refusal:
 class Error(Fault):
     """Answers with `status` in the error shape of the API that was asked."""
 
-    status: Whole = Field(default=500, ge=500, le=599)
+    status: Whole = Field(default=500, ge=400, le=599)
 
     async def apply(self, hit: Hit) -> None:
         """Answer with the error."""
