@@ -18,7 +18,7 @@ scenario = Scenario(
     ],
     objective={"response_ms": 250},
     needs=("bulkhead",),
-    target_settings={"bulkhead": 10, "breaker_failures": 100000, "request_timeout": "3s", "total_timeout": "4s"},
+    target_settings={"bulkhead": 10, "breaker_failures": 10000, "request_timeout": "3s", "total_timeout": "4s"},
     checks=[
         check("availability", phase="fault", at_least=0.85),  # ten places of about 2 s are five waiting a second
         check("tail_inflation_p50", at_most=2.0),

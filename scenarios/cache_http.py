@@ -50,7 +50,7 @@ scenario = Scenario(
     needs=("cache-http",),
     checks=[
         check("false_not_modified", at_most=0),
-        check("not_modified_ratio", phase="baseline", at_least=0.95),
+        check("not_modified_ratio", phase="baseline", at_least=0.9),
         check("offload", phase="baseline", at_least=0.5),
         check("stale_answers", at_most=0),
         check("availability", phase="fault", at_least=0.9, needs=("stale-if-error",)),

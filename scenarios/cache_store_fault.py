@@ -21,6 +21,8 @@ scenario = Scenario(
         "cache_scope": "tenant",
         "cache_store": "redis",
         "cache_store_timeout": "50ms",
+        "breaker_window": "1s",
+        "breaker_open": "1s",
     },
     needs=("cache", "cache-redis"),
     checks=[

@@ -25,7 +25,7 @@ scenario = Scenario(
         check("failover_time_s", phase="rate", at_most=1.0),
         check("failover_time_s", phase="quota", at_most=1.0),
         check("requests_lost", at_most=0),
-        check("rejected_share", at_most=0.001),
+        check("rejected_share", at_most=0.005),
         check("lost_after_failover", phase="quota", at_most=0),
         check("useless_retries", at_most=0),
         check("retry_ratio", at_most=0.1),

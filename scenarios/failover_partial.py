@@ -25,7 +25,7 @@ scenario = Scenario(
     ],
     objective={"response_ms": 250},
     needs=("failover",),
-    target_settings={"breaker_failures": 50, "breaker_window": "2s", "breaker_open": "2s"},
+    target_settings={"breaker_failures": 50, "breaker_window": "1s", "breaker_open": "1s"},
     checks=[
         check("requests_lost", phase="errors", at_most=0),
         check("availability", phase="errors", at_least=0.98),

@@ -1,7 +1,7 @@
 """One client API over three providers that speak OpenAI's, Anthropic's and Bedrock's: nobody may notice who answered.
 
-Requests are spread over all three. The answers have to carry the same facts (tokens billed, and billed as made; an event for each
-token), and a provider's error has to be the same one to the client whoever gave it.
+Requests are spread over all three. The answers have to carry the same facts (tokens billed, and billed as made; content in a
+stream), and a provider's error has to be the same one to the client whoever gave it.
 """
 
 from gatebench import Scenario, check, fault, phase, poisson, provider

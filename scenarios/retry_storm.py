@@ -20,7 +20,7 @@ scenario = Scenario(
     objective={"response_ms": 250},
     needs=("retries",),
     target_settings={
-        "breaker_failures": 100000,
+        "breaker_failures": 10000,
         "retries": 2,
         "retry_backoff": "100ms",
         "retry_ratio": 0.1,

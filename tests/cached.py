@@ -36,6 +36,7 @@ class CacheKnobs:
     claim: str = "truth"  # or "hit", "miss", "": what its headers always say
     failing_s: tuple[float, float] = (0.0, 0.0)  # when providers answer 503
     keeps_errors: bool = False
+    stamps_errors: bool = True
     by_meaning: str = ""  # "paraphrases": right; "lookalikes": those of a group too
     keeps_private: bool = False
     not_modified: str = "right"  # to conditional reads: or "always", "never"
@@ -131,6 +132,8 @@ class CachedSimulation(Simulation):
             "retry_after_s": NO_WORD["u2"],
             "cache_claim": CACHE_CLAIMS.index(said),
         }
+        if not good and not self.cache.stamps_errors:
+            return Answer(row | {"provider": NO_WORD["u1"], "stamp_matches": 0}, None)
         return Answer(row, made)
 
 

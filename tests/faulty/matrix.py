@@ -54,7 +54,7 @@ def cells(profile: str, gateway: Gateway | None, summary: Mapping[str, Any]) -> 
         verdict = check["verdict"]
         if gateway and which in gateway.fails:
             yield Cell(name, which, verdict, "fail", verdict == "fail", check["why"])
-        elif gateway and which in gateway.also:
+        elif gateway and gateway.may_fail(which):
             yield Cell(name, which, verdict, "any", True, check["why"])
         else:
             yield Cell(name, which, verdict, "pass", verdict in _GREEN, check["why"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +27,8 @@ class Profile(BaseModel):
 
 class Gateway(BaseModel):
     """A gateway with one fault. `fails` are the checks that have to turn red (`PROFILE/METRIC` or `PROFILE/METRIC/PHASE`),
-    `also` those that the same fault turns red as a consequence, with `why`; every other check stays green.
+    `also` those that the same fault may turn red as a consequence, with `why` (`PROFILE/*` are all of a profile); every other
+    check stays green.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,6 +38,10 @@ class Gateway(BaseModel):
     fails: tuple[str, ...] = Field(min_length=1)
     also: tuple[str, ...] = ()
     why: str = ""
+
+    def may_fail(self, check: str) -> bool:
+        """Tell whether a check may be red as a consequence."""
+        return any(fnmatchcase(check, pattern) for pattern in self.also)
 
 
 class Table(BaseModel):

@@ -88,7 +88,7 @@ def counted(table: Table, played: list[tuple[Job, list[dict[str, Any]]]]) -> Ite
         elif gateway and check in gateway.fails:
             enough = counter["fail"] >= 0.95 * total
             yield Count(name, check, "fail", dict(counter), enough, reasons.get((name, check), ""))
-        elif gateway and check in gateway.also:
+        elif gateway and gateway.may_fail(check):
             yield Count(name, check, "any", dict(counter), enough=True, why=reasons.get((name, check), ""))
         else:
             enough = counter["fail"] + counter["unknown"] == 0 or bool(gateway and counter["fail"] <= 0.05 * total)

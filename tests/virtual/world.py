@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from gatebench.execution.chaos.levers.flags import FlagsLever
 from gatebench.execution.topology.place import Place
 from gatebench.execution.topology.provider_config import provider_config
 from gatebench.execution.topology.rendering import Rendering
@@ -25,6 +26,8 @@ from gatebench.execution.upstream.config import ProviderConfig
 from gatebench.execution.upstream.connection import Connection, Request
 from gatebench.execution.upstream.faults.registry import mechanisms
 from gatebench.execution.upstream.ledger import Ledger
+from gatebench.faults import FLAGS
+from gatebench.flags import FLAGS_FILE
 from gatebench.plan import Plan, PlannedFault, ProviderPlan
 from gatebench.run.folder import Clock as RunClock
 from gatebench.run.folder import RunFolder, RunRecord
@@ -127,7 +130,10 @@ class World:
         return runner
 
     async def _fault(self, fault: PlannedFault, t0_ns: int) -> None:
-        """Put one provider fault on for its window, and write down when."""
+        """Put one fault on for its window, and write down when."""
+        if fault.definition.mechanism == FLAGS:
+            await self._flags(fault, t0_ns)
+            return
         provider = self.providers[fault.on]
         facts = {"fault": fault.id, "name": fault.name, "on": fault.on}
         body = {
@@ -147,6 +153,19 @@ class World:
         self.folder.event("fault.clear_requested", time.monotonic_ns(), **facts)
         said = provider.order(b"DELETE", fault, None)
         self.folder.event("fault.cleared", said["cleared_ns"], **facts, hits=said["hits"])
+        self.folder.event("fault.proven_clear", time.monotonic_ns(), **facts)
+
+    async def _flags(self, fault: PlannedFault, t0_ns: int) -> None:
+        """Set the gateway's flags for the window of a fault, and write down when."""
+        lever = FlagsLever(fault, self.folder.work / "target" / FLAGS_FILE)
+        facts = {"fault": fault.id, "name": fault.name, "on": fault.on}
+        await _until(t0_ns + fault.start_ns)
+        self.folder.event("fault.requested", time.monotonic_ns(), **facts)
+        self.folder.event("fault.acknowledged", lever.apply(0), **facts)
+        self.folder.event("fault.proven", time.monotonic_ns(), **facts, fidelity=None)
+        await _until(t0_ns + fault.end_ns)
+        self.folder.event("fault.clear_requested", time.monotonic_ns(), **facts)
+        self.folder.event("fault.cleared", lever.clear().at_ns, **facts)
         self.folder.event("fault.proven_clear", time.monotonic_ns(), **facts)
 
     def _record(self, t0_ns: int, end_ns: int) -> None:

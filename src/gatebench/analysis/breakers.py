@@ -89,6 +89,18 @@ def good(attempts: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     return np.asarray(answered & (status < 500) & ~np.isin(status, REFUSALS))
 
 
+def _as_gateway_knows(tables: RunTables, arrivals: Arrivals) -> Arrivals:
+    """Return the attempts as they ended for a gateway that declares how long it waits: one that it did not call off may go on
+    at the provider, and be completed there, after it was given up.
+    """
+    limit_ns = declared_ns(tables, "timeouts", "attempt")
+    if limit_ns is None:
+        return arrivals
+    given_up_ns = arrivals.arrived_ns + limit_ns
+    late = arrivals.ended_ns > given_up_ns
+    return Arrivals(arrivals.arrived_ns, np.where(late, given_up_ns, arrivals.ended_ns), arrivals.good & ~late)
+
+
 def share_of_requests(tables: RunTables, provider: str) -> float | None:
     """Return arrivals at the provider ÷ requests sent in the baseline, at most 1; None below 50 requests."""
     arrived, asked = arrivals_at(tables, provider).arrived_ns, asked_ns(tables)
@@ -120,7 +132,7 @@ def watched(tables: RunTables, outage: Outage) -> Watched | str:
         return f"fewer than {LEAST_BASELINE} requests were sent in the baseline, which tells the provider's share"
     if share < LEAST_SHARE:
         return f"{outage.provider} got {share:.1%} of the baseline's requests; it takes at least {LEAST_SHARE:.0%}"
-    asked, arrivals = asked_ns(tables), arrivals_at(tables, outage.provider)
+    asked, arrivals = asked_ns(tables), _as_gateway_knows(tables, arrivals_at(tables, outage.provider))
     open_ns = declared_ns(tables, "breaker", "open_time")
     length_ns = outage.t1_ns - outage.t0_ns
     requests = int(np.diff(np.searchsorted(asked, (outage.t0_ns, outage.t1_ns)))[0])

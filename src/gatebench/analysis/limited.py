@@ -74,8 +74,9 @@ class LimitedKey:
             return 0.0
         chosen = self.admitted & among
         if self.limit.algorithm == "concurrency":
+            since_ns, until_ns = self.since_ns[chosen], self.until_ns[chosen]
             begun_ns, released_ns = self.spans.lo_ns[chosen], self.released_ns[chosen]
-            return float(unsure(self.since_ns[chosen], self.until_ns[chosen], begun_ns, released_ns, self.limit.limit))
+            return float(unsure(since_ns, until_ns, begun_ns, released_ns, self.limit.limit))
         return error(self.limit, self.spans.where(chosen))
 
     def most_in_a_period(self, among: Flags) -> int:

@@ -12,7 +12,7 @@ from gatebench.analysis.tables import RunTables
 from tests.analysis.crafted import Asked, Tried, craft, measured, shown
 from tests.oracles.breaker_model import Breaks, S, play
 
-DECLARED = {"breaker": {"mode": "count", "failures": 5, "window": "2s", "open_time": "2s", "probes": 1}}
+DECLARED: dict[str, dict[str, Any]] = {"breaker": {"mode": "count", "failures": 5, "window": "2s", "open_time": "2s", "probes": 1}}
 
 
 @cache
@@ -152,3 +152,22 @@ def test_a_healthy_provider_that_is_left_alone_is_a_false_trip() -> None:
     assert measured(craft(alone, declared=DECLARED), "false_trips").value == 0
     one_only = [Asked(one.due_s, 2, 503) if 8 <= one.due_s < 18 else one for one in asked]
     assert measured(craft(one_only, declared=DECLARED), "false_trips").value == 0  # it never took over: no failover
+
+
+def test_an_attempt_that_is_not_called_off_ends_with_its_timeout() -> None:
+    """Given up after 0.4 s, completed after a second: with the timeout declared the next probe is in time, else it looks early."""
+
+    def arrived(due_s: float) -> bool:
+        return due_s < 8.02 or any(at <= due_s < at + 0.01 for at in (10.4, 12.8, 15.2)) or due_s >= 19
+
+    asked = [
+        Asked(at / 100, tried=[Tried("provider-a", at / 100 + 0.0005, 1000 if 8 <= at / 100 < 18 else 40)])
+        if arrived(at / 100)
+        else Asked(at / 100, 2, 503)
+        for at in range(3000)
+    ]
+    declared = {**DECLARED, "timeouts": {"attempt": "400ms"}}
+    assert measured(craft(asked, declared=declared), "breaker_leak").value == 0
+    assert measured(craft(asked, declared=declared), "probes_per_cycle").value == 1
+    slow = {"breaker": {**DECLARED["breaker"], "open_time": "2.4s"}}
+    assert (measured(craft(asked, declared=slow), "breaker_leak").value or 0) > 0

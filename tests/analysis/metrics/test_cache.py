@@ -110,9 +110,12 @@ def test_a_wrong_cache_is_red(cached: Cached, knobs: dict[str, Any], name: str, 
 
 def test_what_is_declared_extends_what_is_allowed(cached: Cached) -> None:
     """Served for 2 s with a TTL of 1 s: allowed with a window of a second more, stale without."""
-    for role in ("stale_while_revalidate", "stale_if_error"):
-        declared = {"kind": "exact", "ttl": "1s", role: "1s"}
-        assert measured(cached(ttl_s=2.0, declared=declared), "stale_answers").value == 0.0
+    waiting, failing = (
+        {"kind": "exact", "ttl": "1s", role: "1s"} for role in ("stale_while_revalidate", "stale_if_error")
+    )
+    assert measured(cached(ttl_s=2.0, declared=waiting), "stale_answers").value == 0.0
+    assert measured(cached(ttl_s=2.0, declared=failing, failing_s=(0.5, 6.0)), "stale_answers").value == 0.0
+    assert (measured(cached(ttl_s=2.0, declared=failing), "stale_answers").value or 0) > 50  # nothing fails
     jittery = {"kind": "exact", "ttl": "1s", "ttl_jitter": 0.5}
     assert measured(cached(ttl_s=1.45, declared=jittery), "stale_answers").value == 0.0
     assert (measured(cached(ttl_s=1.9, declared=jittery), "stale_answers").value or 0) > 0
@@ -125,6 +128,14 @@ def test_errors_that_are_kept(cached: Cached) -> None:
     assert (measured(wrong, "errors_cached").value or 0) > 20
     assert offenders(wrong, "errors_cached") > 20
     assert "no provider answered with an error" in measured(cached(), "errors_cached").why
+
+
+def test_errors_that_are_kept_without_a_stamp(cached: Cached) -> None:
+    """A gateway that words errors itself gives itself away when others are fetched well and a key is not even asked for."""
+    right, wrong = (cached(failing_s=(2.0, 3.0), keeps_errors=keeps, stamps_errors=False) for keeps in (False, True))
+    assert measured(right, "errors_cached").value == 0.0
+    assert (measured(wrong, "errors_cached").value or 0) > 5
+    assert offenders(wrong, "errors_cached") > 5
 
 
 def test_shared_by_declaration_is_no_leak(cached: Cached) -> None:

@@ -34,12 +34,13 @@ def test_a_provider_whose_tokens_are_not_billed(healthy: Reading) -> None:
     )
 
 
-def test_a_stream_that_comes_in_other_pieces(healthy: Reading) -> None:
-    """An event for each token here, one event for all there."""
+def test_a_stream_without_content(healthy: Reading) -> None:
+    """Tokens flow here and never come there; one event for all of them is no other shape."""
     flowing = {"tokens": 24, "first_token_ns": 10**15, "terminal": 1}
-    scope = scope_of(healthy.tables, both(flowing, flowing | {"tokens": 1}), route=STREAM)
+    scope = scope_of(healthy.tables, both(flowing, flowing | {"tokens": 0, "first_token_ns": -1}), route=STREAM)
     assert shape_differences(scope).value == 1.0
-    assert shape_differences(scope_of(healthy.tables, both(flowing, flowing), route=STREAM)).value == 0.0
+    merged = both(flowing, flowing | {"tokens": 1})
+    assert shape_differences(scope_of(healthy.tables, merged, route=STREAM)).value == 0.0
 
 
 def test_errors_that_look_different(healthy: Reading) -> None:

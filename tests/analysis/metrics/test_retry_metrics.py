@@ -99,7 +99,7 @@ def test_retries_before_retry_after() -> None:
 
 def broken(due_s: float, *, tried_again: bool) -> Asked:
     """A stream that breaks off 20 ms after its first token; it may be begun anew elsewhere."""
-    first = {"first_token_ns": 1}
+    first = {"first_token_ns": 1, "tokens_out": 8}
     tried = [Tried("provider-a", due_s, 30, 200, "dropped", more=first)]
     if tried_again:
         tried.append(Tried("provider-b", due_s + 0.035))

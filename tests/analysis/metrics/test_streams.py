@@ -88,9 +88,12 @@ def test_tokens_that_came_again_or_never(healthy: Reading) -> None:
 
 
 def test_a_gateway_that_puts_tokens_together_loses_none(healthy: Reading) -> None:
-    """Where most streams have fewer events than tokens, events are no count of tokens."""
-    merged = [flowing({"tokens": 8})] * 30
+    """Where most streams of a provider have fewer events than tokens, events are no count of its tokens."""
+    merged = [flowing({"tokens": 8}, provider="provider-b")] * 30
     assert stream_ends.lost_tokens(scope_of(healthy.tables, merged)).value == 0.0
+    plain = [flowing()] * 40
+    assert stream_ends.lost_tokens(scope_of(healthy.tables, [*merged, *plain])).value == 0.0
+    assert stream_ends.lost_tokens(scope_of(healthy.tables, [*merged, *plain, flowing({"tokens": 23})])).value == 1.0
 
 
 def test_an_end_that_is_a_lie(healthy: Reading) -> None:

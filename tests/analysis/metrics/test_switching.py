@@ -37,6 +37,14 @@ def test_the_slower_of_both_ways_counts(healthy: Reading) -> None:
     assert found.shown.high == pytest.approx(0.5)
 
 
+def test_what_is_under_way_at_the_next_change_may_follow_that_one(healthy: Reading) -> None:
+    """A request that was sent 10 ms before the flags were taken back, and answered after that, is no late one."""
+    start_ns = healthy.tables.start_ns
+    under_way = Played({"due_ns": start_ns + 5_990_000_000}, ({"provider": "provider-a"},))
+    played = [*every_50_ms(healthy, 3, 6), under_way]
+    assert flags_followed_s(scope_of(healthy.tables, played, declared=A_ALONE, faults=TO_B)).value == 0.0
+
+
 def test_a_variant_that_never_gives_up(healthy: Reading) -> None:
     """It served to the end: all that is known is that it takes longer."""
     found = flags_followed_s(scope_of(healthy.tables, every_50_ms(healthy, 3, 99), declared=A_ALONE, faults=TO_B))

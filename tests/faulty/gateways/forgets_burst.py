@@ -9,4 +9,4 @@ def spoil() -> None:
 
     from tests.faulty.limits import count_otherwise
 
-    count_otherwise(lambda limit: replace(limit, burst=1))
+    count_otherwise(lambda client, limit: replace(limit, burst=1))

@@ -9,4 +9,4 @@ def spoil() -> None:
 
     from tests.faulty.limits import count_otherwise
 
-    count_otherwise(lambda limit: replace(limit, rate=limit.rate - -limit.rate // 50))
+    count_otherwise(lambda client, limit: replace(limit, rate=limit.rate - -limit.rate // 50))

@@ -1,27 +1,19 @@
-"""The last of five tenants gets a tenth of what is its own once the others are busy."""
+"""One tenant gets a tenth of the limit that all were promised."""
 
 from __future__ import annotations
 
-from itertools import count
-from typing import Final
-
-_STARVED: Final = "tenant-4"
-_FED_UNTIL: Final = 40
-
 
 def spoil() -> None:
-    """After its first requests, nine in ten of that tenant's are refused."""
-    from targets.reference.refgate.limits.limit import Admission, Limit
-    from targets.reference.refgate.limits.memory import MemoryStore
+    """The limit of tenant-1 is counted with a tenth of rate and burst."""
+    from dataclasses import replace
 
-    honest = MemoryStore.admit
-    asked = count(1)
+    from tests.faulty.limits import count_otherwise
 
-    async def admit(self: MemoryStore, client: str, limit: Limit, cost: int) -> Admission:
-        if client.endswith(_STARVED):
-            number = next(asked)
-            if number > _FED_UNTIL and number % 10:
-                return Admission(admitted=False, retry_after_s=1.0, remaining=0, reset_s=1.0)
-        return await honest(self, client, limit, cost)
+    def tenth(number: int) -> int:
+        return max(1, number // 10)
 
-    MemoryStore.admit = admit  # type: ignore[method-assign]
+    count_otherwise(
+        lambda client, limit: (
+            replace(limit, rate=tenth(limit.rate), burst=tenth(limit.burst)) if client == "tenant-1" else limit
+        )
+    )

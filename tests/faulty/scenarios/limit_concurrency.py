@@ -1,15 +1,19 @@
-"""Four requests of a key in flight, somebody who wants eight, and providers that fail for three seconds."""
+"""Four requests of a key in flight, one tenant asks for twice that, and for three seconds the providers fail."""
 
-from gatebench import LatencyModel, Scenario, check, fault, mixed, phase, poisson, provider
+from gatebench import LatencyModel, Scenario, check, fault, mixed, phase, poisson, provider, spike
 from gatebench.traffic import chat
 
 NAMES = ("provider-a", "provider-b")
 
 scenario = Scenario(
-    traffic=chat(tenants=2, prompt_words=5, max_tokens=4),
-    load=mixed(poisson("40/s", tenant="tenant-0"), poisson("4/s", tenant="tenant-1")),
+    traffic=chat(tenants=4, prompt_words=5, max_tokens=4),
+    load=mixed(
+        spike("4/s", "40/s", at="3s", lasting="10s", tenant="tenant-0"),  # of 200 ms each: eight at a time
+        *(poisson("6/s", tenant=f"tenant-{number}") for number in range(1, 4)),
+    ),
     phases=[
-        phase("baseline", "7s"),
+        phase("baseline", "3s"),
+        phase("flood", "3s", role="steady"),
         phase("fault", "3s", faults=[fault("provider-errors", on=name, status=503) for name in NAMES]),
         phase("recovery", "4s"),
     ],
@@ -22,10 +26,10 @@ scenario = Scenario(
         "breaker_window": "500ms",
         "breaker_open": "500ms",
     },
-    needs=("limit-concurrency",),
     checks=[
-        check("over_admission_requests", phase="baseline", at_most=0),
+        check("over_admission_requests", phase="flood", at_most=0),
         check("under_admission_requests", at_most=10),
         check("false_rejects", at_most=0),
+        check("wrong_answer", at_most=0),
     ],
 )

@@ -20,7 +20,6 @@ scenario = Scenario(
     objective={"response_ms": 500},
     keys=f"@{Path(__file__).with_name('limit_keys.txt')}",
     target_settings={"auth": "keys"},
-    needs=("keys",),
     checks=[
         check("ok_share", route="known", at_least=0.9),
         check("ok_share", route="unknown", at_most=0.1),

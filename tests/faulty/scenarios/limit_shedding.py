@@ -15,7 +15,6 @@ scenario = Scenario(
     objective={"response_ms": 1000},
     providers={name: provider(latency=LatencyModel(ttft_median_ms=200)) for name in NAMES},
     target_settings={"shed_in_flight": 16},
-    needs=("shedding", "priorities"),
     checks=[
         check("ok_share", route="high", at_least=0.9),
         check("ok_share", route="low", at_least=0.1),

@@ -1,25 +1,33 @@
-"""A sliding log of ten a second, and bursts across the edges of any window."""
+"""Fifty in any two seconds for each key, and bursts of 120 that lie across the edges of windows, wherever those are."""
 
-from gatebench import Scenario, check, mixed, phase, poisson, spike
+from gatebench import Scenario, check, mixed, phase, poisson, reactive, spike
 from gatebench.traffic import chat
 
-STARTS = [0.5 + 1.2 * number for number in range(9)]
+# 600 ms every 2.4 s: seen from windows of two seconds, each burst begins 400 ms later than the one before, so that one at
+# least reaches across the edge of a window, wherever the windows lie.
+STARTS = [3 + 2.4 * number for number in range(5)]
 
 scenario = Scenario(
-    traffic=chat(tenants=2, prompt_words=5, max_tokens=4),
+    traffic=chat(tenants=4, prompt_words=5, max_tokens=4),
     load=mixed(
-        *(spike("0.01/s", "100/s", at=f"{start:.1f}s", lasting="300ms", tenant="tenant-0") for start in STARTS),
-        poisson("4/s", tenant="tenant-1"),
+        *(spike("0.4/s", "200/s", at=f"{start:.1f}s", lasting="600ms", tenant="tenant-0") for start in STARTS),
+        *(poisson("8/s", tenant=f"tenant-{number}") for number in range(1, 4)),
     ),
-    phases=[
-        phase("baseline", "12s"),
-    ],
+    phases=[phase("baseline", "3s"), phase("bursts", "12s")],
     objective={"response_ms": 500},
-    deadlines={"connect": "1s", "read": "1s", "total": "1s"},
-    target_settings={"limit_algorithm": "sliding-log", "limit_rate": 10, "limit_period": "1s"},
-    needs=("limit-sliding-log",),
+    reactive=reactive(pace="120/s"),
+    target_settings={"limit_algorithm": "sliding-log", "limit_rate": 50, "limit_period": "2s"},
     checks=[
-        check("over_admission_requests", at_most=1),
+        check("over_admission_requests", at_most=3),  # 2 % are one in each burst
+        check("over_admission_share", at_most=0.01),
         check("edge_burst", at_most=1.0),
+        check("under_admission_requests", at_most=8),
+        check("false_rejects", at_most=0),
+        check("legitimate_rejected_share", phase="bursts", at_most=0.05),
+        check("victim_goodput_ratio", phase="bursts", at_least=0.8),
+        check("fairness_jain", at_least=0.98),
+        check("retry_after_honesty", at_least=1.0),
+        check("retry_after_bias_s", at_most=0.5),
+        check("wrong_answer", at_most=0),
     ],
 )

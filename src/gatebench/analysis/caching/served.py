@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gatebench.plan import Plan
 
 NOBODY: Final = -1
+_TROUBLE_NS: Final = 5_000_000_000
 
 Ints = npt.NDArray[np.int64]
 
@@ -33,7 +34,8 @@ def served(samples: pd.DataFrame, attempts: pd.DataFrame | None, asked: pd.DataF
     - `maker`: position in `attempts` of the attempt that made the answer; `owner`: position in `samples` of the request that
       it was made for; -1 for none
     - `age_ms`: sent - end of the attempt that made it, or of the last one that found it unchanged (304); NaN unless a hit
-    - `longest_ms`: the age at which it may be served at most; NaN when nobody says
+    - `longest_ms`: the age at which it may be served at most; NaN when nobody says. stale-if-error counts in the phases of faults
+      and in the transitions, and for five seconds after an attempt that failed
     """
     tables = {route.name: terms_of(plan, route) for route in plan.traffic.routes}
     pooled = {route.name for route in plan.traffic.routes if is_pooled(route)}
@@ -48,7 +50,10 @@ def served(samples: pd.DataFrame, attempts: pd.DataFrame | None, asked: pd.DataF
     semantic = np.array([tables[name].semantic if name in tables else False for name in routes], dtype=bool)
     meaning = asked["meaning"].to_numpy(np.int64)
     topic = np.where(semantic & (meaning != NO_MEANING), meaning.astype(np.uint64), prints)
-    longest = [tables[name].longest_ns if name in tables else None for name in routes]
+    usual, in_trouble = (
+        np.array([_ms(getattr(tables[name], which)) if name in tables else np.nan for name in routes])
+        for which in ("usual_ns", "in_trouble_ns")
+    )
     maker, owner, truth, age_ms = _made(samples, attempts)
     return pd.DataFrame(
         {
@@ -60,7 +65,7 @@ def served(samples: pd.DataFrame, attempts: pd.DataFrame | None, asked: pd.DataF
             "maker": maker,
             "owner": owner,
             "age_ms": age_ms,
-            "longest_ms": [np.nan if longest_ns is None else longest_ns / 1e6 for longest_ns in longest],
+            "longest_ms": np.where(_in_trouble(samples, attempts, plan), in_trouble, usual),
         },
         index=samples.index,
     )
@@ -71,6 +76,25 @@ def _numbered(
 ) -> Ints:
     codes = pd.MultiIndex.from_arrays([routes, what, owners]).factorize()[0]
     return np.where(cacheable, codes, NOBODY).astype(np.int64)
+
+
+def _ms(time_ns: int | None) -> float:
+    return np.nan if time_ns is None else time_ns / 1e6
+
+
+def _in_trouble(samples: pd.DataFrame, attempts: pd.DataFrame | None, plan: Plan) -> npt.NDArray[np.bool_]:
+    """Tell for each row whether providers were failing then."""
+    faulted = [phase.name for phase in plan.phases if phase.role == "fault"]
+    trouble = samples["label"].isin((*faulted, "transition")).to_numpy(copy=True)
+    if attempts is None:
+        return trouble
+    failed = attempts[attempts["status"].isin((0, 429)) | (attempts["status"] >= 500)]
+    ends = np.sort(failed["ended_ns"].to_numpy(np.int64))
+    if len(ends):
+        before = np.searchsorted(ends, samples["done_ns"].to_numpy(np.int64), side="right")
+        last_ns = np.where(before > 0, ends[np.maximum(before - 1, 0)], np.iinfo(np.int64).min // 2)
+        trouble |= (before > 0) & (samples["sent_ns"].to_numpy(np.int64) - last_ns < _TROUBLE_NS)
+    return trouble
 
 
 def _made(
@@ -96,7 +120,11 @@ def _made(
     another = stamped & (owner >= 0) & (owner != np.arange(n))
     own_unchanged = np.zeros(n, bool)
     unchanged = attempts[(attempts["status"] == 304) & (attempts["sample"] >= 0)]
-    own_unchanged[unchanged["sample"].to_numpy(np.int64)] = True
+    asker = unchanged["sample"].to_numpy(np.int64)
+    # One that ended after the answer was there was sent behind its back, to refresh the entry: the answer did not wait for it.
+    own_unchanged[asker[unchanged["ended_ns"].to_numpy(np.int64) <= samples["done_ns"].to_numpy(np.int64)[asker]]] = (
+        True
+    )
     truth[stamped] = FETCHED
     truth[another & ~before] = JOINED
     truth[before] = HIT

@@ -22,8 +22,8 @@ _DIRECTIVE: Final = re.compile(r"([a-z-]+)(?:=(\d+))?", re.IGNORECASE)
 class Terms:
     """Nanoseconds. `ttl_ns` None: nobody says. `on` is false where nobody declares a cache, or declares that it is off.
 
-    An answer may be served until its age is `longest_ns`: the time to live with its jitter, and the longer one of
-    stale-while-revalidate and stale-if-error.
+    An answer may be served until its age is `usual_ns`: the time to live with its jitter, and stale-while-revalidate; while
+    providers fail until `in_trouble_ns`, with stale-if-error if that is longer.
     """
 
     on: bool = False
@@ -37,11 +37,15 @@ class Terms:
     shared: bool = False
 
     @property
-    def longest_ns(self) -> int | None:
-        """The greatest age at which an answer may be served; None when nobody says."""
-        if self.ttl_ns is None:
-            return None
-        return round(self.ttl_ns * (1 + self.jitter)) + max(self.revalidate_ns, self.if_error_ns)
+    def usual_ns(self) -> int | None:
+        """The greatest age at which an answer may be served while providers answer; None when nobody says."""
+        return None if self.ttl_ns is None else round(self.ttl_ns * (1 + self.jitter)) + self.revalidate_ns
+
+    @property
+    def in_trouble_ns(self) -> int | None:
+        """The same while they fail."""
+        more_ns = max(0, self.if_error_ns - self.revalidate_ns)
+        return None if self.usual_ns is None else self.usual_ns + more_ns
 
 
 def is_pooled(route: Route) -> bool:

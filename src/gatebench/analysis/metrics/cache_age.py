@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from gatebench.analysis.caching.rows import GRACE_MS, askable, hits, unheard, untold, who_made
-from gatebench.analysis.caching.truth import HIT
+from gatebench.analysis.caching.truth import HIT, UNKNOWN
 from gatebench.analysis.columns import numbers
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
+from gatebench.sample import NEVER
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from gatebench.analysis.tables import RunTables
+
 _LEAST_HITS: Final = 20
 _LEAST_ERRORS: Final = 1
+_SETTLED_NS: Final = 200_000_000
 
 
 def too_old(scope: Scope) -> pd.DataFrame:
@@ -29,8 +33,9 @@ def too_old(scope: Scope) -> pd.DataFrame:
 def stale_answers(scope: Scope) -> Measured:
     """Answers from a cache that were older than the cache may serve. The age is sent - end of the attempt that made the
     answer, or of the last one that found the resource unchanged (304). Allowed are the TTL with its jitter (for a REST
-    resource the origin's s-maxage or max-age) and the longer one of stale-while-revalidate and stale-if-error, as
-    declared; 100 ms more are the gateway's for taking the answer in. At least 20 hits. An exact count: must be 0.
+    resource the origin's s-maxage or max-age) and stale-while-revalidate, as declared; in phases of faults, and for five
+    seconds after an attempt that failed, stale-if-error if that is longer; 100 ms more are the gateway's for taking the
+    answer in. At least 20 hits. An exact count: must be 0.
     """
     rows = _aged(scope)
     reason = _ageless(scope, rows)
@@ -68,16 +73,19 @@ def hit_age_p95_s(scope: Scope) -> Measured:
 
 
 def kept_errors(scope: Scope) -> pd.DataFrame:
-    """Errors that were answered again: their attempt had ended before the request was sent."""
+    """Errors that were answered again: by their stamp, or, without one, because nobody asked a provider that was well again."""
     rows = who_made(scope)
-    return rows[(rows["truth"] == HIT) & _is_error(rows)]
+    stamped = (rows["truth"] == HIT) & _is_error(rows)
+    return rows[(stamped | _not_even_asked(scope.tables, rows)).astype(bool)]
 
 
 @metric(unit="answers", better="lower", title="Errors from a cache", judged="exact", offenders=kept_errors, quiet=True)
 def errors_cached(scope: Scope) -> Measured:
-    """Answers with status 429 or 5xx whose stamp names an attempt that had ended before the request was sent: an error
-    that was kept and answered again. At least 50 requests that a cache could answer, and one error. An exact
-    count: must be 0.
+    """Errors that were kept and answered again. With a stamp: status 429 or 5xx, and the attempt that made it had ended
+    before the request was sent. Without one: status 5xx, no attempt for the request, an earlier attempt for the same key
+    that failed, and since that one a good one for another that ended at least 200 ms before the request was sent, so that
+    providers were asked and well. Where a gateway sheds load such an answer may be its own. At least 50 requests that a
+    cache could answer, and one error. An exact count: must be 0.
     """
     rows = askable(scope)
     reason = unheard(scope, rows)
@@ -91,6 +99,30 @@ def errors_cached(scope: Scope) -> Measured:
         return unknown("no provider answered with an error, so there was none to keep", len(rows))
     kept = len(kept_errors(scope))
     return known(float(kept), len(rows), why=f"{made} errors were answered, {kept} of them from a cache")
+
+
+def _not_even_asked(tables: RunTables, rows: pd.DataFrame) -> pd.Series[bool]:
+    """Tell which rows are errors without a stamp or an attempt although a provider was well and asked since their key had failed."""
+    suspects = (
+        rows["cacheable"].astype(bool) & (rows["truth"] == UNKNOWN) & (rows["status"] >= 500) & (rows["attempts"] == 0)
+    )
+    attempts = tables.attempts
+    if attempts is None or not suspects.any():
+        return suspects & False
+    ended = attempts[(attempts["sample"] >= 0) & (attempts["ended_ns"] != NEVER)].sort_values("ended_ns", kind="stable")
+    well = ended[ended["status"] == 200]
+    well_ended_ns = well["ended_ns"].to_numpy(np.int64)
+    last_begun_ns = np.maximum.accumulate(well["arrived_ns"].to_numpy(np.int64))
+    failed = ended[(ended["status"] >= 500) | ended["status"].isin((0, 429))]
+    failed_keys = tables.served["key"].loc[failed["sample"]].to_numpy(np.int64)
+    failed_ns = failed["ended_ns"].to_numpy(np.int64)
+    found = suspects.to_numpy(copy=True)
+    sent_ns, keys = rows["sent_ns"].to_numpy(np.int64), rows["key"].to_numpy(np.int64)
+    for place in np.flatnonzero(found).tolist():
+        own_ns = failed_ns[(failed_keys == keys[place]) & (failed_ns < sent_ns[place])]
+        before = int(np.searchsorted(well_ended_ns, sent_ns[place] - _SETTLED_NS))
+        found[place] = len(own_ns) > 0 and before > 0 and bool(last_begun_ns[before - 1] > own_ns[-1])
+    return suspects & found
 
 
 def _is_error(rows: pd.DataFrame) -> pd.Series[bool]:

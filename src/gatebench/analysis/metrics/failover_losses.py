@@ -14,7 +14,6 @@ from gatebench.analysis.metrics.shares import share
 from gatebench.analysis.metrics.work import no_ledger
 from gatebench.analysis.windows import Outage
 from gatebench.flags import weights as weights_of
-from gatebench.sample import NEVER
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,7 +146,7 @@ def failed_over_share(scope: Scope) -> Measured:
 
 def _died_early(scope: Scope) -> pd.DataFrame:
     attempts = scope.tables.attempts_in_order
-    silent = (attempts["first_token_ns"] == NEVER) | (attempts["status"] >= 300)
+    silent = attempts["tokens_out"] == 0  # the head of a stream may be out: it says nothing
     died = attempts[(attempts["stream"] == 1) & attempts["end"].isin(("dropped", "error")) & silent]
     return scope.rows[scope.rows.index.isin(died["sample"])]
 

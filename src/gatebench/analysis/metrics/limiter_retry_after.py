@@ -98,8 +98,8 @@ def retry_after_honesty(scope: Scope) -> Measured:
 
 @metric(unit="s", better="lower", title="Retry-After bias", judged="exact", offenders=broken_promises)
 def retry_after_bias_s(scope: Scope) -> Measured:
-    """By how many seconds Retry-After is off the earliest moment at which the declared limiter admits the probe again, median
-    of the distances without sign; the words say which way. Naming whole seconds, rounded up, is no bias. Of windows, whose
+    """By how many seconds Retry-After is off the earliest moment at which the declared limiter admits the probe again, mean of
+    the distances without sign; the words say which way. Naming whole seconds, rounded up, is no bias. Of windows, whose
     place nobody knows, only a wait beyond one period (two for a sliding counter) shows. It takes at least three.
     """
     found, reason = probed(scope)
@@ -112,6 +112,6 @@ def retry_after_bias_s(scope: Scope) -> Measured:
         lo_ns, hi_ns = int(key.spans.lo_ns[each.refused]), int(key.spans.hi_ns[each.refused])
         before = key.admitted & (key.spans.lo_ns < lo_ns)
         biases.append(bias_s(each.retry_after_s, *earliest_ns(key.limit, key.spans.where(before), lo_ns, hi_ns)))
-    value = float(np.median(np.abs(biases)))
+    value = float(np.mean(np.abs(biases)))
     late, early = sum(bias > 0 for bias in biases), sum(bias < 0 for bias in biases)
     return known(value, len(biases), why=f"{late} of {len(biases)} too late, {early} too early")

@@ -42,8 +42,8 @@ def _edges(tables: RunTables) -> Iterator[tuple[int, int, set[str]]]:
 def _followed(tables: RunTables, at_ns: int, until_ns: int, lost: set[str]) -> Measured:
     """Return how long after the edge a request was sent last that a variant without weight served at its first attempt."""
     rows = tables.load[tables.load["complete"] & tables.load["provider"].notna() & (tables.load["attempts"] <= 1)]
-    since_ns = rows["sent_ns"].to_numpy(np.int64) - tables.start_ns - at_ns
-    inside = (since_ns > 0) & (since_ns < until_ns - at_ns)
+    since_ns, done_ns = (rows[name].to_numpy(np.int64) - tables.start_ns - at_ns for name in ("sent_ns", "done_ns"))
+    inside = (since_ns > 0) & (done_ns < until_ns - at_ns)  # what is under way at the next change may follow that one
     since_ns, old = since_ns[inside], rows["provider"].isin(lost).to_numpy()[inside]
     order = np.argsort(since_ns, kind="stable")
     since_ns, old = since_ns[order], old[order]
