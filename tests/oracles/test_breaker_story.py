@@ -86,6 +86,20 @@ def test_silences() -> None:
     assert (open_end.next_ns, open_end.requests) == (None, 36)
 
 
+def test_a_gateway_that_stands_still_is_no_open_breaker() -> None:
+    """A request each 10 ms; none arrives for a fifth of a second. Those that arrive after it were held up, not refused."""
+    asked = np.arange(0, 4 * S, 10 * MS)
+    still = (asked >= 2 * S) & (asked < 2 * S + 200 * MS)
+    held_up = np.where(still, 2 * S + 200 * MS, asked) + MS
+    refused = asked[~still] + MS
+    missed = asked[still]
+    for arrived, never, expected in ((held_up, missed[:0], 0), (refused, missed, 1)):
+        arrivals = Arrivals(arrived, arrived + 5 * MS, np.ones(len(arrived), np.bool_))
+        assert len(silences(arrived, asked, 1.0, 0, 4 * S, missed_ns=never)) == expected
+        assert len(read(arrivals, asked, 1.0, 0, 4 * S, open_ns=S, missed_ns=never).openings) == expected
+    assert len(silences(held_up, asked, 1.0, 0, 4 * S)) == 1  # where nobody knows which requests arrived
+
+
 def test_a_slow_but_complete_probe_does_not_close_it() -> None:
     """A probe that is answered, but too slowly for the breaker: the next silence goes on being the same opening."""
     asked = np.arange(0, 10 * S, 10 * MS)

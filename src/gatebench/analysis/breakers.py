@@ -68,6 +68,17 @@ def asked_ns(tables: RunTables) -> Times:
     return np.sort(sent_ns[sent_ns != NEVER]) - tables.start_ns
 
 
+def missed_ns(tables: RunTables, provider: str) -> Times | None:
+    """Return when the requests were sent that never arrived at a provider, sorted; None where ids do not tell."""
+    attempts = tables.attempts_for_target
+    if attempts is None or not tables.ids_arrive:
+        return None
+    there = attempts.loc[(attempts["provider"] == provider) & (attempts["kind"] != "canary"), "sample"]
+    rows = tables.at_target[~tables.at_target.index.isin(there)]
+    sent_ns = rows["sent_ns"].to_numpy(np.int64)
+    return np.sort(sent_ns[sent_ns != NEVER]) - tables.start_ns
+
+
 def arrivals_at(tables: RunTables, provider: str) -> Arrivals:
     """Return the attempts at a provider, canaries left out."""
     attempts = tables.attempts_for_target
@@ -143,5 +154,6 @@ def watched(tables: RunTables, outage: Outage) -> Watched | str:
             f"about {fitting:.0f} requests are sent while the breaker is open; to be seen it takes {2 * least}. Raise the "
             "rate or the open time"
         )
-    story = read(arrivals, asked, share, outage.t0_ns, outage.until_ns, open_ns=open_ns)
+    missed = missed_ns(tables, outage.provider)
+    story = read(arrivals, asked, share, outage.t0_ns, outage.until_ns, open_ns=open_ns, missed_ns=missed)
     return Watched(arrivals, asked, share, outage.t0_ns, outage.t1_ns, outage.until_ns, open_ns, story)

@@ -101,16 +101,22 @@ def silent_requests(share: float) -> int:
     return max(LEAST_SILENT, math.ceil(math.log(FALSE_SILENCE) / math.log1p(-share)))
 
 
-def silences(arrived_ns: Times, asked_ns: Times, share: float, start_ns: int, end_ns: int) -> list[Silence]:
+def silences(
+    arrived_ns: Times, asked_ns: Times, share: float, start_ns: int, end_ns: int, *, missed_ns: Times | None = None
+) -> list[Silence]:
     """Return the stretches within [start, end) in which enough requests were sent and none arrived, in order.
 
     The request that ends a silence was sent before it arrives, so of those sent between two arrivals one is not silent.
+    `missed_ns` are the requests that never arrived, where that is known: there must be as many of them too, for a gateway
+    that stands still for a moment is silent as well, and everything arrives when it goes on.
     """
     least = silent_requests(share)
     inside = arrived_ns[(arrived_ns >= start_ns) & (arrived_ns < end_ns)]
     edges = np.concatenate(([start_ns], inside, [end_ns]))
     places = np.searchsorted(asked_ns, edges)
     sent = np.diff(places) - np.append(np.ones(len(inside), dtype=np.int64), 0)
+    if missed_ns is not None:
+        sent = np.minimum(sent, np.diff(np.searchsorted(missed_ns, edges)))
     before = arrived_ns[arrived_ns < start_ns]
     found = []
     for number in np.flatnonzero(sent >= least).tolist():
@@ -121,16 +127,22 @@ def silences(arrived_ns: Times, asked_ns: Times, share: float, start_ns: int, en
 
 
 def read(
-    arrivals: Arrivals, asked_ns: Times, share: float, start_ns: int, end_ns: int, *, open_ns: int | None = None
+    arrivals: Arrivals,
+    asked_ns: Times,
+    share: float,
+    start_ns: int,
+    end_ns: int,
+    *,
+    open_ns: int | None = None,
+    missed_ns: Times | None = None,
 ) -> Story:
     """Return what the breaker did in [start, end); it is taken to be closed at the start.
 
-    `share` is what share of the requests arrives while it is closed. With the declared `open_ns` an arrival that comes too
-    early for a probe is a leak; without it every arrival after a silence is taken for a probe.
+    `share` is what share of the requests arrives while it is closed; `missed_ns` see `silences`. With the declared `open_ns`
+    an arrival that comes too early for a probe is a leak; without it every arrival after a silence is taken for a probe.
     """
-    return _Reading(arrivals, asked_ns, share, silences(arrivals.arrived_ns, asked_ns, share, start_ns, end_ns)).walk(
-        end_ns, open_ns
-    )
+    found = silences(arrivals.arrived_ns, asked_ns, share, start_ns, end_ns, missed_ns=missed_ns)
+    return _Reading(arrivals, asked_ns, share, found).walk(end_ns, open_ns)
 
 
 class _Reading:

@@ -9,7 +9,7 @@ from itertools import count
 
 def spoil() -> None:
     """Some requests are sent twice."""
-    from targets.reference.refgate.answer import Outgoing
+    from targets.reference.refgate.answer import Outgoing, Stream
     from targets.reference.refgate.failover import Answered, Failover, GaveUp
 
     answer, requests = Failover.answer, count(1)
@@ -18,8 +18,9 @@ def spoil() -> None:
         first = answer(self, outgoing, names)
         if next(requests) % 50:
             return await first
-        last = self._providers[-1]
-        result, _ = await asyncio.gather(first, self._send(last, outgoing, 1.0))
+        result, unread = await asyncio.gather(first, self._send(self._providers[-1], outgoing, 1.0))
+        if isinstance(unread, Stream):
+            unread.upstream.release()
         return result
 
     Failover.answer = twice  # type: ignore[method-assign]

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from gatebench.analysis.breakers import LEAST_BASELINE, Watched, arrivals_at, asked_ns, share_of_requests, watched
+from gatebench.analysis.breakers import (
+    LEAST_BASELINE,
+    Watched,
+    arrivals_at,
+    asked_ns,
+    missed_ns,
+    share_of_requests,
+    watched,
+)
 from gatebench.analysis.declared import declared_ns, declared_number
 from gatebench.analysis.metrics.registry import Measured, Scope, censored, known, metric, outage_metric, unknown
 from gatebench.analysis.windows import Outage
@@ -149,7 +157,8 @@ def _stretches(scope: Scope) -> Iterator[tuple[str, int, int]]:
         for window in tables.windows:
             if share is None or share < LEAST_SHARE or window.role != "baseline":
                 continue
-            for silence in silences(arrived_ns, asked, share, window.start_ns, window.end_ns):
+            edges = (window.start_ns, window.end_ns)
+            for silence in silences(arrived_ns, asked, share, *edges, missed_ns=missed_ns(tables, provider)):
                 yield provider, silence.first_ns, silence.next_ns or window.end_ns
         for outage in tables.outages if provider not in faulted else ():
             for silence in silences(arrived_ns, refused_ns, 1.0, outage.t0_ns, outage.t1_ns):
