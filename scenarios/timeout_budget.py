@@ -23,7 +23,7 @@ scenario = Scenario(
     checks=[
         check("attempts_after_client_left", at_most=0),
         check("work_after_leaving", at_most=0),
-        check("cancellation_lag_p99_ms", phase="fault", at_most=150),
+        check("cancellation_lag_p50_ms", phase="fault", at_most=100),
         check("repeat_ratio", phase="fault", at_most=1.0),
         check("requests_lost", phase="baseline", at_most=0),
     ],

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gatebench.traffic.questions import shipped
 from targets.reference.refgate.cache.embedding import Embedding, wordllama_embedding
-from targets.reference.refgate.cache.personal import is_personal_or_time_bound
+from targets.reference.refgate.cache.personal import is_personal_or_time_bound, must_not_be_kept
 from targets.reference.refgate.cache.question import question_of
 from targets.reference.refgate.cache.semantic_index import SemanticIndex
 from tests.targets.caching import ask_for, cached, numbered, run, said, say
@@ -79,6 +80,17 @@ def test_prompts_about_a_person_or_about_now(prompt: str) -> None:
 def test_prompts_about_neither(prompt: str) -> None:
     """Words that only contain one of the list's."""
     assert not is_personal_or_time_bound(prompt)
+
+
+def test_what_is_not_kept() -> None:
+    """Of the shipped questions all personal and time-bound ones; not what asks for advice in the first person."""
+    _, personal, timebound = shipped()
+    assert all(must_not_be_kept(question.text) for question in (*personal, *timebound))
+    assert not any(
+        must_not_be_kept(prompt) for prompt in ("How do I reset my router?", "Can I fly with my dog?", ASKED)
+    )
+    stage, calls = cached(Clock(), kind="semantic", threshold=0.5), [ask_for("What is my balance?")] * 2
+    assert say(stage, Last(numbered()), calls) == [("1", ""), ("2", "")]
 
 
 def test_a_question_is_its_last_message_within_all_the_rest() -> None:

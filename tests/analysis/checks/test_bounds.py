@@ -111,3 +111,11 @@ def test_resolution_says_what_would_tell() -> None:
     moment = number(1.01, 0.99, 1.01, unit="s")
     moment.confidence = None
     assert "a higher rate would narrow its resolution" in decide(Bound("at_most", 1.0, "interval"), moment).why
+
+
+def test_a_count_that_may_be_low_says_what_would_tell() -> None:
+    """An over-admission whose error holds the bound needs moments that are known better; one whose error does not is judged."""
+    count = number(0.0, 0.0, 3.3, unit="requests")
+    count.confidence = None
+    assert "a quieter machine" in decide(Bound("at_most", 1.0, "interval"), count).why
+    assert decide(Bound("at_most", 5.0, "interval"), count).verdict == "pass"

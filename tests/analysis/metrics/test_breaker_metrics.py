@@ -12,7 +12,9 @@ from gatebench.analysis.tables import RunTables
 from tests.analysis.crafted import Asked, Tried, craft, measured, shown
 from tests.oracles.breaker_model import Breaks, S, play
 
-DECLARED: dict[str, dict[str, Any]] = {"breaker": {"mode": "count", "failures": 5, "window": "2s", "open_time": "2s", "probes": 1}}
+DECLARED: dict[str, dict[str, Any]] = {
+    "breaker": {"mode": "count", "failures": 5, "window": "2s", "open_time": "2s", "probes": 1}
+}
 
 
 @cache

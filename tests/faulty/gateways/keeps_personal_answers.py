@@ -7,5 +7,5 @@ def spoil() -> None:
     """No prompt is one."""
     from targets.reference.refgate.cache import prompt_cache, semantics
 
-    vars(prompt_cache)["is_personal_or_time_bound"] = lambda prompt: False
+    vars(prompt_cache)["must_not_be_kept"] = lambda prompt: False
     vars(semantics)["is_personal_or_time_bound"] = lambda prompt: False

@@ -1,4 +1,4 @@
-"""A cache in Redis whose link is slow for four seconds."""
+"""A cache in Redis whose link is slow for six seconds."""
 
 from gatebench import Scenario, check, fault, phase, poisson
 from gatebench.traffic import chat
@@ -8,10 +8,11 @@ scenario = Scenario(
     load=poisson("60/s"),
     phases=[
         phase("baseline", "4s"),
-        phase("slow", "4s", role="fault", faults=[fault("latency", on="store", latency=1000)]),
+        phase("slow", "6s", role="fault", faults=[fault("latency", on="store", latency=1000)]),
         phase("recovery", "5s"),
     ],
     objective={"response_ms": 500},
+    deadlines={"connect": "1s", "read": "2s", "total": "2s"},
     target_settings={
         "cache": "exact",
         "cache_ttl": "2s",

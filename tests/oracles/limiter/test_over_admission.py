@@ -7,7 +7,7 @@ import pytest
 
 from gatebench.oracles.limiter.limit import Limit
 from gatebench.oracles.limiter.over_admission import error, over_admission
-from gatebench.oracles.limiter.over_flight import most_in_flight, over_flight
+from gatebench.oracles.limiter.over_flight import most_in_flight, over_flight, unsure
 from gatebench.oracles.limiter.over_log import most_in_a_period
 from gatebench.oracles.limiter.spans import Spans
 from tests.oracles.limiter.traffic import EXACT, MS, S, blurred, bursts, flights, poisson, seen
@@ -70,6 +70,21 @@ def test_two_percent_more_are_measured_to_a_request(limit: Limit, seed: int) -> 
     assert abs(true - measured) <= 1
 
 
+@pytest.mark.parametrize("rate", [10, 11])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_true_number_lies_within_the_error(rate: int, seed: int) -> None:
+    """Of a bucket that is right and of one that is too fast: the true excess is between the number and the number + error."""
+    what = seen(Limit("token-bucket", rate, S, 20), poisson(20, 30, seed), seed)
+    true, measured, missed = (
+        over_admission(BUCKET, what.exact),
+        over_admission(BUCKET, what.passed),
+        error(BUCKET, what.passed),
+    )
+    assert (true > 5) is (rate == 11)
+    assert measured <= true <= measured + missed
+    assert 0 < missed < 1
+
+
 def test_the_sum_of_a_bucket_is_what_it_admitted_too_much() -> None:
     """A bucket under a flood for a minute admits 620; one that admits every 45th refused request as well, so many more."""
     at_ns = poisson(20, 60, 5)
@@ -115,6 +130,14 @@ def test_concurrency() -> None:
         found = over_flight(since, until, 4)
         assert found == 0 if expected == 0 else found >= 10
         assert most_in_flight(since, until) == places
+
+
+def test_who_was_never_surely_in_flight() -> None:
+    """Only such a request that may have met as many others as are allowed can have been one too many."""
+    since, until = np.array([0, 0, 50, 200]) * MS, np.array([100, 100, 50, 200]) * MS
+    begun, released = np.array([0, 0, 49, 199]) * MS, np.array([101, 101, 51, 201]) * MS
+    assert unsure(since, until, begun, released, 2) == 1  # the one at 50 ms; at 200 ms there was nobody else
+    assert unsure(since, until, begun, released, 3) == 0
 
 
 def test_nothing_is_known_of_wide_spans() -> None:

@@ -121,10 +121,9 @@ def _made(
     own_unchanged = np.zeros(n, bool)
     unchanged = attempts[(attempts["status"] == 304) & (attempts["sample"] >= 0)]
     asker = unchanged["sample"].to_numpy(np.int64)
-    # One that ended after the answer was there was sent behind its back, to refresh the entry: the answer did not wait for it.
-    own_unchanged[asker[unchanged["ended_ns"].to_numpy(np.int64) <= samples["done_ns"].to_numpy(np.int64)[asker]]] = (
-        True
-    )
+    # One that was answered after the answer was there was sent behind its back, to refresh the entry: nobody waited for it.
+    waited = _written_ns(unchanged) <= samples["done_ns"].to_numpy(np.int64)[asker]
+    own_unchanged[asker[waited]] = True
     truth[stamped] = FETCHED
     truth[another & ~before] = JOINED
     truth[before] = HIT
@@ -135,6 +134,13 @@ def _made(
     return maker, owner, truth, age_ms
 
 
+def _written_ns(attempts: pd.DataFrame) -> Ints:
+    """Return when the last byte went out: the end is noted a moment later, when the client may have the answer already."""
+    arrived_ns, took_ns = attempts["arrived_ns"].to_numpy(np.int64), attempts["service_ns"].to_numpy(np.int64)
+    wrote_ns: Ints = arrived_ns + took_ns
+    return wrote_ns
+
+
 def _freshened(samples: pd.DataFrame, attempts: pd.DataFrame, maker: Ints, made_ns: Ints) -> Ints:
     """Return when each answer was last known to be the origin's: the end of its attempt, or of a 304 for the same before
     the answer was there: whoever waits for a revalidation has what it found.
@@ -143,7 +149,7 @@ def _freshened(samples: pd.DataFrame, attempts: pd.DataFrame, maker: Ints, made_
     if unchanged.empty:
         return made_ns
     ends = {
-        print_: np.sort(rows["ended_ns"].to_numpy(np.int64))
+        print_: np.sort(_written_ns(rows))
         for print_, rows in unchanged.groupby(unchanged["fingerprint"].to_numpy(np.uint64))
     }
     prints = attempts["fingerprint"].to_numpy(np.uint64)

@@ -97,6 +97,8 @@ def _interval(value: MetricValue) -> str:
 
 
 def _what_would_tell(bound: Bound, value: MetricValue) -> str:
+    if value.confidence is None and value.unit == "requests":
+        return "moments that are known better would tell: a quieter machine, or a lower rate"
     if value.confidence is None:
         return "a higher rate would narrow its resolution"
     if value.unit == "share" and value.value is not None:

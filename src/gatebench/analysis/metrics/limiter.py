@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEAST_OF_A_TENANT: Final = 20
-MOST_ERROR: Final = 1.0
 NOTHING_DECLARED: Final = (
     "nobody declares a limiter: neither the target ([declares.limiter]) nor the scenario (declared={...}), or it is off"
 )
@@ -81,13 +80,13 @@ def crowded(scope: Scope) -> pd.DataFrame:
     return rows.assign(_around=around).sort_values("_around", ascending=False, kind="stable").drop(columns="_around")
 
 
-@metric(unit="requests", better="lower", title="Over-admission", judged="exact", offenders=crowded)
+@metric(unit="requests", better="lower", title="Over-admission", offenders=crowded)
 def over_admission_requests(scope: Scope) -> Measured:
     """The requests (or tokens) of the tenant that exceeds its limit most, admitted beyond what the declared algorithm
     admits: the largest sum, over windows that do not overlap, of what was surely admitted inside less the most that the
     algorithm admits in such a window. At least that many would have to be taken back for the rest to conform. A request is
     admitted between the sending of it and its arrival at a provider (or the first byte of its answer), so the number may be
-    low by a stated error; when nothing is found and the error is above one request, it is unknown.
+    low by a stated error: its interval reaches from the number to the number and that error.
     """
     reason = cannot_tell(scope)
     if reason:
@@ -96,9 +95,6 @@ def over_admission_requests(scope: Scope) -> Measured:
     over, error, key = max(found, key=lambda one: one[0])
     doubt = max(found, key=lambda one: one[1])
     admitted = sum(int((one.admitted & inside(scope, one)).sum()) for _, _, one in found)
-    if over == 0 and doubt[1] > MOST_ERROR:
-        why = f"the moments at which {doubt[2].tenant} was admitted are not known well enough: up to {doubt[1]:.1f} may be missed"
-        return unknown(why, admitted)
     limit = key.limit.sentence() if key.limit else ""
     total = sum(each for each, _, _ in found)
     why = (
@@ -106,7 +102,7 @@ def over_admission_requests(scope: Scope) -> Measured:
         if over
         else f"no tenant exceeds its limit ({limit}); at most {doubt[1]:.2f} may be missed"
     )
-    return known(over, admitted, shown=Interval(over, over + error), why=why)
+    return known(over, admitted, shown=Interval(over, max(over + error, doubt[1])), why=why)
 
 
 @metric(unit="share", better="lower", title="Over-admission, share", judged="exact", offenders=crowded)

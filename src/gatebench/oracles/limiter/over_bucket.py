@@ -58,7 +58,8 @@ def _most(starts_ns: Times, ends_ns: Times, cost: Times, bucket: tuple[int, int,
             fresh = closed - burst * period_ns - begun * period_ns + limit * moment
             opened = fresh if opened is None else max(opened, fresh)
             begun += spent
-        elif opened is not None:
+        else:  # also before any window is open: who may have been decided early ends before he begins
             ended += spent
-            closed = max(closed, opened + ended * period_ns - limit * moment)
+            if opened is not None:
+                closed = max(closed, opened + ended * period_ns - limit * moment)
     return closed / period_ns

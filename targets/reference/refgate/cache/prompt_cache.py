@@ -11,6 +11,7 @@ from ..stage import Next
 from .entry import Entry
 from .key import cache_key, parsed
 from .lifetimes import Lifetimes
+from .personal import must_not_be_kept
 from .question import question_of
 from .scope import scope_of
 from .serving import Fetched, Serving
@@ -51,6 +52,8 @@ class PromptCache:
         scope = scope_of(call, shared=self._shared_scope)
         key = own = cache_key(call.method, call.path, call.body, scope)
         question = question_of(call.path, call.body, scope) if self._semantics is not None else None
+        if question is not None and must_not_be_kept(question.prompt):
+            return await next(call)
         if self._semantics is not None and question is not None:
             key = await self._semantics.key_of(question, own)
 
