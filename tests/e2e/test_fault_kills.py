@@ -96,11 +96,11 @@ def test_a_fault_ends_in_time_when_whoever_ordered_it_is_dead(bench: Bench, kind
     with running(kind) as server:
         server.ask("POST", "/proxies", {"name": "gatebench-it", "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1"})
         where = ("--engine", f"http://127.0.0.1:{server.port}")
-        begun = time.monotonic()
         assert bench("chaos", "inject", "link-down", "--on", "it", "--for", "3s", *where).code == 0
+        on = time.monotonic()  # at the latest: how long the command takes to start is no part of the fault
         assert not server.ask("GET", "/proxies/gatebench-it").json["enabled"]
         wait_for("its end", lambda: server.ask("GET", "/proxies/gatebench-it").json["enabled"], 6)
-        assert time.monotonic() - begun < 3 + 1 + 2, "its time to live, a second, and the start of the command"
+        assert time.monotonic() - on < 3 + 1, "its time to live, and a second"
 
 
 @pytest.mark.slow

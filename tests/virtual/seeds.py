@@ -12,25 +12,16 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from tests.faulty.table import Gateway, Table, load
 from tests.faulty.workspace import CORRECT
+from tests.virtual.job import Job
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _A_PROCESS: Final = 50
-
-
-class Job(NamedTuple):
-    """Some seeds of one gateway in one profile."""
-
-    profile: str
-    gateway: str
-    first: int
-    seeds: int
 
 
 class Count(NamedTuple):
@@ -44,14 +35,12 @@ class Count(NamedTuple):
     why: str
 
 
-def lines(job: Job) -> list[dict[str, Any]]:
-    """Play a job in a process of its own; return a line for each seed that could be played."""
-    argv = [sys.executable, "-m", "tests.virtual", job.profile, job.gateway, str(job.first), str(job.seeds)]
-    done = subprocess.run(argv, cwd=_ROOT, capture_output=True, text=True, check=False)
-    found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    if done.returncode:
-        sys.stderr.write(f"{job}: {done.stderr[-1500:]}\n")
-    return found
+def played(chosen: Sequence[Job]) -> list[dict[str, Any]]:
+    """Play all jobs; return a line for each seed that could be played."""
+    words = [str(word) for job in chosen for word in job]
+    argv = [sys.executable, "-m", "tests.virtual", *words]
+    done = subprocess.run(argv, cwd=_ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def jobs(table: Table, options: argparse.Namespace) -> Iterator[Job]:
@@ -68,18 +57,20 @@ def jobs(table: Table, options: argparse.Namespace) -> Iterator[Job]:
                 yield Job(profile, gateway.name, 1, options.red)
 
 
-def counted(table: Table, played: list[tuple[Job, list[dict[str, Any]]]]) -> Iterator[Count]:
+def counted(table: Table, chosen: Sequence[Job], lines: Sequence[dict[str, Any]]) -> Iterator[Count]:
     """Yield the counts of every check on every gateway that was played."""
     by_name: dict[str, Gateway] = {gateway.name: gateway for gateway in table.gateway}
     verdicts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     reasons: dict[tuple[str, str], str] = {}
-    for job, found in played:
-        verdicts[job.gateway, f"{job.profile}/*"]["lost"] += job.seeds - len(found)
-        for line in found:
-            for check, verdict in line["verdicts"].items():
-                verdicts[job.gateway, check][verdict] += 1
-                if verdict not in ("pass", "n/a"):
-                    reasons[job.gateway, check] = f"seed {line['seed']}: {line['why'].get(check, '')}"
+    for job in chosen:
+        verdicts[job.gateway, f"{job.profile}/*"]["lost"] += job.seeds
+    for line in lines:
+        name = line["gateway"]
+        verdicts[name, f"{line['profile']}/*"]["lost"] -= 1
+        for check, verdict in line["verdicts"].items():
+            verdicts[name, check][verdict] += 1
+            if verdict not in ("pass", "n/a"):
+                reasons[name, check] = f"seed {line['seed']}: {line['why'].get(check, '')}"
     for (name, check), counter in verdicts.items():
         gateway, total = by_name.get(name), sum(counter.values())
         if check.endswith("/*"):
@@ -106,24 +97,22 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     table, began = load(), time.monotonic()
     chosen = list(jobs(table, options))
-    with ThreadPoolExecutor(2) as pool:
-        played = list(zip(chosen, pool.map(lines, chosen), strict=True))
-    counts = list(counted(table, played))
+    lines = played(chosen)
+    counts = list(counted(table, chosen, lines))
     for count in counts:
         if not count.enough:
             sys.stderr.write(
                 f"{count.gateway}: {count.check} has to be {count.expected}: {count.verdicts} {count.why}\n"
             )
-    seeds = sum(len(found) for _, found in played)
     if options.out:
         document = {
             "seconds": round(time.monotonic() - began),
-            "runs": seeds,
+            "runs": len(lines),
             "red": options.red,
             "green": options.green,
         }
         options.out.write_text(json.dumps({**document, "counts": [count._asdict() for count in counts]}, indent=1))
-    sys.stderr.write(f"{seeds} runs in {time.monotonic() - began:.0f} s\n")
+    sys.stderr.write(f"{len(lines)} runs in {time.monotonic() - began:.0f} s\n")
     return 0 if counts and all(count.enough for count in counts) else 1
 
 
