@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import random
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -202,6 +203,7 @@ def play(plan: Plan, root: Path) -> RunFolder:
     from tests.virtual.loop import in_virtual_time
 
     folder = RunFolder.create(root, plan)
+    random.seed(f"gateway/{plan.seed}")  # the gateway draws what it draws from Python's own
     with quiet(), asyncio.Runner(loop_factory=in_virtual_time(CLOCK)) as runner:
 
         async def whole() -> None:
