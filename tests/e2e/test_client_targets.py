@@ -73,6 +73,7 @@ def test_a_target_behind_tls(bench: Bench, tmp_path: Path) -> None:
     assert len(bench.runs()) == 2
 
 
+@pytest.mark.slow
 def test_faults_on_the_front_link_of_a_tls_target(bench: Bench, tmp_path: Path) -> None:
     """Canaries speak TLS through the link too: latency is proven there and gone afterwards."""
     port = free_port()

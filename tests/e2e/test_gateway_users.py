@@ -58,6 +58,7 @@ def assert_balanced(done: Done) -> dict[str, Any]:
     return ledger
 
 
+@pytest.mark.slow
 def test_the_same_behaviour_as_users_and_as_a_scenario(bench: Bench) -> None:
     """One seed draws the same tasks as routes: counts agree to the request, arrival by arrival and at the provider."""
     shutil.copy(DEMOS / "shop_users.py", bench.folder)

@@ -71,7 +71,7 @@ def test_the_quickstart_of_locusts_documentation(bench: Bench) -> None:
     assert set(ours) <= {"/login", "/item", "/hello", "/world"}
 
 
-@pytest.mark.parametrize("base", ["HttpUser", "FastHttpUser"])
+@pytest.mark.parametrize("base", [pytest.param("HttpUser", marks=pytest.mark.slow), "FastHttpUser"])
 def test_counts_agree_at_our_own_providers(bench: Bench, base: str) -> None:
     """The shop under each of Locust's clients: what arrived at the providers is what both sides counted."""
     demo(bench, "locustfile.py")

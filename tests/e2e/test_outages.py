@@ -60,7 +60,7 @@ def books_balance(done: Done) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("engine", ENGINES_ONE_SLOW)
-@pytest.mark.parametrize("target", ["reference", "nginx"])
+@pytest.mark.parametrize("target", ["reference", pytest.param("nginx", marks=SLOW)])
 def test_a_gateway_that_fails_over_loses_nothing(bench: Bench, target: str, engine: str) -> None:
     """Exit 0; the fallback served, the dead provider was spared, the provider came back."""
     needs(engine)

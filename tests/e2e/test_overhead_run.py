@@ -62,6 +62,7 @@ def metric(summary: dict[str, Any], name: str) -> dict[str, Any]:
     return next(m for m in summary["metrics"] if (m["name"], m["phase"], m["route"]) == (name, None, None))
 
 
+@pytest.mark.slow
 def test_a_gateway_that_sleeps_adds_its_sleep(bench: Bench) -> None:
     """Five milliseconds of sleep in a gateway are five milliseconds more than the same gateway without, and far from noise."""
     bench.target("sleeper", TARGET, gateway_py=GATEWAY)
