@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gatebench.analysis.asked import asked
@@ -239,12 +240,20 @@ def read(folder: RunFolder) -> RunTables:
         schedule=schedule,
         samples=samples,
         attempts=attempts,
-        series=_table(folder.series) if folder.series.exists() else None,
+        series=_series(folder.series),
     )
 
 
 def _table(path: Path) -> pd.DataFrame:
     return cast(pd.DataFrame, pq.read_table(path).to_pandas())
+
+
+def _series(path: Path) -> pd.DataFrame | None:
+    """Return what was read of the processes; None without it, or when it is damaged: the requests stand without it."""
+    try:
+        return _table(path)
+    except (OSError, pa.ArrowInvalid):
+        return None
 
 
 def _worker_facts(folder: RunFolder) -> dict[int, dict[str, Any]]:
