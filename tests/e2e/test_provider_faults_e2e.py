@@ -55,8 +55,8 @@ WIRE: dict[str, tuple[bytes, bytes]] = {
     "stream-stall": (rb'HTTP/1\.1 200 .*"content":"w1 w$', rb'HTTP/1\.1 200 .* w1"}.*}\n\n\r\n$'),
     "stream-unterminated": (rb"HTTP/1\.1 200 .*}$", rb'HTTP/1\.1 200 .*"total_tokens":7}}\n\n\r\n0\r\n\r\n$'),
     "tokens-exhausted": (
-        rb"HTTP/1\.1 429 .*x-ratelimit-remaining-tokens: 0\r\n.*retry-after: 1\r\n.*Limit 10000",
-        rb"HTTP/1\.1 429 .*x-ratelimit-remaining-tokens: 0\r\n.*retry-after: 1\r\n.*Limit 10000",
+        rb"HTTP/1\.1 429 .*x-ratelimit-remaining-tokens: \d{1,2}\r\n.*retry-after: 1\r\n.*Limit 10000",
+        rb"HTTP/1\.1 429 .*x-ratelimit-remaining-tokens: \d{1,2}\r\n.*retry-after: 1\r\n.*Limit 10000",
     ),
     "wrong-content-type": (
         rb"HTTP/1\.1 200 OK\r\ncontent-type: text/html\r\n.*}$",
