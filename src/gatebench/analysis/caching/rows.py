@@ -8,12 +8,12 @@ import numpy as np
 
 from gatebench.analysis.caching.terms import is_pooled
 from gatebench.analysis.caching.truth import COLUMNS, HIT, UNKNOWN
+from gatebench.analysis.makers import no_attempts
 from gatebench.analysis.metrics.registry import Scope
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gatebench.analysis.tables import RunTables
     from gatebench.plan import Plan
 
 LEAST: Final = 50
@@ -45,18 +45,9 @@ def hits(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["truth"] == HIT]
 
 
-def untold(tables: RunTables) -> str:
-    """Return why nobody can tell who made an answer, or an empty text."""
-    if not tables.has_stamps:
-        return f'at the level of evidence "{tables.plan.evidence}" answers do not say which attempt made them'
-    if not tables.has_ledger:
-        return "the providers' ledger is not there in full"
-    return ""
-
-
 def unheard(scope: Scope, rows: pd.DataFrame, least: int = LEAST) -> str:
     """Return why a ratio of `rows`, which a cache could have answered, cannot be given, or an empty text."""
-    reason = untold(scope.tables)
+    reason = no_attempts(scope.tables)
     if reason:
         return reason
     if not asks_again(scope.tables.plan):

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from gatebench.analysis.caching.rows import GRACE_MS, askable, hits, unheard, untold, who_made
+from gatebench.analysis.caching.rows import GRACE_MS, askable, hits, unheard, who_made
 from gatebench.analysis.caching.truth import HIT, UNKNOWN
 from gatebench.analysis.columns import numbers
+from gatebench.analysis.makers import no_attempts
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.sample import NEVER
 
@@ -137,7 +138,7 @@ def _aged(scope: Scope) -> pd.DataFrame:
 
 def _ageless(scope: Scope, rows: pd.DataFrame) -> str:
     asked = askable(scope)
-    reason = untold(scope.tables) or unheard(scope, asked, 0)
+    reason = no_attempts(scope.tables) or unheard(scope, asked, 0)
     if reason:
         return reason
     if len(asked) and asked["longest_ms"].isna().all():

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from gatebench.analysis.caching.rows import askable, unheard, untold, who_made
+from gatebench.analysis.caching.rows import askable, unheard, who_made
 from gatebench.analysis.caching.terms import terms_of
 from gatebench.analysis.caching.truth import HIT, JOINED, REVALIDATED, UNKNOWN
+from gatebench.analysis.makers import no_attempts
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.traffic.questions import NO_MEANING, by_fingerprint
 
@@ -123,7 +124,7 @@ def private_cached(scope: Scope) -> Measured:
     label of the shipped questions. An exact count: must be 0. At least 5 such requests that came again, with the same text
     from the same tenant.
     """
-    reason = untold(scope.tables)
+    reason = no_attempts(scope.tables)
     if reason:
         return unknown(reason)
     rows = _private(scope)
