@@ -1,7 +1,8 @@
 """Faults on a Toxiproxy server that somebody else runs: on proxies whose names begin with our prefix, and on no others.
 
 Our own engine ends a toxic by itself; for the real server a process of ours outlives the command and takes it off in time:
-`python -m gatebench.execution.foreign URL LINK TOXIC SECONDS [HOST...]`.
+`python -m gatebench.execution.foreign URL LINK TOXIC DEADLINE [HOST...]`, the deadline in seconds of the machine's monotonic
+clock: how long the process takes to start is no part of the fault.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def apply(fault: PlannedFault, engine: Engine, allow_remote: Collection[str]) ->
     )
     ttl_ns = fault.end_ns - fault.start_ns
     if not engine.is_embedded():
-        _keep_time(fault, engine, ttl_ns / 1e9, allow_remote)
+        _keep_time(fault, engine, time.monotonic() + ttl_ns / 1e9, allow_remote)
     return lever.apply(ttl_ns)
 
 
@@ -60,7 +61,7 @@ def call_off(url: str) -> None:
                 path.unlink(missing_ok=True)
 
 
-def _keep_time(fault: PlannedFault, engine: Engine, seconds: float, allow_remote: Collection[str]) -> None:
+def _keep_time(fault: PlannedFault, engine: Engine, deadline_s: float, allow_remote: Collection[str]) -> None:
     toxic = "" if fault.definition.mechanism == "link.down" else fault.id
     command = [
         sys.executable,
@@ -69,7 +70,7 @@ def _keep_time(fault: PlannedFault, engine: Engine, seconds: float, allow_remote
         engine.url,
         fault.on,
         toxic,
-        str(seconds),
+        repr(deadline_s),
         *allow_remote,
     ]
     keeper = subprocess.Popen(
@@ -85,8 +86,8 @@ def _mark(pid: int) -> Path:
 
 def main(arguments: list[str]) -> int:
     """Wait, then end the fault; tries for a while should the server not answer."""
-    url, link, toxic, seconds, *allowed = arguments
-    time.sleep(float(seconds))
+    url, link, toxic, deadline_s, *allowed = arguments
+    time.sleep(max(0.0, float(deadline_s) - time.monotonic()))
     give_up_s = time.monotonic() + _PATIENCE_S
     while time.monotonic() < give_up_s:
         with contextlib.suppress(EnvironmentFailure):
