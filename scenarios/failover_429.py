@@ -20,7 +20,7 @@ scenario = Scenario(
     ],
     objective={"response_ms": 250},
     needs=("failover",),
-    target_settings={"breaker_failures": 5, "breaker_window": "2s", "breaker_open": "2s"},
+    target_settings={"breaker_failures": 5, "breaker_window": "2s", "breaker_open": "1s"},
     checks=[
         check("failover_time_s", phase="rate", at_most=1.0),
         check("failover_time_s", phase="quota", at_most=1.0),
