@@ -13,7 +13,8 @@ HERE: Final = Path(__file__).resolve().parent
 
 
 class Profile(BaseModel):
-    """A short scenario of `tests/faulty/scenarios/` that asks one family of checks; `target` is what the gateways extend.
+    """A short scenario of `tests/faulty/scenarios/` that asks one family of checks; `target` is what the gateways extend, `family`
+    the file it stands in.
 
     Not `virtual` are those that need what is not of the virtual world: Redis, links, processes.
     """
@@ -21,6 +22,7 @@ class Profile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     about: str = Field(min_length=1)
+    family: str
     target: str = "reference"
     virtual: bool = True
 
@@ -34,10 +36,15 @@ class Gateway(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    family: str
     about: str = Field(min_length=1)
     fails: tuple[str, ...] = Field(min_length=1)
     also: tuple[str, ...] = ()
     why: str = ""
+
+    def is_looked_for_in(self, profile: str) -> bool:
+        """Tell whether a check of a profile has to turn red."""
+        return any(which.startswith(f"{profile}/") for which in self.fails)
 
     def may_fail(self, check: str) -> bool:
         """Tell whether a check may be red as a consequence."""
@@ -59,6 +66,7 @@ def load() -> Table:
     gateways: list[Any] = []
     for path in sorted((HERE / "tables").glob("*.toml")):
         family = tomllib.loads(path.read_text())
-        profiles |= family.get("profile", {})
-        gateways += family.get("gateway", [])
+        name = {"family": path.stem}
+        profiles |= {profile: facts | name for profile, facts in family.get("profile", {}).items()}
+        gateways += [gateway | name for gateway in family.get("gateway", [])]
     return Table.model_validate({"profile": profiles, "gateway": gateways})

@@ -10,7 +10,8 @@ from tests.virtual.clock import CLOCK
 
 CLOCK.take_over()  # before anything is imported that keeps a clock for itself
 
-import hashlib  # noqa: E402 - after the clock, as all that follows
+import gc  # noqa: E402 - after the clock, as all that follows
+import hashlib  # noqa: E402
 import importlib  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
@@ -41,6 +42,7 @@ def play_seeds(job: Job, folder: Path) -> Iterator[str]:
     """Yield a line for each seed: play it, judge it. Spoils the gateway of this process."""
     if job.gateway != CORRECT:
         importlib.import_module(f"tests.faulty.gateways.{job.gateway.replace('-', '_')}").spoil()
+    gc.disable()  # a run is short
     content, target = Content(folder), load().profile[job.profile].target
     for seed in range(job.first, job.first + job.seeds):
         request = RunRequest(scenario=job.profile, target=f"{target}-{job.gateway}", seed=seed)
@@ -60,6 +62,7 @@ def play_seeds(job: Job, folder: Path) -> Iterator[str]:
         }
         yield json.dumps(facts)
         shutil.rmtree(run.path)
+        gc.collect()
 
 
 def fork(job: Job, folder: Path) -> int:
@@ -85,6 +88,7 @@ def main(arguments: list[str]) -> int:
     quads = zip(*[iter(arguments)] * 4, strict=True)
     waiting = [Job(profile, gateway, int(first), int(seeds)) for profile, gateway, first, seeds in quads]
     known_metrics()
+    gc.freeze()  # what all children share is looked through by none of them
     running: set[int] = set()
     failed = 0
     with tempfile.TemporaryDirectory(prefix="gatebench-virtual-") as name:

@@ -16,11 +16,13 @@ class _NoWaiting(selectors.DefaultSelector):
         self._clock = clock
 
     def select(self, timeout: float | None = None) -> list[Any]:
-        """Return what is ready; when nothing is, let the time pass that the loop would have waited."""
-        ready = super().select(0)
+        """Return what is ready; when nothing is, let the time pass that the loop would have waited. Nothing real is waited for in
+        this world, so that it is looked for only when there is nothing else to do.
+        """
+        ready = super().select(0) if timeout is None else []
         if not ready and timeout is None:
             raise RuntimeError("everybody waits for somebody else: nothing will ever happen again in this world")
-        if not ready and timeout is not None and timeout > 0:
+        if timeout is not None and timeout > 0:
             self._clock.advance(timeout)
         return ready
 

@@ -52,9 +52,9 @@ def jobs(table: Table, options: argparse.Namespace) -> Iterator[Job]:
             if not options.gateway or CORRECT in options.gateway:
                 yield Job(profile, CORRECT, first, min(_A_PROCESS, options.green + 1 - first))
         for gateway in table.gateway:
-            looked_for = any(which.startswith(f"{profile}/") for which in gateway.fails)
-            if looked_for and (not options.gateway or gateway.name in options.gateway):
-                yield Job(profile, gateway.name, 1, options.red)
+            count = options.red if gateway.is_looked_for_in(profile) else options.others
+            if count and (not options.gateway or gateway.name in options.gateway):
+                yield Job(profile, gateway.name, 1, count)
 
 
 def counted(table: Table, chosen: Sequence[Job], lines: Sequence[dict[str, Any]]) -> Iterator[Count]:
@@ -89,8 +89,11 @@ def counted(table: Table, chosen: Sequence[Job], lines: Sequence[dict[str, Any]]
 def main(arguments: list[str] | None = None) -> int:
     """Play, count, say what is not enough, write the counts; return 1 when something is not."""
     parser = argparse.ArgumentParser(prog="python -m tests.virtual.seeds", description=__doc__)
-    parser.add_argument("--red", type=int, default=20, help="seeds for each faulty gateway")
+    parser.add_argument(
+        "--red", type=int, default=20, help="seeds for each faulty gateway where its fault is looked for"
+    )
     parser.add_argument("--green", type=int, default=300, help="seeds of the correct one for each profile")
+    parser.add_argument("--others", type=int, default=0, help="seeds for each faulty gateway in every other profile")
     parser.add_argument("--profile", action="append", default=[])
     parser.add_argument("--gateway", action="append", default=[])
     parser.add_argument("--out", type=Path)
