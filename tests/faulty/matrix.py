@@ -117,7 +117,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--own",
         action="store_true",
-        help="only what is not left to the virtual world: each gateway where its fault is looked for",
+        help="only what is not left to the virtual world",
     )
     parser.add_argument("--out", type=Path, help="write the cells to this JSON file")
     options = parser.parse_args(arguments)
