@@ -9,8 +9,8 @@ help:
 	@echo "make demo       set up, take a provider away from the reference gateway, print where the report is"
 	@echo "make test       set up, lint, type-check, run the tests"
 	@echo "make check-all  the same with the slow tests"
-	@echo "make oracles    every faulty gateway against every check, live; remakes docs/oracles.md"
-	@echo "make oracle-seeds  the same checks by many seeds in the virtual world"
+	@echo "make oracles    every faulty gateway live where its fault is looked for; remakes docs/oracles.md"
+	@echo "make oracle-seeds  every faulty gateway against every check, and many seeds, in the virtual world"
 	@echo "make bench      ratios of speed against peers in the same run"
 	@echo "make toxiproxy  build the real Toxiproxy server into .tools (needs Go)"
 	@echo "make lock       remake requirements.lock"
@@ -42,10 +42,10 @@ bench: $(READY) toxiproxy
 	$(BIN)/python -m pytest -m bench --timeout 600 -s
 
 oracles: $(READY)
-	$(BIN)/python -m tests.faulty.matrix --out .oracles.json; code=$$?; $(BIN)/python -m tests.faulty.page --cells .oracles.json; exit $$code
+	$(BIN)/python -m tests.faulty.matrix --own --out .oracles.json; code=$$?; $(BIN)/python -m tests.faulty.page --cells .oracles.json; exit $$code
 
 oracle-seeds: $(READY)
-	$(BIN)/python -m tests.virtual.seeds --out .oracle-seeds.json; code=$$?; $(BIN)/python -m tests.faulty.page --seeds .oracle-seeds.json; exit $$code
+	$(BIN)/python -m tests.virtual.seeds --others 1 --out .oracle-seeds.json; code=$$?; $(BIN)/python -m tests.faulty.page --seeds .oracle-seeds.json; exit $$code
 
 toxiproxy:
 	@scripts/toxiproxy
