@@ -42,10 +42,10 @@ bench: $(READY) toxiproxy
 	$(BIN)/python -m pytest -m bench --timeout 600 -s
 
 oracles: $(READY)
-	$(BIN)/python -m tests.faulty.matrix --own --out .oracles.json; code=$$?; $(BIN)/python -m tests.faulty.page --cells .oracles.json; exit $$code
+	$(BIN)/python -m tests.faulty.matrix --own --out .oracles.json; code=$$?; $(BIN)/python -m tests.faulty.page --cells .oracles.json --seeds $(wildcard .oracle-seeds.json); exit $$code
 
 oracle-seeds: $(READY)
-	$(BIN)/python -m tests.virtual.seeds --others 1 --out .oracle-seeds.json; code=$$?; $(BIN)/python -m tests.faulty.page --seeds .oracle-seeds.json; exit $$code
+	$(BIN)/python -m tests.virtual.seeds --others 1 --out .oracle-seeds.json; code=$$?; $(BIN)/python -m tests.faulty.page $(addprefix --cells ,$(wildcard .oracles.json)) --seeds .oracle-seeds.json; exit $$code
 
 toxiproxy:
 	@scripts/toxiproxy

@@ -1,4 +1,7 @@
-"""Writes what was found into docs/oracles.md: `python -m tests.faulty.page [--cells CELLS.json] [--seeds SEEDS.json]`."""
+"""Writes what was found into docs/oracles.md: `python -m tests.faulty.page [--cells CELLS.json] [--seeds SEEDS.json...]`.
+
+What was not run live is shown from the virtual world, with a `*`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tests.faulty.matrix import Cell
 from tests.faulty.table import Table, load
@@ -17,8 +20,22 @@ from tests.faulty.workspace import CORRECT
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "oracles.md"
 
 
-def mark(cell: Cell) -> str:
-    """Return how a cell is shown."""
+class Shown(NamedTuple):
+    """A cell of the page, and whether it is of a live run."""
+
+    cell: Cell
+    live: bool
+
+    def mark(self) -> str:
+        """Return how it is shown."""
+        return _mark(self.cell) + ("" if self.live else "\\*")
+
+    def is_green(self) -> bool:
+        """Tell whether it is right and nothing to look at."""
+        return _mark(self.cell) in ("·", "n/a")
+
+
+def _mark(cell: Cell) -> str:
     if not cell.right:
         return f"**wrong: {cell.verdict}**"
     if cell.expected == "fail":
@@ -28,28 +45,37 @@ def mark(cell: Cell) -> str:
     return {"pass": "·", "n/a": "n/a"}.get(cell.verdict, "?")
 
 
-def sections(table: Table, cells: Sequence[Cell]) -> Iterator[str]:
+def played(documents: Sequence[Mapping[str, Any]]) -> Iterator[Cell]:
+    """Yield a cell for each count of the virtual world: the verdict it took most often, of those that it must not take if any."""
+    for document in documents:
+        for count in document["counts"]:
+            verdicts = dict(count["verdicts"])
+            verdict = "fail" if verdicts.get("fail") else max(verdicts, key=lambda name: verdicts[name])
+            yield Cell(count["gateway"], count["check"], verdict, count["expected"], count["enough"], count["why"])
+
+
+def sections(table: Table, shown: Sequence[Shown]) -> Iterator[str]:
     """Yield a section for each profile: its checks across, and down the gateways that are not green in all of them."""
     for profile, facts in table.profile.items():
-        inside = [cell for cell in cells if cell.check.startswith(f"{profile}/")]
-        checks = list(dict.fromkeys(cell.check for cell in inside if cell.gateway == CORRECT))
+        inside = [one for one in shown if one.cell.check.startswith(f"{profile}/")]
+        checks = list(dict.fromkeys(one.cell.check for one in inside if one.cell.gateway == CORRECT))
         if not checks:
             continue
-        by = {(cell.gateway, cell.check): cell for cell in inside}
-        names = list(dict.fromkeys(cell.gateway for cell in inside))
-        plain = [
-            name for name in names if all(mark(by[name, one]) in ("·", "n/a") for one in checks if (name, one) in by)
-        ]
+        by = {(one.cell.gateway, one.cell.check): one for one in inside}
+        names = [name for name in dict.fromkeys(one.cell.gateway for one in inside) if name != CORRECT]
+        rows = {name: [by[name, one] for one in checks if (name, one) in by] for name in names}
+        plain = [name for name in names if all(one.is_green() for one in rows[name])]
         titles = [check.removeprefix(f"{profile}/").replace("/", " in ") for check in checks]
         yield f"### {profile}: {facts.about}\n"
         yield f"| gateway | {' | '.join(f'`{title}`' for title in titles)} |"
         yield f"|---|{'---|' * len(checks)}"
-        for name in [CORRECT, *(name for name in names if name not in plain and name != CORRECT)]:
-            row = [mark(by[name, one]) if (name, one) in by else "" for one in checks]
+        for name in [CORRECT, *(name for name in names if name not in plain)]:
+            row = [by[name, one].mark() if (name, one) in by else "" for one in checks]
             yield f"| {name} | {' | '.join(row)} |"
-        others = [name for name in plain if name != CORRECT]
-        if others:
-            yield f"\nGreen (or n/a) everywhere here: {', '.join(others)}."
+        for how, live in (("live", True), ("in the virtual world", False)):
+            others = [name for name in plain if all(one.live == live for one in rows[name])]
+            if others:
+                yield f"\nGreen (or n/a) everywhere here, {how}: {', '.join(others)}."
         yield ""
 
 
@@ -64,26 +90,32 @@ def faults(table: Table) -> Iterator[str]:
     yield ""
 
 
-def matrix(document: Mapping[str, Any]) -> str:
-    """Return the live matrix in Markdown."""
-    cells = [Cell(**cell) for cell in document["cells"]]
+def matrix(live: Mapping[str, Any], virtual: Sequence[Mapping[str, Any]]) -> str:
+    """Return the matrix in Markdown: what was run live, and for what was not the virtual world."""
+    cells = [Cell(**cell) for cell in live["cells"]]
     table = load()
-    wrong = sum(not cell.right for cell in cells)
-    red = sum(cell.right and cell.expected == "fail" for cell in cells)
-    runs = len({(cell.gateway, cell.check.partition("/")[0]) for cell in cells})
+    there = {(cell.gateway, cell.check.partition("/")[0]) for cell in cells}
+    others = [cell for cell in played(virtual) if (cell.gateway, cell.check.partition("/")[0]) not in there]
+    others = [cell for cell in others if cell.gateway != CORRECT]
     head = (
-        f"Live, seed {document['seed']}: {runs} runs in {document['seconds'] // 60} min {document['seconds'] % 60} s, "
-        f"{len(cells)} cells, {red} red as they have to be, {wrong} wrong.\n"
+        f"Live, seed {live['seed']}: {len(there)} runs in {live['seconds'] // 60} min {live['seconds'] % 60} s, {_said(cells)}. "
+        f"In the virtual world (`*`): {_said(others)}.\n"
     )
-    return "\n".join([head, *faults(table), *sections(table, cells)])
+    shown = [*(Shown(cell, live=True) for cell in cells), *(Shown(cell, live=False) for cell in others)]
+    return "\n".join([head, *faults(table), *sections(table, shown)])
 
 
-def by_seed(document: Mapping[str, Any]) -> str:
+def _said(cells: Sequence[Cell]) -> str:
+    red = sum(cell.right and cell.expected == "fail" for cell in cells)
+    return f"{len(cells)} cells, {red} red as they have to be, {sum(not cell.right for cell in cells)} wrong"
+
+
+def by_seed(documents: Sequence[Mapping[str, Any]]) -> str:
     """Return a line for each check: how often it was green for the correct gateway, how often red for its own faults."""
     green: dict[str, str] = {}
     red: dict[str, list[str]] = defaultdict(list)
     short = 0
-    for count in document["counts"]:
+    for count in (count for document in documents for count in document["counts"]):
         total = sum(count["verdicts"].values())
         short += not count["enough"]
         if count["gateway"] == CORRECT:
@@ -91,9 +123,10 @@ def by_seed(document: Mapping[str, Any]) -> str:
             green[count["check"]] = f"{good} of {total}"
         elif count["expected"] == "fail":
             red[count["check"]].append(f"{count['gateway']} {count['verdicts'].get('fail', 0)} of {total}")
+    seconds = sum(document["seconds"] for document in documents)
+    runs = sum(document["runs"] for document in documents)
     lines = [
-        f"In the virtual world: {document['runs']} runs in {document['seconds'] // 60} min {document['seconds'] % 60} s; "
-        f"{short} counts are not enough.\n",
+        f"In the virtual world: {runs} runs in {seconds // 60} min {seconds % 60} s; {short} counts are not enough.\n",
         "| check | green for the correct gateway | red for its own faults |",
         "|---|---|---|",
         *(f"| `{check}` | {good} | {', '.join(red[check]) or '-'} |" for check, good in sorted(green.items())),
@@ -105,16 +138,22 @@ def main(arguments: list[str] | None = None) -> int:
     """Replace what stands between the page's comments."""
     parser = argparse.ArgumentParser(prog="python -m tests.faulty.page", description=__doc__)
     parser.add_argument("--cells", type=Path)
-    parser.add_argument("--seeds", type=Path)
+    parser.add_argument("--seeds", type=Path, nargs="*", default=[])
     options = parser.parse_args(arguments)
+    virtual = [json.loads(path.read_text()) for path in options.seeds]
     page = PAGE.read_text()
-    for name, path, write in (("matrix", options.cells, matrix), ("seeds", options.seeds, by_seed)):
-        if path is not None:
-            before, start, rest = page.partition(f"<!-- {name} -->\n")
-            _, end, after = rest.partition(f"<!-- end of the {name} -->")
-            page = f"{before}{start}\n{write(json.loads(path.read_text()))}\n{end}{after}"
+    if options.cells:
+        page = _replaced(page, "matrix", matrix(json.loads(options.cells.read_text()), virtual))
+    if virtual:
+        page = _replaced(page, "seeds", by_seed(virtual))
     PAGE.write_text(page)
     return 0
+
+
+def _replaced(page: str, name: str, text: str) -> str:
+    before, start, rest = page.partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition(f"<!-- end of the {name} -->")
+    return f"{before}{start}\n{text}\n{end}{after}"
 
 
 if __name__ == "__main__":
