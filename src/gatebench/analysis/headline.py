@@ -55,8 +55,13 @@ def _survival(values: Sequence[MetricValue]) -> str:
     parts = []
     if (failover_s := known("failover_time_s")) is not None:
         parts.append(f"failover took {human_duration(failover_s)}")
+    struck = "time_to_recover_s" in of_run or "failover_time_s" in of_run
     if (lost := known("requests_lost")) is not None:
-        parts.append("nothing lost" if lost == 0 else f"{lost:.0f} requests lost")
+        refused = (
+            0 if struck else _count(of_run.get("rejected_share"))
+        )  # with a fault they are of another stretch of the run
+        parts.append("nothing lost" if lost == refused else f"{lost - refused:.0f} requests lost")
+        parts += [f"{refused} refused"] if refused else []
     if (recover_s := known("time_to_recover_s")) is not None:
         parts.append("recovered at once" if recover_s == 0 else f"recovered in {human_duration(recover_s)}")
     if (added_ms := known("overhead_median_ms")) is not None:
@@ -64,5 +69,9 @@ def _survival(values: Sequence[MetricValue]) -> str:
         parts.append("adds nothing beyond the noise" if shows is False else f"adds {human_duration(added_ms / 1000)}")
     if len(parts) < _MOST_NAMED and (p99_ms := known("response_p99_ms")) is not None:
         parts.append(f"p99 {human_duration(p99_ms / 1000)}")
-    struck = "time_to_recover_s" in of_run or "failover_time_s" in of_run
     return f"{'survived' if struck else 'passed'}: {', '.join(parts)}" if parts else "passed every check"
+
+
+def _count(share: MetricValue | None) -> int:
+    """Return the requests behind a share of them, 0 when it is not known."""
+    return round(share.value * share.n) if share is not None and share.value is not None else 0

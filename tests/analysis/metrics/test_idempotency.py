@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from gatebench.analysis.metrics import idempotency
+from gatebench.analysis.metrics.integrity import requests_lost
 from gatebench.analysis.metrics.registry import Measured, Scope
 from gatebench.traffic import Route
 from tests.analysis.conftest import Reading
@@ -51,6 +52,14 @@ def test_each_key_is_executed_once(healthy: Reading) -> None:
     assert idempotency.refused_after_answer(scope).value == 0.0
     assert idempotency.keys_unanswered(scope).value == 0.0
     assert idempotency.executed_again(scope).empty
+
+
+def test_a_copy_that_is_refused_is_not_lost(healthy: Reading) -> None:
+    """Whether anything was lost cannot be told from copies; of requests that stand for themselves it can."""
+    copies = requests_lost(scope_of(healthy.tables, groups(executed_once), route=COPIES, phase="baseline"))
+    assert (copies.status, "keys_unanswered" in copies.why) == ("unknown", True)
+    single = requests_lost(scope_of(healthy.tables, [Played(FAILED, NOBODY), Played()], phase="baseline"))
+    assert single.value == 1.0
 
 
 def test_a_second_execution_is_seen(healthy: Reading) -> None:

@@ -25,9 +25,16 @@ def _concerned(scope: Scope) -> pd.DataFrame:
     return scope.rows[~(scope.rows["done_s"] < t0_s)]
 
 
+def _asked_once(scope: Scope) -> pd.DataFrame:
+    """Rows from t0 on that are no copies of each other: of those some are refused on purpose."""
+    rows = _concerned(scope)
+    copied = [route.name for route in scope.tables.plan.traffic.routes if route.copies > 1]
+    return rows[~rows["route"].isin(copied)] if copied else rows
+
+
 def lost(scope: Scope) -> pd.DataFrame:
     """Rows from t0 on that never got a complete ok answer."""
-    rows = _concerned(scope)
+    rows = _asked_once(scope)
     return rows[~rows["complete"]]
 
 
@@ -55,9 +62,11 @@ def mistaken(scope: Scope) -> pd.DataFrame:
 def requests_lost(scope: Scope) -> Measured:
     """Requests that never got a complete ok answer, however late: errors, timeouts, rejections, cut streams. For the
     run, those under way at the first t0 or due later; for a phase, all of it. Rows that our own side did not send are
-    not among them.
+    not among them, nor are copies of one request, of which some are refused on purpose (see `keys_unanswered`).
     """
-    rows = _concerned(scope)
+    rows = _asked_once(scope)
+    if not len(rows) and len(scope.rows):
+        return unknown("all requests were copies of others, of which some are refused on purpose; see keys_unanswered")
     return known(float(len(lost(scope))), len(rows)) if len(rows) else unknown(NO_ROWS)
 
 
