@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from gatebench.analysis.wording import text
 from gatebench.cli import say
 from gatebench.cli.overhead import overhead_tables
 from gatebench.cli.plot import plot, timeline
@@ -107,12 +108,22 @@ def amount(metric: MetricValue) -> str:
 
 def _check_line(check: CheckResult) -> RenderableType:
     symbol, colour = _CHECKS[check.verdict]
-    line = f"  [{colour}]{symbol} {check.verdict:<7}[/{colour}] {escape(check.sentence)}"
+    line = f"  [{colour}]{symbol} {check.verdict:<7}[/{colour}] {escape(check.sentence)}{_found(check)}"
     return (
         Group(line, Padding(f"[dim]{escape(check.why)}[/dim]", (0, 0, 0, 12), expand=False))
         if check.verdict != "pass" and check.why
         else line
     )
+
+
+def _found(check: CheckResult) -> str:
+    """Return what a check found, with the interval that it judged where there is one."""
+    if check.value is None:
+        return ""
+    found = f"{'above ' if check.censored else ''}{text(check.value)}"
+    if check.estimate == "interval" and check.low is not None and check.high is not None and check.low < check.high:
+        found += f" [dim]({text(check.low)} to {text(check.high)})[/dim]"
+    return f": {found}"
 
 
 def requests(plan: Plan) -> str:
