@@ -31,6 +31,7 @@ scenario = Scenario(
         check("silent_truncation", at_most=0),
         check("false_endings", at_most=0),
         check("duplicate_tokens", at_most=0),
+        check("lost_tokens", at_most=0),
         check("retries_after_first_byte", phase="middle", at_most=0),
         check("tokens_billed_twice", at_most=0),
     ],

@@ -31,7 +31,7 @@ scenario = Scenario(
         check("under_admission_requests", at_most=5),
         check("legitimate_rejected_share", phase="bursts", at_most=0.05),
         check("retry_after_honesty", at_least=1.0),
-        check("retry_after_bias_s", at_most=1.0),
+        check("retry_after_bias_s", at_most=0.5),
         check("wrong_answer", at_most=0),
     ],
 )

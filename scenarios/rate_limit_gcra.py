@@ -31,7 +31,7 @@ scenario = Scenario(
         check("victim_goodput_ratio", phase="flood", at_least=0.9),
         check("fairness_jain", at_least=0.98),
         check("retry_after_honesty", at_least=1.0),
-        check("retry_after_bias_s", at_most=1.0),
+        check("retry_after_bias_s", at_most=0.5),
         check("wrong_answer", at_most=0),
     ],
 )

@@ -82,7 +82,8 @@ def counted(table: Table, chosen: Sequence[Job], lines: Sequence[dict[str, Any]]
         elif gateway and gateway.may_fail(check):
             yield Count(name, check, "any", dict(counter), enough=True, why=reasons.get((name, check), ""))
         else:
-            enough = counter["fail"] + counter["unknown"] == 0 or bool(gateway and counter["fail"] <= 0.05 * total)
+            not_green = counter["fail"] + counter["unknown"]
+            enough = not_green == 0 or bool(gateway and not_green <= 0.05 * total)
             yield Count(name, check, "pass", dict(counter), enough, reasons.get((name, check), ""))
 
 

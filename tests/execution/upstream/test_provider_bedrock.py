@@ -8,6 +8,9 @@ from typing import Any
 import orjson
 import pytest
 
+from gatebench.execution.upstream.faults.contract import Fault
+from gatebench.execution.upstream.faults.error import Error
+from gatebench.execution.upstream.faults.rate_429 import Rate429
 from gatebench.sample import COMPLETED
 from gatebench.stamp import find_stamp, fingerprint
 from tests.execution.upstream.serving import Rig, one, post
@@ -25,6 +28,24 @@ def body_of(answer: bytes) -> dict[str, Any]:
     said = orjson.loads(answer.partition(b"\r\n\r\n")[2])
     assert isinstance(said, dict)
     return said
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "kind"),
+    [
+        (Error(status=500), 500, b"InternalServerException"),
+        (Error(status=503), 503, b"ServiceUnavailableException"),
+        (Rate429(retry_after_s=1.0), 429, b"ThrottlingException"),
+    ],
+)
+def test_faults_sit_on_it_and_speak_its_language(tmp_path: Path, fault: Fault, status: int, kind: bytes) -> None:
+    """An injected error has the shape of Bedrock's own."""
+    rig = Rig(tmp_path)
+    rig.put(fault)
+    answer, row = one(rig, post(ASKED, path=PATH))
+    assert (row["status"], row["fault"]) == (status, 1)
+    assert b"x-amzn-errortype: " + kind in answer
+    assert "message" in body_of(answer)
 
 
 def test_an_invocation_is_answered_with_a_message(tmp_path: Path) -> None:

@@ -73,7 +73,13 @@ def test_what_was_refused_is_for_no_model() -> None:
 
 @pytest.mark.parametrize(
     ("path", "drop", "outage"),
-    [("/v1/x", True, True), ("/rest/items/0", True, True), ("/chat/completions", False, True), ("/", False, True)],
+    [
+        ("/v1/x", True, True),
+        ("/model/m/invoke", True, True),
+        ("/rest/items/0", True, True),
+        ("/chat/completions", False, True),
+        ("/", False, True),
+    ],
 )
 def test_faults_sit_on_the_apis_and_an_outage_on_everything(path: str, drop: bool, outage: bool) -> None:
     """A path beside the APIs is nobody's business but an outage's."""

@@ -22,8 +22,9 @@ def whole(attempt: Attempt, api: Api[Any], asked: Asked | Refusal) -> tuple[int,
     attempt.wrote(now_ns)
     stamp = attempt.stamp(now_ns, attempt.service_ns)
     if isinstance(asked, Refusal):
+        body = api.refused(stamp, asked)
         headers = b"content-type: application/json\r\n" + asked.headers if asked.headers else b""
-        return asked.status, api.refused(stamp, asked), stamp, 0, headers
+        return asked.status, body, stamp, 0, headers
     status, body, tokens, headers = api.whole(asked, stamp, created_s, attempt.tokens_in)
     return status, body, stamp, tokens, headers
 

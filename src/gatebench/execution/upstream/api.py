@@ -75,4 +75,4 @@ class Api(Protocol[_Asked]):
         """Return the events of a stream whose stamp without a service time is `opening`."""
 
     def refused(self, stamp: bytes, refusal: Refusal) -> bytes:
-        """Return the body of an error."""
+        """Return the body of an error; lines that the error's shape has besides are added to the refusal's."""

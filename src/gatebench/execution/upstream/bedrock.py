@@ -28,6 +28,7 @@ _KNOWN: Final = frozenset(
         "temperature", "thinking", "tool_choice", "tools", "top_k", "top_p",
     )
 )  # fmt: skip
+_UNNAMED: Final = b"InternalServerException"
 _ERROR_TYPE: Final = b"x-amzn-errortype: %b\r\n"
 _KINDS: Final = {
     403: b"AccessDeniedException",
@@ -40,8 +41,8 @@ _KINDS: Final = {
 
 
 def bedrock_headers(verdict: Verdict, epoch_ns: int) -> bytes:
-    """Return Bedrock's line about limits: none but the type of the error, for it tells nobody where a limit stands."""
-    return b"" if verdict.exceeded is None else _ERROR_TYPE % _KINDS[429]
+    """Return Bedrock's lines about limits: none, for it tells nobody where a limit stands."""
+    return b""
 
 
 class Invocation:
@@ -55,27 +56,7 @@ class Invocation:
         self._messages = Messages()
 
     def read(self, request: Request) -> MessagesRequest:
-        """Return the request for a message. Raises Refusal with the type of the error in its headers."""
-        try:
-            return self._read(request)
-        except Refusal as refusal:
-            refusal.headers += _ERROR_TYPE % _KINDS.get(refusal.status, b"ValidationException")
-            raise
-
-    def whole(self, asked: MessagesRequest, stamp: bytes, created_s: int, tokens_in: int) -> Whole:
-        """Return the message."""
-        return self._messages.whole(asked, stamp, created_s, tokens_in)
-
-    def events(self, asked: MessagesRequest, opening: bytes, created_s: int) -> MessageEvents:
-        """Nothing here is streamed."""
-        raise NotImplementedError
-
-    def refused(self, stamp: bytes, refusal: Refusal) -> bytes:
-        """Return an error; its request id says which provider refused when headers are lost."""
-        return orjson.dumps({"message": refusal.message, "requestId": f"req_{stamp.decode()}"})
-
-    @staticmethod
-    def _read(request: Request) -> MessagesRequest:
+        """Return the request for a message. Raises Refusal."""
         found = _PATH.fullmatch(request.path)
         if found is None:
             raise Refusal(404, f"{request.path} is unknown. Use POST /model/ID/invoke.", code="unknown_url")
@@ -87,3 +68,16 @@ class Invocation:
         return read_messages(
             {"model": found[1], **asked}, _KNOWN | {"model"} if "model" not in asked else _KNOWN, wrong
         )
+
+    def whole(self, asked: MessagesRequest, stamp: bytes, created_s: int, tokens_in: int) -> Whole:
+        """Return the message."""
+        return self._messages.whole(asked, stamp, created_s, tokens_in)
+
+    def events(self, asked: MessagesRequest, opening: bytes, created_s: int) -> MessageEvents:
+        """Nothing here is streamed."""
+        raise NotImplementedError
+
+    def refused(self, stamp: bytes, refusal: Refusal) -> bytes:
+        """Return an error; its request id says which provider refused when headers are lost, the type is in a header."""
+        refusal.headers += _ERROR_TYPE % _KINDS.get(refusal.status, _UNNAMED if refusal.status >= 500 else b"ValidationException")
+        return orjson.dumps({"message": refusal.message, "requestId": f"req_{stamp.decode()}"})

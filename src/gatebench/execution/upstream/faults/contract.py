@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from gatebench.execution.upstream import bedrock
 from gatebench.execution.upstream.api import Api, Asked
 from gatebench.execution.upstream.attempt import Attempt
 from gatebench.execution.upstream.chat import Refusal
@@ -14,7 +15,7 @@ from gatebench.resource import PREFIX
 
 HEALTHY = 200
 DROPPED = 0
-_APIS = ("/v1/", PREFIX)
+_APIS = ("/v1/", bedrock.PREFIX, PREFIX)
 
 
 def _rounded(value: Any) -> Any:
