@@ -1,4 +1,4 @@
-"""The first provider drops every request for four seconds: the other has to answer them all, once, and give the place back."""
+"""The first provider drops every request for seven seconds and a half: the other has to answer them all, once, and give the place back."""
 
 from gatebench import Scenario, check, fault, phase, poisson
 from gatebench.traffic import chat
@@ -8,13 +8,14 @@ scenario = Scenario(
     load=poisson("100/s"),
     phases=[
         phase("baseline", "3s"),
-        phase("fault", "4s", faults=[fault("provider-drops", on="provider-a")]),
+        phase("fault", "7500ms", faults=[fault("provider-drops", on="provider-a")]),
         phase("recovery", "4s"),
     ],
     objective={"response_ms": 500},
     target_settings={"breaker_failures": 10, "breaker_window": "500ms", "breaker_open": "1s"},
     checks=[
         check("requests_lost", at_most=0),
+        check("lost_after_failover", at_most=0),
         check("failover_time_s", at_most=0.5),
         check("failover_coverage", at_least=0.95),
         check("wrong_provider", at_most=0),

@@ -15,6 +15,7 @@ scenario = Scenario(
     target_settings={"breaker_failures": 10, "breaker_window": "500ms", "breaker_open": "1s"},
     checks=[
         check("requests_lost", at_most=0),
+        check("rejected_share", at_most=0.05),
         check("duplicate_execution", at_most=0),
         check("failover_time_s", at_most=0.5),
         check("time_to_failback_s", at_most=1.7),

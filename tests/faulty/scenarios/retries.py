@@ -27,6 +27,7 @@ scenario = Scenario(
         check("useless_retries", at_most=0),
         check("retry_pause_p50_ms", at_least=10),
         check("retry_jitter", at_least=0.4),
+        check("retry_synchrony", at_most=3.0),
         check("attempts_after_client_left", at_most=0),
     ],
 )

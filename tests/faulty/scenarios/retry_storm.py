@@ -20,7 +20,9 @@ scenario = Scenario(
         check("amplification_tail_s", at_most=1.0),
         check("attempts_after_client_left", at_most=0),
         check("fast_fail_p99_ms", at_most=200, estimate="point"),
+        check("fast_fail_p50_ms", at_most=200),
         check("metastable", at_most=0),
+        check("time_to_recover_s", at_most=1.4),
         check("time_to_close_s", at_most=1.2),
     ],
 )

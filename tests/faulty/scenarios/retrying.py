@@ -25,6 +25,9 @@ scenario = Scenario(
     },
     checks=[
         check("retry_budget_excess", at_most=0),
+        check("amplification", phase="errors", at_most=1.6),  # a tenth more, and the ten saved up to each 180
+        check("retry_ratio", phase="errors", at_most=0.6),
+        check("repeat_ratio", phase="errors", at_most=0.6),
         check("retries_after_refusal", phase="refusals", at_most=0),
         check("retries_before_retry_after", phase="told", at_most=0),
     ],
