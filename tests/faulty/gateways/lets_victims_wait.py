@@ -6,7 +6,7 @@ import asyncio
 import time
 
 _FLOODS = "tenant-0"
-_LATELY_S = 0.3
+_LATELY_S = 1.0
 _WAIT_S = 0.8
 
 

@@ -25,6 +25,8 @@ scenario = Scenario(
         "limit_store": "redis",
         "limit_on_store_fault": "open",
         "limit_store_timeout": "50ms",
+        "breaker_window": "300ms",
+        "breaker_open": "300ms",
     },
     checks=[
         check("store_fault_admitted_share", phase="slow", at_least=0.9),
