@@ -15,4 +15,4 @@ def spoil() -> None:
         begin(self, *parts)
         self._open = False
 
-    Limiter.__init__ = closed  # type: ignore[method-assign]
+    Limiter.__init__ = closed  # type: ignore[method-assign,assignment]

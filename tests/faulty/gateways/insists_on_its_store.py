@@ -26,4 +26,4 @@ def spoil() -> None:
                     raise
             await asyncio.sleep(0.1)
 
-    RedisStore._ask = insists  # type: ignore[method-assign]
+    RedisStore._ask = insists  # type: ignore[method-assign,assignment]
