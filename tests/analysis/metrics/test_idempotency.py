@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from gatebench.analysis.metrics import idempotency
 from gatebench.analysis.metrics.integrity import requests_lost
@@ -138,6 +139,21 @@ def test_a_failed_execution_releases_its_key(healthy: Reading) -> None:
     assert measured(idempotency.keys_locked, healthy, groups(stuck)).value == 20.0
     assert measured(idempotency.keys_unanswered, healthy, groups(stuck)).value == 20.0
     assert measured(idempotency.keys_locked, healthy, groups(executed_once)).status == "unknown"
+
+
+def test_a_key_across_an_edge_is_not_taken_for_unanswered(healthy: Reading) -> None:
+    """A copy of the last key stands in no phase: that the other one was refused says nothing."""
+
+    def refused(key: int, first: int) -> list[Played]:
+        return [Played(REFUSED, NOBODY, key=key, body=key) for _ in range(2)]
+
+    played = groups(executed_once, 20) + refused(20, 20)
+    within = scope_of(healthy.tables, played, route=COPIES)
+    assert idempotency.keys_unanswered(within).value == 1.0
+    across = replace(within, rows=within.rows.iloc[:-1])
+    assert idempotency.keys_unanswered(across).value == 0.0
+    assert idempotency.keys_unanswered(across).n == 20
+    assert idempotency.unanswered(across).empty
 
 
 def test_copies_without_a_key_within_the_window(healthy: Reading) -> None:

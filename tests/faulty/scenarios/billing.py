@@ -33,8 +33,11 @@ scenario = Scenario(
     checks=[
         check("usage_error", at_most=0),
         check("overbilled_answers", at_most=0),
+        check("underbilled_answers", at_most=0),
         check("unbilled_answers", at_most=0),
         check("shape_differences", at_most=0),
         check("undelivered_tokens", at_most=0.01),
+        check("wrong_answer", at_most=0),
+        check("error_share", phase="baseline", at_most=0.0, estimate="point"),
     ],
 )

@@ -4,7 +4,7 @@ from gatebench import Scenario, check, fault, phase, poisson
 from gatebench.traffic import chat
 
 scenario = Scenario(
-    traffic=chat(tenants=2, prompts=20, skew=1.0, prompt_words=5, max_tokens=4),
+    traffic=chat(tenants=2, prompts=10, skew=1.0, prompt_words=5, max_tokens=4),
     load=poisson("60/s"),
     phases=[
         phase("baseline", "4s"),
@@ -23,7 +23,7 @@ scenario = Scenario(
     },
     checks=[
         check("availability", phase="slow", at_least=0.9),
-        check("refill_burst", at_most=5),
+        check("refill_burst", at_most=4),
         check("stale_answers", at_most=0),
     ],
 )

@@ -31,9 +31,11 @@ scenario = Scenario(
     },
     checks=[
         check("executions_per_key", at_most=1),
+        check("executions_per_key_max", at_most=1),
         check("replays_differ", at_most=0),
         check("refused_after_answer", at_most=0),
         check("key_reuse_accepted", at_most=0),
+        check("keys_unanswered", phase="baseline", at_most=0),
         check("keys_locked", phase="failing", at_most=0),
         check("executions_per_window", at_most=1),
     ],

@@ -107,9 +107,17 @@ def locked(scope: Scope) -> pd.DataFrame:
     return _of_keys(rows, _stuck(rows)[1])
 
 
+def _here_in_full(scope: Scope) -> pd.DataFrame:
+    """Return the rows of keys whose copies all stand in this scope: of one across its edge the answer may lie beyond it."""
+    rows = _groups(scope, keyed=True)
+    asked = scope.tables.asked["key"]
+    beyond = asked[~asked.index.isin(scope.rows.index)]
+    return rows[~rows["key"].isin(beyond)]
+
+
 def unanswered(scope: Scope) -> pd.DataFrame:
     """Rows of keys of which no copy was ever answered well."""
-    rows = _groups(scope, keyed=True)
+    rows = _here_in_full(scope)
     keys, answers = sums(_keys(rows), rows["complete"].to_numpy())
     return _of_keys(rows, keys[answers == 0])
 
@@ -241,8 +249,10 @@ def keys_locked(scope: Scope) -> Measured:
 
 @metric(unit="keys", better="lower", title="Keys without an answer", judged="exact", offenders=unanswered, quiet=True)
 def keys_unanswered(scope: Scope) -> Measured:
-    """Keys of which no copy was ever answered well: refusing everything is no idempotency. At least 20 keys."""
-    rows = _groups(scope, keyed=True)
+    """Keys of which no copy was ever answered well: refusing everything is no idempotency. Keys some of whose copies lie
+    outside (in another phase, in a transition) are left out. At least 20 keys.
+    """
+    rows = _here_in_full(scope)
     keys, answers = sums(_keys(rows), rows["complete"].to_numpy())
     return known(float((answers == 0).sum()), len(keys)) if len(keys) >= LEAST_KEYS else _too_few(len(keys), "keys")
 

@@ -1,0 +1,10 @@
+"""Every whole answer bills a token less than was made."""
+
+from __future__ import annotations
+
+
+def spoil() -> None:
+    """One is taken off on the way out."""
+    from tests.faulty.bills import bill_otherwise
+
+    bill_otherwise(lambda tokens: tokens - 1)
