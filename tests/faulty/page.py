@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -17,6 +17,8 @@ from tests.faulty.matrix import Cell
 from tests.faulty.table import Table, load
 from tests.faulty.workspace import CORRECT
 
+_RED: Final = ("fail",)
+_GREEN: Final = ("pass", "n/a")
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "oracles.md"
 
 
@@ -112,26 +114,32 @@ def _said(cells: Sequence[Cell]) -> str:
 
 def by_seed(documents: Sequence[Mapping[str, Any]]) -> str:
     """Return a line for each check: how often it was green for the correct gateway, how often red for its own faults."""
-    green: dict[str, str] = {}
-    red: dict[str, list[str]] = defaultdict(list)
+    green: dict[str, Counter[str]] = defaultdict(Counter)
+    red: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     short = 0
     for count in (count for document in documents for count in document["counts"]):
-        total = sum(count["verdicts"].values())
         short += not count["enough"]
         if count["gateway"] == CORRECT:
-            good = count["verdicts"].get("pass", 0) + count["verdicts"].get("n/a", 0)
-            green[count["check"]] = f"{good} of {total}"
+            green[count["check"]].update(count["verdicts"])
         elif count["expected"] == "fail":
-            red[count["check"]].append(f"{count['gateway']} {count['verdicts'].get('fail', 0)} of {total}")
+            red[count["check"]][count["gateway"]].update(count["verdicts"])
     seconds = sum(document["seconds"] for document in documents)
     runs = sum(document["runs"] for document in documents)
     lines = [
         f"In the virtual world: {runs} runs in {seconds // 60} min {seconds % 60} s; {short} counts are not enough.\n",
         "| check | green for the correct gateway | red for its own faults |",
         "|---|---|---|",
-        *(f"| `{check}` | {good} | {', '.join(red[check]) or '-'} |" for check, good in sorted(green.items())),
+        *(
+            f"| `{check}` | {_of(seen, *_GREEN)} | "
+            f"{', '.join(f'{name} {_of(verdicts, *_RED)}' for name, verdicts in red[check].items()) or '-'} |"
+            for check, seen in sorted(green.items())
+        ),
     ]
     return "\n".join([*lines, ""])
+
+
+def _of(verdicts: Counter[str], *good: str) -> str:
+    return f"{sum(verdicts[name] for name in good)} of {verdicts.total()}"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -48,13 +48,14 @@ def jobs(table: Table, options: argparse.Namespace) -> Iterator[Job]:
     for profile, facts in table.profile.items():
         if not facts.virtual or (options.profile and profile not in options.profile):
             continue
-        for first in range(1, options.green + 1, _A_PROCESS):
+        end = options.first + options.green
+        for first in range(options.first, end, _A_PROCESS):
             if not options.gateway or CORRECT in options.gateway:
-                yield Job(profile, CORRECT, first, min(_A_PROCESS, options.green + 1 - first))
+                yield Job(profile, CORRECT, first, min(_A_PROCESS, end - first))
         for gateway in table.gateway:
             count = options.red if gateway.is_looked_for_in(profile) else options.others
             if count and (not options.gateway or gateway.name in options.gateway):
-                yield Job(profile, gateway.name, 1, count)
+                yield Job(profile, gateway.name, options.first, count)
 
 
 def counted(table: Table, chosen: Sequence[Job], lines: Sequence[dict[str, Any]]) -> Iterator[Count]:
@@ -95,6 +96,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--green", type=int, default=300, help="seeds of the correct one for each profile")
     parser.add_argument("--others", type=int, default=0, help="seeds for each faulty gateway in every other profile")
+    parser.add_argument(
+        "--first", type=int, default=1, help="the first seed; what is counted in parts is added up on the page"
+    )
     parser.add_argument("--profile", action="append", default=[])
     parser.add_argument("--gateway", action="append", default=[])
     parser.add_argument("--out", type=Path)

@@ -478,7 +478,11 @@ class TestTokensExhausted:
         error = orjson.loads(first.partition(b"\r\n\r\n")[2])["error"]
         assert (error["type"], error["code"]) == ("tokens", "rate_limit_exceeded")
         assert re.search(r"Limit 600, Used (600|59\d), Requested 6\. Please try again in \d+ms\.$", error["message"])
-        for line in (rb"x-ratelimit-limit-tokens: 600\r", rb"x-ratelimit-remaining-tokens: [0-5]\r", rb"retry-after: 1\r"):
+        for line in (
+            rb"x-ratelimit-limit-tokens: 600\r",
+            rb"x-ratelimit-remaining-tokens: [0-5]\r",
+            rb"retry-after: 1\r",
+        ):
             assert re.search(line, first), line
         assert b"x-ratelimit-remaining-tokens: " in second
         assert b"retry-after" not in second

@@ -14,7 +14,7 @@ scenario = Scenario(
     target_settings={"cache": "http", "cache_scope": "shared"},
     checks=[
         check("false_not_modified", at_most=0),
-        check("not_modified_ratio", at_least=0.9),
+        check("not_modified_ratio", at_least=0.85),
         check("stale_answers", at_most=0),
         check("wrong_hit", at_most=0),
     ],
