@@ -1,8 +1,8 @@
 """Faults on a Toxiproxy server that somebody else runs: on proxies whose names begin with our prefix, and on no others.
 
 Our own engine ends a toxic by itself; for the real server a process of ours outlives the command and takes it off in time:
-`python -m gatebench.execution.foreign URL LINK TOXIC DEADLINE [HOST...]`, the deadline in seconds of the machine's monotonic
-clock: how long the process takes to start is no part of the fault.
+`python -m gatebench.execution.foreign URL LINK TOXIC [HOST...]` says that it is ready, and is then told the deadline, in seconds of
+the machine's monotonic clock. Before it is ready there is no fault.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Collection
 from pathlib import Path
-from typing import Final
+from typing import IO, Final, cast
 
 import psutil
 
@@ -45,7 +45,7 @@ def apply(fault: PlannedFault, engine: Engine, allow_remote: Collection[str]) ->
     )
     ttl_ns = fault.end_ns - fault.start_ns
     if not engine.is_embedded():
-        _keep_time(fault, engine, time.monotonic() + ttl_ns / 1e9, allow_remote)
+        _keep_time(fault, engine, ttl_ns / 1e9, allow_remote)
     return lever.apply(ttl_ns)
 
 
@@ -61,23 +61,21 @@ def call_off(url: str) -> None:
                 path.unlink(missing_ok=True)
 
 
-def _keep_time(fault: PlannedFault, engine: Engine, deadline_s: float, allow_remote: Collection[str]) -> None:
+def _keep_time(fault: PlannedFault, engine: Engine, ttl_s: float, allow_remote: Collection[str]) -> None:
     toxic = "" if fault.definition.mechanism == "link.down" else fault.id
-    command = [
-        sys.executable,
-        "-m",
-        "gatebench.execution.foreign",
-        engine.url,
-        fault.on,
-        toxic,
-        repr(deadline_s),
-        *allow_remote,
-    ]
+    command = [sys.executable, "-m", "gatebench.execution.foreign", engine.url, fault.on, toxic, *allow_remote]
     keeper = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
     )
-    with contextlib.suppress(OSError):  # who cannot be called off ends what is not there any more, which harms nobody
-        write_private(_mark(keeper.pid), engine.url)
+    with cast("IO[bytes]", keeper.stdin) as tell, cast("IO[bytes]", keeper.stdout) as hear:
+        if not hear.readline():
+            raise EnvironmentFailure(
+                "The process that would take the fault off in time did not start. Nothing was put on."
+            )
+        # Without its mark it cannot be called off, and ends what is not there any more, which harms nobody.
+        with contextlib.suppress(OSError):
+            write_private(_mark(keeper.pid), engine.url)
+        tell.write(b"%r\n" % (time.monotonic() + ttl_s))
 
 
 def _mark(pid: int) -> Path:
@@ -85,9 +83,14 @@ def _mark(pid: int) -> Path:
 
 
 def main(arguments: list[str]) -> int:
-    """Wait, then end the fault; tries for a while should the server not answer."""
-    url, link, toxic, deadline_s, *allowed = arguments
-    time.sleep(max(0.0, float(deadline_s) - time.monotonic()))
+    """Wait, then end the fault; tries for a while should the server not answer. Whoever is never told a deadline has no fault to end."""
+    url, link, toxic, *allowed = arguments
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    told = sys.stdin.readline()
+    if not told:
+        return 0
+    time.sleep(max(0.0, float(told) - time.monotonic()))
     give_up_s = time.monotonic() + _PATIENCE_S
     while time.monotonic() < give_up_s:
         with contextlib.suppress(EnvironmentFailure):

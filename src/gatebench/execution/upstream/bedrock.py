@@ -79,5 +79,7 @@ class Invocation:
 
     def refused(self, stamp: bytes, refusal: Refusal) -> bytes:
         """Return an error; its request id says which provider refused when headers are lost, the type is in a header."""
-        refusal.headers += _ERROR_TYPE % _KINDS.get(refusal.status, _UNNAMED if refusal.status >= 500 else b"ValidationException")
+        refusal.headers += _ERROR_TYPE % _KINDS.get(
+            refusal.status, _UNNAMED if refusal.status >= 500 else b"ValidationException"
+        )
         return orjson.dumps({"message": refusal.message, "requestId": f"req_{stamp.decode()}"})
