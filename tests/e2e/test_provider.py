@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import orjson
+import psutil
 import pytest
 
 from gatebench.execution.upstream.latency import Latency
@@ -301,17 +302,16 @@ class TestEnds:
         assert (done.returncode, done.stderr.count("\n")) == (2, 2)
 
     def test_starting_is_quick(self, tmp_path: Path) -> None:
-        """It answers GET /health well before a human would notice, and loads neither pandas nor locust."""
-        start = time.monotonic()
+        """It has little to do before it answers GET /health, and loads neither pandas nor locust."""
         with Running(tmp_path) as provider:
-            took_s = time.monotonic() - start
+            worked = psutil.Process(provider.process.pid).cpu_times()
             connection = provider.connect()
             connection.request("GET", "/health")
             assert connection.getresponse().status == 200
             connection.close()
             provider.flush()
             maps = Path(f"/proc/{provider.process.pid}/maps").read_text()
-        assert took_s < 5
+        assert worked.user + worked.system < 3  # seconds of a processor, however busy the machine is
         assert "pandas" not in maps
         assert "gevent" not in maps
 
