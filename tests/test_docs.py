@@ -5,11 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from gatebench.analysis.checks import sentence
+from gatebench.analysis.metrics import metrics
 from gatebench.analysis.summary import schema_json
+from gatebench.content import Content
 from gatebench.sample import TABLES
 
+CONTENT = Content()
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *(ROOT / "docs").glob("**/*.md")])
+METRICS = metrics()
+SCENARIOS = ROOT / "docs" / "scenarios"
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())
@@ -45,3 +51,22 @@ def test_the_licence_of_what_is_vendored_stands_beside_it() -> None:
     vendor = ROOT / "reports" / "vendor"
     assert list(vendor.glob("*.min.js"))
     assert (vendor / "LICENSES.txt").stat().st_size > 500
+
+
+@pytest.mark.parametrize("name", CONTENT.scenario_names())
+def test_a_scenario_has_a_page_with_a_result_of_its_own(name: str) -> None:
+    """The page shows a run of the scenario as it is: its first result has the checks of the file, and how to read them."""
+    page = (SCENARIOS / f"{name}.md").read_text()
+    assert f"bench run {name} " in page
+    assert "## How to read it" in page
+    result = page.partition("<!-- result -->")[2].partition("<!-- end of the result -->")[0]
+    shown = " ".join(result.split())  # long sentences are folded
+    for use in CONTENT.scenario(name).scenario.checks:
+        words = sentence(use, METRICS.get(use.metric))
+        assert words in shown, f"{words}: scripts/scenario-pages {name}"
+
+
+def test_the_index_has_every_scenario() -> None:
+    """docs/scenarios/README.md links to each page."""
+    index = (SCENARIOS / "README.md").read_text()
+    assert [name for name in CONTENT.scenario_names() if f"({name}.md)" not in index] == []

@@ -66,7 +66,7 @@ def link(bench: Bench, name: str) -> str:
 
 def test_a_fault_by_hand_bites_and_ends_by_itself(up: Bench) -> None:
     """It is there, proven and shown; and gone when its time is over, without anybody's doing."""
-    done = up("chaos", "inject", "latency", "--on", "provider-a", "--for", "8s", "--set", "latency_ms=300")
+    done = up("chaos", "inject", "latency", "--on", "provider-a", "--for", "12s", "--set", "latency_ms=300")
     assert done.code == 0, done.err
     assert "proven by its canaries" in done.out
     assert "latency=300" in up("chaos", "status").out

@@ -54,7 +54,9 @@ class TestConnections:
         port = server.add_proxy(upstream.address)
         client, far = upstream.pair(port)
         client.sendall(b"unread by anybody")
-        far.recv(17, socket.MSG_PEEK | socket.MSG_WAITALL)  # a server that closes what it has not read itself sends a RST
+        far.recv(
+            17, socket.MSG_PEEK | socket.MSG_WAITALL
+        )  # a server that closes what it has not read itself sends a RST
         assert server.ask("POST", "/proxies/it", {"enabled": False}).json["enabled"] is False
         assert ending(far) == "FIN"
         assert ending(client) == "FIN"
