@@ -161,7 +161,7 @@ class TargetDefinition(BaseModel):
                 problems.append(f'timing.{role} names the setting "{setting}", which is not in [settings]')
         problems += undeclarable(self.declares)
         problems += [
-            f'declares.{family}.{role} names the setting "{setting}", which is not in [settings]; add it there, also if nothing but this reads it'
+            f'declares.{family}.{role} names the setting "{setting}", which is not in [settings]; add it there'
             for family, roles in self.declares.items()
             for role, setting in roles.items()
             if setting not in self.settings

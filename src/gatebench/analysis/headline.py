@@ -57,11 +57,9 @@ def _survival(values: Sequence[MetricValue]) -> str:
         parts.append(f"failover took {human_duration(failover_s)}")
     struck = "time_to_recover_s" in of_run or "failover_time_s" in of_run
     if (lost := known("requests_lost")) is not None:
-        refused = (
-            0 if struck else _count(of_run.get("rejected_share"))
-        )  # with a fault they are of another stretch of the run
-        parts.append("nothing lost" if lost == refused else f"{lost - refused:.0f} requests lost")
-        parts += [f"{refused} refused"] if refused else []
+        on_purpose = refused(values)
+        parts.append("nothing lost" if lost == on_purpose else f"{lost - on_purpose:.0f} requests lost")
+        parts += [f"{on_purpose} refused"] if on_purpose else []
     if (recover_s := known("time_to_recover_s")) is not None:
         parts.append("recovered at once" if recover_s == 0 else f"recovered in {human_duration(recover_s)}")
     if (added_ms := known("overhead_median_ms")) is not None:
@@ -70,6 +68,16 @@ def _survival(values: Sequence[MetricValue]) -> str:
     if len(parts) < _MOST_NAMED and (p99_ms := known("response_p99_ms")) is not None:
         parts.append(f"p99 {human_duration(p99_ms / 1000)}")
     return f"{'survived' if struck else 'passed'}: {', '.join(parts)}" if parts else "passed every check"
+
+
+def refused(values: Sequence[MetricValue]) -> int:
+    """Return how many of the requests lost by a run without a fault were refused, by a limit or to shed load. With a fault it is
+    0: those refused are of another stretch of the run than those lost.
+    """
+    of_run = {value.name: value for value in values if value.phase is None and value.route is None}
+    if "time_to_recover_s" in of_run or "failover_time_s" in of_run:
+        return 0
+    return max(_count(of_run.get(name)) for name in ("rejected_share", "shed_share"))
 
 
 def _count(share: MetricValue | None) -> int:

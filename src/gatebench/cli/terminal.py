@@ -54,7 +54,7 @@ def print_summary(summary: Summary, folder: RunFolder) -> None:
         console.print()
         for label, metric in facts:
             if metric is not None:
-                console.print(f"  {label:<20} {escape(amount(metric))}")
+                console.print(f"  {label:<20} {escape(amount(metric))}{_of_them(summary, metric)}")
     for table in overhead_tables(summary):
         console.print()
         console.print(table)
@@ -63,6 +63,14 @@ def print_summary(summary: Summary, folder: RunFolder) -> None:
         console.print(_check_line(check))
     console.print(f"\n[dim]{escape(' '.join(summary.ledger.sentences[:1]))}[/dim]")
     console.print(f"report  {folder.report}", soft_wrap=True, markup=False)
+
+
+def _of_them(summary: Summary, metric: MetricValue) -> str:
+    """Return how many of the lost requests were refused."""
+    from gatebench.analysis.headline import refused  # not before the run, for it brings pandas
+
+    on_purpose = refused(summary.metrics) if metric.name == "requests_lost" else 0
+    return f", {on_purpose} of them refused" if on_purpose else ""
 
 
 def _phase_table(summary: Summary) -> Table:
