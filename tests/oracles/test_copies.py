@@ -42,6 +42,16 @@ def test_a_key_that_stays_locked() -> None:
     assert locked.tolist() == [3]
 
 
+def test_a_key_that_was_executed_again_was_not_locked() -> None:
+    """Two copies of group 3 failed, so that the first had released it; the third came while the second was executed."""
+    failed = np.array([True, True, False, True, False])
+    later = np.array([False, False, True, False, True])
+    refused = np.array([False, False, True, False, True])
+    asked_again, locked = stuck(GROUPS, failed, later, np.zeros(5, bool), refused)
+    assert asked_again.tolist() == [3, 7]
+    assert locked.tolist() == [7]
+
+
 def test_a_key_that_nobody_asked_again_says_nothing() -> None:
     """A failure without a later copy shows neither a lock nor a release."""
     nothing = np.zeros(5, bool)

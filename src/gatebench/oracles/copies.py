@@ -38,11 +38,13 @@ def after_first(groups: Groups, at_ns: npt.NDArray[np.int64], sent_ns: npt.NDArr
 def stuck(groups: Groups, failed: Flags, later: Flags, good: Flags, refused: Flags) -> tuple[Groups, Groups]:
     """Return the groups with a failed execution and copies sent `later`, and those of them that stayed locked.
 
-    A group stayed locked when every later copy was refused as still in progress and no copy was ever answered well.
+    A group stayed locked when every later copy was refused as still in progress, no copy was ever answered well, and none but one
+    failed: a second failure is a second execution, so that the first had released the group, and who came meanwhile was
+    refused rightly.
     """
     names, failures = sums(groups, failed)
     _, after = sums(groups, later)
     _, refusals = sums(groups, later & refused)
     _, answers = sums(groups, good)
     asked_again = (failures > 0) & (after > 0)
-    return names[asked_again], names[asked_again & (refusals == after) & (answers == 0)]
+    return names[asked_again], names[asked_again & (refusals == after) & (answers == 0) & (failures == 1)]

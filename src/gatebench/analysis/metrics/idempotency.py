@@ -238,7 +238,7 @@ def refused_after_answer(scope: Scope) -> Measured:
 
 @metric(unit="keys", better="lower", title="Keys that stay locked", judged="exact", offenders=locked, quiet=True)
 def keys_locked(scope: Scope) -> Measured:
-    """Keys whose first execution failed and whose later copies, sent after the failure was known, were all refused as in
+    """Keys whose only execution failed and whose later copies, sent after the failure was known, were all refused as in
     progress: a failed execution must release its key. Must be 0. At least 20 keys that failed and were asked again.
     """
     asked_again, found = _stuck(_groups(scope, keyed=True))
