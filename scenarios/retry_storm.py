@@ -21,6 +21,8 @@ scenario = Scenario(
     needs=("retries",),
     target_settings={
         "breaker_failures": 10000,
+        "breaker_window": "1s",
+        "breaker_open": "1s",
         "retries": 2,
         "retry_backoff": "100ms",
         "retry_ratio": 0.1,

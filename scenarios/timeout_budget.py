@@ -19,7 +19,14 @@ scenario = Scenario(
     providers={"provider-a": {}},
     objective={"response_ms": 250},
     deadlines={"total": "800ms", "read": "800ms"},
-    target_settings={"request_timeout": "600ms", "total_timeout": "5s", "breaker_failures": 10000, "retries": 4},
+    target_settings={
+        "request_timeout": "600ms",
+        "total_timeout": "5s",
+        "breaker_failures": 10000,
+        "breaker_window": "1s",
+        "breaker_open": "1s",
+        "retries": 4,
+    },
     checks=[
         check("attempts_after_client_left", at_most=0),
         check("work_after_leaving", at_most=0),

@@ -52,6 +52,7 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
     load: LoadPlan | None = None
     notes: list[str] = []
     providers: tuple[ProviderPlan, ...] = ()
+    missing: list[str] = []
     if loaded and scenario:
         where = f"scenarios/{loaded.path.name}"
         providers = planned_providers(scenario, [loaded.path.parent, content.workspace], problems)
@@ -61,16 +62,18 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
             scenario, request, own=loaded.path, folders=folders, where=where, problems=problems
         )
         phases = _phases(scenario, request.time_scale)
-        faults = planned_faults(
-            scenario=scenario,
-            phases=phases,
-            places=places(scenario.providers, target if target is not None and target.is_ours else None),
-            request=request,
-            engine=engine.kind if engine else "embedded",
-            content=content,
-            where=where,
-            problems=problems,
-        )
+        missing = _missing(scenario, target)
+        if not missing:  # what is not applicable puts nothing on anything, so that it needs no place for it either
+            faults = planned_faults(
+                scenario=scenario,
+                phases=phases,
+                places=places(scenario.providers, target if target is not None and target.is_ours else None),
+                request=request,
+                engine=engine.kind if engine else "embedded",
+                content=content,
+                where=where,
+                problems=problems,
+            )
         refuse_overlaps(faults, scenario.most_faults, where, problems)
         load = planned_load(
             scenario,
@@ -91,10 +94,10 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
             refuse_unreachable(faults, target, request, problems)
             refuse_unportable(request, scenario, target, problems)
             refuse_controls(request, scenario, target, where=where, problems=problems)
-            _long_enough(phases, target, request, problems)
+            if not missing:
+                _long_enough(phases, target, request, problems)
     if problems or not (loaded and scenario and target and engine and load):
         raise ConfigurationError(problems)
-    missing = [need for need in scenario.needs if target.definition and need not in target.definition.capabilities]
     return Plan(
         token=secrets.token_hex(4),
         scenario=loaded.name,
@@ -125,6 +128,13 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
         allow_remote=request.allow_remote,
         warnings=(*notes, *_warnings(scenario, phases, load, target), *workers_warnings(request)),
     )
+
+
+def _missing(scenario: Scenario, target: TargetPlan | None) -> list[str]:
+    """Return what the scenario needs and the target does not declare; what an address leads to declares nothing, and may have all."""
+    if target is None or target.definition is None:
+        return []
+    return [need for need in scenario.needs if need not in target.definition.capabilities]
 
 
 def _names(request: RunRequest, content: Content) -> Iterator[Problem]:
