@@ -16,7 +16,10 @@ from tests.faulty.workspace import CORRECT
 
 pytestmark = pytest.mark.e2e
 TABLE = load()
-LONG = ("billing", "limit_sliding", "limit_window", "retry_storm", "split", "stream")
+LONG = (
+    "billing", "cache", "cache-semantic", "hedging", "limit_bucket", "limit_sliding", "limit_window", "retry_storm", "routing", "split",
+    "stream",
+)  # fmt: skip
 ROOT = Path(__file__).resolve().parents[2]
 
 
