@@ -246,12 +246,12 @@ def test_somebodys_toxiproxy_is_touched_at_our_proxies_alone(bench: Bench, kind:
         for name in ("gatebench-mine", "theirs"):
             server.ask("POST", "/proxies", {"name": name, "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1"})
         server.ask("POST", "/proxies/theirs/toxics", {"name": "keep", "type": "latency", "attributes": {"latency": 1}})
-        done = bench("chaos", "inject", "latency", "--on", "mine", "--engine", url(server), "--for", "2s")
+        done = bench("chaos", "inject", "latency", "--on", "mine", "--engine", url(server), "--for", "8s")
         assert done.code == 0, done.err
         assert "nobody proved it" in done.out
         assert toxics(server, "gatebench-mine") == ["latency"]
         assert any(row["on"] == "mine" for desk in status(bench, "--engine", url(server)) for row in desk["faults"])
-        wait_for("its end", lambda: toxics(server, "gatebench-mine") == [], 5)
+        wait_for("its end", lambda: toxics(server, "gatebench-mine") == [], 12)
         for fault in ("latency", "link-down"):
             assert bench("chaos", "inject", fault, "--on", "mine", "--engine", url(server), "--for", "60s").code == 0
             if fault == "link-down":
