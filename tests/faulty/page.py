@@ -17,6 +17,9 @@ from tests.faulty.matrix import Cell
 from tests.faulty.table import Table, load
 from tests.faulty.workspace import CORRECT
 
+_NOT_PLAYED: Final = (
+    "All other pairs of gateway and profile are `make oracle-seeds`'s to play; for this page they were not."
+)
 _ENOUGH: Final = 300
 _RED: Final = ("fail",)
 _GREEN: Final = ("pass", "n/a")
@@ -100,9 +103,10 @@ def matrix(live: Mapping[str, Any], virtual: Sequence[Mapping[str, Any]]) -> str
     there = {(cell.gateway, cell.check.partition("/")[0]) for cell in cells}
     others = [cell for cell in played(virtual) if (cell.gateway, cell.check.partition("/")[0]) not in there]
     others = [cell for cell in others if cell.gateway != CORRECT]
+    elsewhere = f"In the virtual world (`*`): {_said(others)}." if others else _NOT_PLAYED
     head = (
         f"Live, seed {live['seed']}: {len(there)} runs in {live['seconds'] // 60} min {live['seconds'] % 60} s, {_said(cells)}. "
-        f"In the virtual world (`*`): {_said(others)}.\n"
+        f"{elsewhere}\n"
     )
     shown = [*(Shown(cell, live=True) for cell in cells), *(Shown(cell, live=False) for cell in others)]
     return "\n".join([head, *faults(table), *sections(table, shown)])
