@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gatebench.analysis.overhead import distinguishable
 from gatebench.analysis.wording import text
@@ -55,7 +55,6 @@ def _survival(values: Sequence[MetricValue]) -> str:
     parts = []
     if (failover_s := known("failover_time_s")) is not None:
         parts.append(f"failover took {human_duration(failover_s)}")
-    struck = "time_to_recover_s" in of_run or "failover_time_s" in of_run
     if (lost := known("requests_lost")) is not None:
         on_purpose = refused(values)
         parts.append("nothing lost" if lost == on_purpose else f"{lost - on_purpose:.0f} requests lost")
@@ -67,7 +66,7 @@ def _survival(values: Sequence[MetricValue]) -> str:
         parts.append("adds nothing beyond the noise" if shows is False else f"adds {human_duration(added_ms / 1000)}")
     if len(parts) < _MOST_NAMED and (p99_ms := known("response_p99_ms")) is not None:
         parts.append(f"p99 {human_duration(p99_ms / 1000)}")
-    return f"{'survived' if struck else 'passed'}: {', '.join(parts)}" if parts else "passed every check"
+    return f"{'survived' if _struck(of_run) else 'passed'}: {', '.join(parts)}" if parts else "passed every check"
 
 
 def refused(values: Sequence[MetricValue]) -> int:
@@ -75,9 +74,14 @@ def refused(values: Sequence[MetricValue]) -> int:
     0: those refused are of another stretch of the run than those lost.
     """
     of_run = {value.name: value for value in values if value.phase is None and value.route is None}
-    if "time_to_recover_s" in of_run or "failover_time_s" in of_run:
+    if _struck(of_run):
         return 0
     return max(_count(of_run.get(name)) for name in ("rejected_share", "shed_share"))
+
+
+def _struck(of_run: Mapping[str, MetricValue]) -> bool:
+    """Tell whether the run had a fault: only then its recovery and failover are looked for."""
+    return "time_to_recover_s" in of_run or "failover_time_s" in of_run
 
 
 def _count(share: MetricValue | None) -> int:
