@@ -127,7 +127,7 @@ def test_a_plan_is_walked_to_its_end(up: Bench) -> None:
     """Its timeline is drawn, its windows come and go, all proven; the log has it."""
     (up.folder / "chaos" / "two.toml").write_text(
         'description = "two bursts"\n[[fault]]\nname = "latency"\non = ["provider-a", "provider-b"]\n'
-        'windows = [{ after = "0s", duration = "5s" }]\nshape = { kind = "flap", period = "3s", duty = 0.5 }\n'
+        'windows = [{ after = "0s", duration = "10s" }]\nshape = { kind = "flap", period = "6s", duty = 0.5 }\n'
         "parameters = { latency = 80 }\n"
     )
     done = up("chaos", "run", "two")
