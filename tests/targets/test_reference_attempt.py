@@ -101,7 +101,10 @@ def test_silence_is_a_timeout(stage: Stage, first: FakeProvider) -> None:
     """A provider that hangs costs the limit, and its connection is closed so that it can stop working."""
     gate = Gate(stage)
     first.behave = gate.before(answers)
-    assert ask(first, limit_s=0.05) == Failure("timeout")
+    for limit_s in (0.05, 0.5, 5.0):  # within the shortest a busy machine may not even have connected
+        assert ask(first, limit_s=limit_s) == Failure("timeout")
+        if gate.reached.is_set():
+            break
     assert gate.left.wait(10)
 
 

@@ -91,7 +91,7 @@ def test_a_store_that_hangs_costs_its_timeout_and_comes_back_whole(server: Redis
         finally:
             server.resume()
         assert {said(answer)[1] for answer in hanging} == {"MISS"}
-        assert took_s < 1.0
+        assert took_s < 5.0
         for _ in range(50):  # the first calls after it may still be late
             await stage(ask_for(prompts[0]), last)
             await asyncio.sleep(0.01)

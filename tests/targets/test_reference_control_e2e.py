@@ -90,7 +90,7 @@ def test_a_shared_limit_and_its_store(
     try:
         hung = ask(client, one)
         assert hung.status_code == status
-        assert 0.2 <= hung.elapsed.total_seconds() < 2.0
+        assert 0.2 <= hung.elapsed.total_seconds() < 5.0
     finally:
         store.resume()
     # What was asked while it hung is counted when it goes on; a limit that is full stays full.
