@@ -26,9 +26,9 @@ def report(
     bench report runs/20261120T234500Z-failover-outage-reference --open
     """
     from gatebench.cli import say
-    from gatebench.cli.reading import read
     from gatebench.cli.terminal import print_summary
     from gatebench.errors import Problem
+    from gatebench.experiment.making import read
     from gatebench.run.folder import RunFolder
 
     problems = [problem for path in runs for problem in _unreadable(path)]

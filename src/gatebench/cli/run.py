@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import signal
 import sys
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from gatebench.cli import completing
-from gatebench.errors import ConfigurationError, EnvironmentFailure, Interrupted, Problem
+from gatebench.errors import ConfigurationError, EnvironmentFailure, Problem
 
 if TYPE_CHECKING:
     from gatebench.plan import Plan
-    from gatebench.run.folder import RunFolder
     from gatebench.run.summary import Summary
 
 DEFAULT_SEED = 1
@@ -245,86 +242,32 @@ def _make(
 ) -> tuple[set[int], list[Summary]]:
     """Make every run; a target that fails to start does not keep the others from going on."""
     from gatebench.cli import say
+    from gatebench.cli.progress import watcher
     from gatebench.cli.terminal import print_summary
+    from gatebench.experiment.making import Making, make
 
     codes: set[int] = set()
     summaries: list[Summary] = []
+    making = Making(redacted(sys.argv), partial(watcher, quiet=quiet), headers, workspace, token)
     for plan in plans:
-        folder, code = _one(plan, out, headers, workspace, token=token, quiet=quiet)
-        codes.add(code)
-        if folder is not None:
-            try:
-                with _signals():
-                    summary = _read(folder)
-            except (Interrupted, KeyboardInterrupt):
-                say.err().print(f"interrupted while reading; `bench report {folder.path}` reads it again", markup=False)
-                codes.add(130)
-                break
-            summaries.append(summary)
-            codes.add(summary.exit_code)
+        made = make(plan, out, making)
+        codes.add(made.code)
+        if isinstance(made.error, ConfigurationError):
+            say.problems(made.error.problems)
+        elif isinstance(made.error, EnvironmentFailure):
+            say.failure(made.error)
+        if made.summary is not None and made.folder is not None:
+            summaries.append(made.summary)
+            codes.add(made.summary.exit_code)
             if not as_json:
-                print_summary(summary, folder)
+                print_summary(made.summary, made.folder)
+        elif made.folder is not None:
+            say.err().print(
+                f"interrupted while reading; `bench report {made.folder.path}` reads it again", markup=False
+            )
         if 130 in codes:
             break
     return codes, summaries
-
-
-def _one(
-    plan: Plan, out: Path, headers: dict[str, str], workspace: Path, *, token: str | None, quiet: bool
-) -> tuple[RunFolder | None, int]:
-    """Make one run; return its folder, if it has one that can be read, and its exit code so far."""
-    from gatebench.cli import say
-    from gatebench.cli.progress import watcher
-    from gatebench.execution.runner import Runner
-
-    code = 0
-    with _signals() as calm, watcher(plan, quiet=quiet) as watching:
-        runner = Runner(plan, out, redacted(sys.argv), headers, workspace, watching, token, on_teardown=calm)
-        try:
-            runner.run()
-        except EnvironmentFailure as error:
-            say.failure(error)
-            code = 5
-        except (Interrupted, KeyboardInterrupt):
-            code = 130
-        except ConfigurationError as error:
-            say.problems(error.problems)
-            code = 2
-    folder: RunFolder | None = getattr(runner, "folder", None)
-    readable = folder is not None and (folder.path / "run.json").is_file() and code != 2
-    return (folder if readable else None), code
-
-
-def _read(folder: RunFolder) -> Summary:
-    from gatebench.cli.reading import read
-
-    return read(folder)
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[Any]:
-    """SIGTERM interrupts like Ctrl-C. The yielded function makes us deaf to both: taking down must not be cut short."""
-
-    def interrupt(number: int, frame: object) -> None:
-        raise Interrupted(f"signal {number}")
-
-    # What was ignored before stays ignored: `nohup bench run …` must survive its terminal.
-    heard = [
-        number
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-        if signal.getsignal(number) is not signal.SIG_IGN
-    ]
-    before = {number: signal.signal(number, interrupt) for number in heard}
-
-    def calm() -> None:
-        for number in before:
-            signal.signal(number, signal.SIG_IGN)
-
-    try:
-        yield calm
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def redacted(argv: list[str]) -> list[str]:

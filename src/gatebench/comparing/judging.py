@@ -1,0 +1,225 @@
+"""What paired rounds show: worse, not worse, better, or nothing yet. Vectorised over many gates at once, so that the very
+rule which judges a user's gate is the one that is played ten thousand times by `bench aa`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import stdtr, stdtrit
+
+from gatebench.comparing.line import Floats, Line, Measure
+from gatebench.comparing.looks import ALPHA, LEAST_PAIRS, MISSING, PASSING, Looks
+
+Word = Literal["regressed", "improved", "equivalent", "not worse", "cannot tell", "missing"]
+Bools = npt.NDArray[np.bool_]
+ENOUGH: Final = 0.8
+"""Part of the pairs in which a number has to be there on both sides to be judged at all; to pass, it has to be in all."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What one look shows of many gates; arrays of shape (…, measures), amounts on the scale of `Measure.worse`."""
+
+    regressed: Bools
+    not_worse: Bools
+    improved: Bools
+    equivalent: Bools
+    mean: Floats
+    low: Floats
+    high: Floats
+    margin: Floats
+    p_worse: Floats
+    p_better: Floats
+
+
+def look(measures: Sequence[Measure], base: Floats, head: Floats, share: float, alpha: float = ALPHA) -> Shown:
+    """Judge every measure after one look that may spend `share` of each allowance; `base`, `head`: (…, pairs, measures).
+
+    Regressed: the one-sided t-test of "not worse at all" is rejected at alpha, by Holm's step-down procedure over the
+    measures ("A Simple Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of Statistics 6, 1979), and
+    the change that was found is at least the tolerance. Not worse: "worse by the whole tolerance" is rejected at
+    `PASSING`; with the same on the other side, equivalent (two one-sided tests: Schuirmann, Journal of
+    Pharmacokinetics and Biopharmaceutics 15, 1987). That all measures have to be shown needs no correction (Berger,
+    Technometrics 24, 1982). Fewer than two pairs show nothing.
+    """
+    pairs = base.shape[-2]
+    worse = np.stack([m.worse(base[..., i], head[..., i]) for i, m in enumerate(measures)], axis=-1)
+    margin = np.stack([m.margin(base[..., i]) for i, m in enumerate(measures)], axis=-1)
+    mean = worse.mean(axis=-2)
+    if pairs < 2:
+        no = np.zeros(mean.shape, np.bool_)
+        low, high = np.full(mean.shape, -np.inf), np.full(mean.shape, np.inf)
+        return Shown(no, no, no, no, mean, low, high, margin, np.ones(mean.shape), np.ones(mean.shape))
+    error = worse.std(axis=-2, ddof=1) / np.sqrt(pairs)
+    p_worse, p_better = _chance_above(mean, error, pairs), _chance_above(-mean, error, pairs)
+    regressed = _shifted(p_worse, mean, margin, alpha * share)
+    improved = _shifted(p_better, -mean, margin, alpha * share)
+    not_worse = _below(mean, margin, error, pairs) <= PASSING * share
+    equivalent = not_worse & (_below(-mean, margin, error, pairs) <= PASSING * share)
+    reach = stdtrit(pairs - 1, 1 - MISSING * share / 2) * error
+    return Shown(
+        regressed, not_worse, improved, equivalent, mean, mean - reach, mean + reach, margin, p_worse, p_better
+    )
+
+
+def _chance_above(mean: Floats, error: Floats, pairs: int) -> Floats:
+    """Return the p-value of "the mean is above zero". Equal differences have no spread to compare with; then it is what a
+    test of signs would give, 2 to the minus pairs.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = stdtr(pairs - 1, -mean / error)
+    return np.where(error > 0, p, np.where(mean > 0, 0.5**pairs, 1.0))
+
+
+def _below(mean: Floats, margin: Floats, error: Floats, pairs: int) -> Floats:
+    """Return the p-value of "the mean is below the margin". Where no pair differs at all it is zero: what is the same in
+    every round is not worse.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = stdtr(pairs - 1, (mean - margin) / error)
+    same = np.where(mean == 0, 0.0, np.where(mean < margin, 0.5**pairs, 1.0))
+    return np.where(error > 0, p, same)
+
+
+def _shifted(p: Floats, mean: Floats, margin: Floats, alpha: float) -> Bools:
+    """Return which of the last axis are shown to have shifted, and by the tolerance at least."""
+    return _holm(p, alpha) & (mean >= margin) & (mean > 0)
+
+
+def _holm(p: Floats, alpha: float) -> Bools:
+    """Return which of the last axis Holm's procedure rejects at `alpha`."""
+    count = p.shape[-1]
+    left = count - np.arange(count)
+    order = np.argsort(p, axis=-1)
+    fine = np.take_along_axis(p, order, axis=-1) <= alpha / left
+    fine = np.logical_and.accumulate(fine, axis=-1)
+    rejected = np.zeros(p.shape, np.bool_)
+    np.put_along_axis(rejected, order, fine, axis=-1)
+    return rejected
+
+
+@dataclass(frozen=True)
+class LineVerdict:
+    """What became of one line. Amounts are on the scale of `Measure.worse`; `base` and `head` are medians over the rounds
+    in the metric's unit; `confidence` is that of the interval, which holds wherever the gate stopped.
+    """
+
+    measure: Measure
+    word: Word
+    pairs: int
+    base: float | None
+    head: float | None
+    worse: float | None
+    low: float | None
+    high: float | None
+    margin: float | None
+    p: float | None
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a gate shows so far: `settled` when more pairs would not be looked at."""
+
+    lines: tuple[LineVerdict, ...]
+    pairs: int
+    settled: bool
+
+    @property
+    def exit_code(self) -> int:
+        """1 when something regressed, 0 when everything is shown not to be worse, else 4."""
+        words = [line.word for line in self.lines]
+        if "regressed" in words:
+            return 1
+        return 0 if words and all(word in {"improved", "equivalent", "not worse"} for word in words) else 4
+
+
+def judge(lines: Sequence[Line], looks: Looks, alpha: float = ALPHA) -> Judgement:
+    """Judge lines of equally many pairs by every look that they reach, in order, and stop at the first that settles it.
+
+    A pair counts for a line when both its rounds have the number. A line with a pair that does not count can regress, but
+    never pass.
+    """
+    there = len(lines[0].base) if lines else 0
+    reached = [pairs for pairs in looks.pairs if pairs <= there]
+    passed: set[str] = set()
+    verdicts: tuple[LineVerdict, ...] = tuple(_one(line, there, None, "cannot tell", "too few pairs") for line in lines)
+    for pairs in reached:
+        verdicts = tuple(_judge_at(lines, pairs, looks.share(pairs), alpha, passed))
+        passed |= {
+            verdict.measure.label for verdict in verdicts if verdict.word in {"equivalent", "not worse", "improved"}
+        }
+        judgement = Judgement(verdicts, pairs, settled=True)
+        if judgement.exit_code in {0, 1}:
+            return judgement
+    return Judgement(verdicts, there, settled=bool(reached) and reached[-1] == looks.most)
+
+
+def _judge_at(lines: Sequence[Line], pairs: int, share: float, alpha: float, passed: set[str]) -> list[LineVerdict]:
+    cut = [Line(line.measure, line.base[:pairs], line.head[:pairs]) for line in lines]
+    shown = [_look_at(line, pairs, share, alpha) for line in cut]
+    mean, margin, p_worse, p_better = (
+        np.array([float(getattr(one, name)[0]) if one else nothing for one in shown])
+        for name, nothing in (("mean", 0.0), ("margin", 0.0), ("p_worse", 1.0), ("p_better", 1.0))
+    )
+    regressed = _shifted(p_worse, mean, margin, alpha * share)
+    improved = _shifted(p_better, -mean, margin, alpha * share)
+    found = []
+    for place, (line, one) in enumerate(zip(cut, shown, strict=True)):
+        count = int(line.complete.sum())
+        if one is None:
+            why = f"{pairs - count} of {pairs} pairs have no number on one side"
+            found.append(_one(line, count, None, "missing", why))
+            continue
+        word: Word = "cannot tell"
+        if regressed[place]:
+            word = "regressed"
+        elif improved[place]:
+            word = "improved"
+        elif one.equivalent[0]:
+            word = "equivalent"
+        elif one.not_worse[0] or line.measure.label in passed:
+            word = "not worse"
+        why = "" if word != "cannot tell" else _open_question(line.measure, one)
+        if count < pairs and word != "regressed":
+            word, why = "missing", f"{pairs - count} of {pairs} pairs have no number on one side"
+        found.append(_one(line, count, one, word, why))
+    return found
+
+
+def _look_at(line: Line, pairs: int, share: float, alpha: float) -> Shown | None:
+    """Look at the pairs that have both numbers; None when they are too few."""
+    fine = line.complete
+    if int(fine.sum()) < max(min(LEAST_PAIRS, pairs), ENOUGH * pairs):
+        return None
+    return look([line.measure], line.base[fine][:, None], line.head[fine][:, None], share, alpha)
+
+
+def _open_question(measure: Measure, one: Shown) -> str:
+    low, high, margin = float(one.low[0]), float(one.high[0]), float(one.margin[0])
+    shown = _percent if measure.relative else _amount
+    return f"anything from {shown(low)} to {shown(high)} worse fits the rounds, and {shown(margin)} is tolerated"
+
+
+def _percent(log_ratio: float) -> str:
+    return f"{math.expm1(log_ratio) * 100:+.1f} %"
+
+
+def _amount(difference: float) -> str:
+    return f"{difference:+.3g}"
+
+
+def _one(line: Line, pairs: int, shown: Shown | None, word: Word, why: str) -> LineVerdict:
+    fine = line.complete
+    base = float(np.median(line.base[fine])) if fine.any() else None
+    head = float(np.median(line.head[fine])) if fine.any() else None
+    if shown is None:
+        return LineVerdict(line.measure, word, pairs, base, head, None, None, None, None, None, why)
+    parts = (shown.mean, shown.low, shown.high, shown.margin, shown.p_worse)
+    return LineVerdict(line.measure, word, pairs, base, head, *(float(part[0]) for part in parts), why=why)

@@ -1,0 +1,142 @@
+"""Ten thousand gates out of forty real pairs: how often the rule alarms, passes and stops, on this machine's own noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gatebench.comparing.judging import look
+from gatebench.comparing.line import Floats, Measure
+from gatebench.comparing.looks import Looks
+from gatebench.stats import block_length
+
+CHUNK = 2_000
+
+
+@dataclass(frozen=True)
+class Identical:
+    """Rounds of identical builds: what the run that came first in each pair measured, and the second; (pairs, measures)."""
+
+    measures: tuple[Measure, ...]
+    first: Floats
+    second: Floats
+
+    @property
+    def residuals(self) -> Floats:
+        """How much worse the second of each pair was than the first, on the scale of each measure; (pairs, measures)."""
+        columns = (m.worse(self.first[:, i], self.second[:, i]) for i, m in enumerate(self.measures))
+        return np.stack(list(columns), axis=-1)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A change that is put on the head: times `factor`, plus `added` in the metric's unit, on measures of this metric."""
+
+    metric: str
+    factor: float = 1.0
+    added: float = 0.0
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What became of `gates` gates: how many alarmed, passed, could not tell; the pairs they took together; of how many
+    intervals per measure the truth was inside, (measures,).
+    """
+
+    gates: int
+    alarms: int
+    passes: int
+    open: int
+    pairs: int
+    covered: Floats
+    regressed: Floats
+
+
+def longest_block(rounds: Identical) -> int:
+    """Return how many neighbouring pairs are drawn together: as long as the longest memory of any residual."""
+    columns = [column for column in rounds.residuals.T if np.ptp(column) > 0]
+    return max((block_length(column) for column in columns), default=1)
+
+
+def simulate(rounds: Identical, looks: Looks, gates: int, seed: int, effects: Sequence[Effect] = ()) -> Simulated:
+    """Play `gates` gates on pairs that are drawn from real ones in circular blocks (Politis and Romano, "A Circular
+    Block-Resampling Procedure for Stationary Data", 1992).
+
+    Whole pairs are drawn with all their measures, so what the measures of a round share stays shared; blocks keep drift
+    and memory between neighbours. Which of a pair is base and which head follows from its place in ABBA order, as live,
+    and no residual is centred: what the order itself does to the second run of a pair is part of what is tested.
+    """
+    generator = np.random.default_rng(seed)
+    length = min(longest_block(rounds), len(rounds.first))
+    total = np.zeros(4, np.int64)
+    covered, regressed = (np.zeros(len(rounds.measures)) for _ in range(2))
+    for begun in range(0, gates, CHUNK):
+        count = min(CHUNK, gates - begun)
+        base, head = _drawn(rounds, looks.most, count, length, generator)
+        for effect in effects:
+            places = [i for i, m in enumerate(rounds.measures) if m.metric == effect.metric]
+            head[..., places] = head[..., places] * effect.factor + effect.added
+        ends, within, worse = _play(rounds.measures, looks, base, head, effects)
+        total += ends
+        covered += within
+        regressed += worse
+    alarms, passes, undecided, pairs = (int(number) for number in total)
+    return Simulated(gates, alarms, passes, undecided, pairs, covered, regressed)
+
+
+def _drawn(
+    rounds: Identical, pairs: int, gates: int, length: int, generator: np.random.Generator
+) -> tuple[Floats, Floats]:
+    there = len(rounds.first)
+    blocks = -(-pairs // length)
+    starts = generator.integers(0, there, (gates, blocks, 1))
+    places = ((starts + np.arange(length)) % there).reshape(gates, -1)[:, :pairs]
+    first, second = rounds.first[places], rounds.second[places]
+    turned = (np.arange(pairs) % 2 == 1)[None, :, None]  # A B, B A, A B, …
+    turned = turned ^ (generator.random((gates, 1, 1)) < 0.5)
+    return np.where(turned, second, first), np.where(turned, first, second)
+
+
+def _play(
+    measures: Sequence[Measure], looks: Looks, base: Floats, head: Floats, effects: Sequence[Effect]
+) -> tuple[list[int], Floats, Floats]:
+    gates, count = len(base), len(measures)
+    running = np.ones(gates, np.bool_)
+    passed = np.zeros((gates, count), np.bool_)
+    alarmed, green = np.zeros(gates, np.bool_), np.zeros(gates, np.bool_)
+    covered, regressed = np.zeros(count), np.zeros(count)
+    pairs = 0
+    for after, share in zip(looks.pairs, looks.shares, strict=True):
+        who = np.flatnonzero(running)
+        if not len(who):
+            break
+        seen = base[who, :after], head[who, :after]
+        shown = look(measures, *seen, share)
+        passed[who] |= shown.not_worse | shown.improved
+        red = shown.regressed.any(axis=-1)
+        calm = ~red & passed[who].all(axis=-1)
+        last = after == looks.most
+        ending = red | calm | last
+        truth = np.stack([_truth(m, seen[0][..., i], effects) for i, m in enumerate(measures)], axis=-1)
+        inside = (shown.low <= truth + 1e-12) & (truth - 1e-12 <= shown.high)
+        covered += inside[ending].sum(axis=0)
+        regressed += shown.regressed[ending].sum(axis=0)
+        alarmed[who[red]], green[who[calm]] = True, True
+        pairs += after * int(ending.sum())
+        running[who[ending]] = False
+    return (
+        [int(alarmed.sum()), int(green.sum()), gates - int(alarmed.sum()) - int(green.sum()), pairs],
+        covered,
+        regressed,
+    )
+
+
+def _truth(measure: Measure, base: Floats, effects: Sequence[Effect]) -> Floats:
+    """The change that was put on, on the scale of the measure, at the level of the base's rounds."""
+    changed = base
+    for effect in effects:
+        if effect.metric == measure.metric:
+            changed = changed * effect.factor + effect.added
+    return np.asarray(measure.worse(base, changed).mean(axis=-1))
