@@ -222,4 +222,5 @@ def _one(line: Line, pairs: int, shown: Shown | None, word: Word, why: str) -> L
     if shown is None:
         return LineVerdict(line.measure, word, pairs, base, head, None, None, None, None, None, why)
     parts = (shown.mean, shown.low, shown.high, shown.margin, shown.p_worse)
-    return LineVerdict(line.measure, word, pairs, base, head, *(float(part[0]) for part in parts), why=why)
+    worse, low, high, margin, p = (float(part[0]) for part in parts)
+    return LineVerdict(line.measure, word, pairs, base, head, worse, low, high, margin, p, why)
