@@ -104,7 +104,9 @@ def exactly_once(folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
-@pytest.mark.parametrize(("workers", "far"), [(0, 1), pytest.param(2, 1, marks=pytest.mark.slow), (1, 2)])
+@pytest.mark.parametrize(
+    ("workers", "far"), [pytest.param(0, 1, marks=pytest.mark.slow), pytest.param(2, 1, marks=pytest.mark.slow), (1, 2)]
+)
 def test_every_arrival_has_one_row_wherever_it_was_sent(bench: Bench, workers: int, far: int) -> None:
     """Mixes of workers here and elsewhere share one schedule; strangers who knock on the port change nothing."""
     listen = place()
