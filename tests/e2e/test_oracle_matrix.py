@@ -17,8 +17,8 @@ from tests.faulty.workspace import CORRECT
 pytestmark = pytest.mark.e2e
 TABLE = load()
 LONG = (
-    "billing", "cache", "cache-http", "cache-semantic", "hanging", "hedging", "idempotency", "limit_bucket", "limit_sliding",
-    "limit_window", "retry_storm", "routing", "split", "stream",
+    "billing", "breaker", "cache", "cache-http", "cache-semantic", "failover", "hanging", "hedging", "idempotency", "limit_bucket",
+    "limit_sliding", "limit_window", "retries", "retry_storm", "routing", "split", "stream",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parents[2]
 
