@@ -1,0 +1,147 @@
+"""What a comparison shows, in a sentence: facts first, no praise, and never more than its intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from gatebench.analysis.comparison.material import Material
+from gatebench.analysis.comparison.rows import Row
+from gatebench.analysis.wording import text
+from gatebench.comparing.contrast import Contrast
+
+Word = Literal["compared", "one side", "one round", "incomplete"]
+_MS: Final = ("ms", "s")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is found of one side against the first, over the rows that matter."""
+
+    head: str
+    base: str
+    better: tuple[str, ...]
+    worse: tuple[str, ...]
+    open: int
+    missing: int
+
+    @property
+    def sentence(self) -> str:
+        """It in words: how many numbers are shown to be better and worse, the largest of them named."""
+        total = len(self.better) + len(self.worse) + self.open
+        if not total:
+            return f"{self.head} and {self.base} have no number in common."
+        if not self.better and not self.worse:
+            return f"{self.head} and {self.base}: none of {total} numbers is shown to differ."
+        parts = [f"better in {len(self.better)} of {total} numbers" if self.better else ""]
+        parts += [f"worse in {len(self.worse)}" + ("" if self.better else f" of {total} numbers") if self.worse else ""]
+        named = (self.better + self.worse)[:1] if not (self.better and self.worse) else (self.better[0], self.worse[0])
+        return f"{self.head} against {self.base}: {' and '.join(part for part in parts if part)}: {'; '.join(named)}."
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the comparison as a whole shows; `word` says what kind of thing it is."""
+
+    word: Word
+    findings: tuple[Finding, ...]
+    sentence: str
+
+    @property
+    def exit_code(self) -> int:
+        """0 when it could be told, 3 when rounds that were asked for are missing, 4 when one round cannot tell."""
+        return {"compared": 0, "one side": 0, "one round": 4, "incomplete": 3}[self.word]
+
+
+def judge(material: Material, rows: Sequence[Row]) -> Verdict:
+    """Return what the rows that matter show."""
+    labels = [party.label for party in material.parties]
+    counts = {(scenario, side): len(material.of(scenario, side)) for scenario in material.scenarios for side in labels}
+    empty = [
+        f"{side} in {scenario}"
+        for (scenario, side), count in counts.items()
+        if not count and _asked(material, scenario, side)
+    ]
+    findings = tuple(_finding(labels, rows, place) for place in range(1, len(labels)))
+    sentence = " ".join(finding.sentence for finding in findings)
+    if empty:
+        return Verdict(
+            "incomplete", findings, f"No valid round of {', '.join(empty)}: there is nothing to compare there."
+        )
+    short = [
+        f"{scenario}: {pairs} of {material.pairs}"
+        for scenario in material.scenarios
+        if (pairs := complete(material, scenario)) < material.pairs
+    ]
+    if len(labels) == 1:
+        rounds = "; ".join(f"{counts[scenario, labels[0]]} of {scenario}" for scenario in material.scenarios)
+        return Verdict("incomplete" if short else "one side", (), f"{labels[0]}, valid rounds: {rounds}.")
+    if short and material.kind == "compare" and material.pairs:
+        return Verdict(
+            "incomplete", findings, f"Fewer pairs are complete than were asked for ({'; '.join(short)}). {sentence}"
+        )
+    if max(counts.values()) == 1:
+        text = f"One round each of {_list(labels)}, no between-run interval: what differs cannot be told from chance. Make more rounds."
+        return Verdict("one round", findings, text)
+    return Verdict("compared", findings, sentence)
+
+
+def complete(material: Material, scenario: str) -> int:
+    """Return in how many pairs of a scenario every side has a round that counts."""
+    sides = [{one.pair for one in material.of(scenario, party.label)} for party in material.parties]
+    return len(set.intersection(*sides)) if sides else 0
+
+
+def change(found: Contrast, unit: str) -> str:
+    """Return a difference in words: −12.3 % (−15.1 to −9.4), or in the unit of the number."""
+    middle = _amount(found.change, found.relative, unit)
+    if found.low is None or found.high is None:
+        return middle
+    return f"{middle} ({_amount(found.low, found.relative, unit)} to {_amount(found.high, found.relative, unit)})"
+
+
+def scope(row: Row, *, many: bool) -> str:
+    """Return which number a row is, in words: its title, its phase, and where there are several its scenario."""
+    parts = [row.title[:1].lower() + row.title[1:] if row.title[1:2].islower() else row.title]
+    parts += [f"in {row.phase}"] if row.phase else []
+    parts += [f"of {row.scenario}"] if many else []
+    return " ".join(parts)
+
+
+def _asked(material: Material, scenario: str, side: str) -> bool:
+    return any((one.scenario, one.side) == (scenario, side) for one in material.taken)
+
+
+def _finding(labels: Sequence[str], rows: Sequence[Row], place: int) -> Finding:
+    many = len({row.scenario for row in rows}) > 1
+    better, worse, opened, missing = [], [], 0, 0
+    for row in rows:
+        if not row.matters or row.better == "neither":
+            continue
+        found, winner = row.contrasts[place], row.winner(place)
+        if found is None:
+            missing += 1
+        elif winner is None:
+            opened += 1
+        else:
+            size = abs(found.change) if found.relative else 0.0
+            (better if winner == "head" else worse).append((size, f"{scope(row, many=many)} {change(found, row.unit)}"))
+    ordered = [tuple(words for _, words in sorted(side, key=lambda one: -one[0])) for side in (better, worse)]
+    return Finding(labels[place], labels[0], ordered[0], ordered[1], opened, missing)
+
+
+def _amount(value: float, relative: bool, unit: str) -> str:
+    if relative:
+        value, unit, shown = math.expm1(value) * 100, "%", f"{math.expm1(value) * 100:+.1f}"
+    elif unit == "share":
+        value, unit, shown = value * 100, "pp", f"{value * 100:+.2f}"
+    else:
+        shown = ("+" if value >= 0 else "-") + text(abs(value))
+    tail = "" if unit in ("", "ratio") else f" {unit}"
+    return f"{shown}{tail}".replace("-", "−", 1)
+
+
+def _list(words: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
