@@ -29,16 +29,25 @@ class Finding:
 
     @property
     def sentence(self) -> str:
-        """It in words: how many numbers are shown to be better and worse, the largest of them named."""
+        """It in words: how many numbers are shown to be better and worse."""
         total = len(self.better) + len(self.worse) + self.open
         if not total:
             return f"{self.head} and {self.base} have no number in common."
         if not self.better and not self.worse:
-            return f"{self.head} and {self.base}: none of {total} numbers is shown to differ."
-        parts = [f"better in {len(self.better)} of {total} numbers" if self.better else ""]
-        parts += [f"worse in {len(self.worse)}" + ("" if self.better else f" of {total} numbers") if self.worse else ""]
-        named = (self.better + self.worse)[:1] if not (self.better and self.worse) else (self.better[0], self.worse[0])
-        return f"{self.head} against {self.base}: {' and '.join(part for part in parts if part)}: {'; '.join(named)}."
+            return f"{self.head} against {self.base}: none of {total} numbers is shown to differ."
+        parts = [
+            f"better in {len(self.better)}" if self.better else "",
+            f"worse in {len(self.worse)}" if self.worse else "",
+        ]
+        told = " and ".join(part for part in parts if part)
+        return f"{self.head} against {self.base}: {told} of {total} numbers{'' if self.open else ', and none is open'}."
+
+    @property
+    def largest(self) -> str:
+        """The largest relative changes in words, one to the better and one to the worse; empty when nothing is shown."""
+        parts = [f"Most to the better: {self.better[0]}." if self.better else ""]
+        parts += [f"Most to the worse: {self.worse[0]}." if self.worse else ""]
+        return " ".join(part for part in parts if part)
 
 
 @dataclass(frozen=True)
@@ -83,8 +92,8 @@ def judge(material: Material, rows: Sequence[Row]) -> Verdict:
             "incomplete", findings, f"Fewer pairs are complete than were asked for ({'; '.join(short)}). {sentence}"
         )
     if max(counts.values()) == 1:
-        text = f"One round each of {_list(labels)}, no between-run interval: what differs cannot be told from chance. Make more rounds."
-        return Verdict("one round", findings, text)
+        told = f"One round each of {_list(labels)}, no between-run interval: what differs cannot be told from chance."
+        return Verdict("one round", findings, f"{told} More rounds would tell.")
     return Verdict("compared", findings, sentence)
 
 
@@ -96,10 +105,15 @@ def complete(material: Material, scenario: str) -> int:
 
 def change(found: Contrast, unit: str) -> str:
     """Return a difference in words: −12.3 % (−15.1 to −9.4), or in the unit of the number."""
-    middle = _amount(found.change, found.relative, unit)
+    if found.change == 0 and found.low == found.high == 0:
+        return "the same"
+    middle, tail = _amount(found.change, found.relative, unit)
     if found.low is None or found.high is None:
-        return middle
-    return f"{middle} ({_amount(found.low, found.relative, unit)} to {_amount(found.high, found.relative, unit)})"
+        return f"{middle}{tail}"
+    if found.low == found.high:
+        return f"{middle}{tail} in every pair"
+    low, high = (_amount(end, found.relative, unit)[0] for end in (found.low, found.high))
+    return f"{middle}{tail} ({low} to {high})"
 
 
 def scope(row: Row, *, many: bool) -> str:
@@ -116,7 +130,9 @@ def _asked(material: Material, scenario: str, side: str) -> bool:
 
 def _finding(labels: Sequence[str], rows: Sequence[Row], place: int) -> Finding:
     many = len({row.scenario for row in rows}) > 1
-    better, worse, opened, missing = [], [], 0, 0
+    better: list[tuple[float, str]] = []
+    worse: list[tuple[float, str]] = []
+    opened, missing = 0, 0
     for row in rows:
         if not row.matters or row.better == "neither":
             continue
@@ -132,15 +148,15 @@ def _finding(labels: Sequence[str], rows: Sequence[Row], place: int) -> Finding:
     return Finding(labels[place], labels[0], ordered[0], ordered[1], opened, missing)
 
 
-def _amount(value: float, relative: bool, unit: str) -> str:
+def _amount(value: float, relative: bool, unit: str) -> tuple[str, str]:
+    """Return a difference with its sign, and the unit that stands behind it."""
     if relative:
-        value, unit, shown = math.expm1(value) * 100, "%", f"{math.expm1(value) * 100:+.1f}"
+        shown, unit = f"{math.expm1(value) * 100:+.1f}", "%"
     elif unit == "share":
-        value, unit, shown = value * 100, "pp", f"{value * 100:+.2f}"
+        shown, unit = f"{value * 100:+.2f}", "pp"
     else:
-        shown = ("+" if value >= 0 else "-") + text(abs(value))
-    tail = "" if unit in ("", "ratio") else f" {unit}"
-    return f"{shown}{tail}".replace("-", "−", 1)
+        shown = ("-" if value < 0 else "+") + text(abs(value))
+    return shown.replace("-", "−", 1), "" if unit in {"", "ratio"} else f" {unit}"
 
 
 def _list(words: Sequence[str]) -> str:
