@@ -334,7 +334,8 @@
   const MARKS = ["circle", "diamond2", "square2", "triangle2", "plus", "times", "asterisk"];
   const sideMark = (sides, side) => MARKS[sides.indexOf(side) % MARKS.length];
   const sideColour = (sides, side) => CYCLE[sides.indexOf(side) % CYCLE.length];
-  const signed = (value) => `${value > 0 ? "+" : value < 0 ? "\u2212" : ""}${+Math.abs(value).toPrecision(3)} %`;
+  const signed = (value) => `${value > 0 ? "+" : value < 0 ? "\u2212" : ""}${Math.abs(value).toFixed(1)} %`;
+  const percentTick = (value) => `${value > 0 ? "+" : value < 0 ? "\u2212" : ""}${+Math.abs(value).toPrecision(3)} %`;
 
   // Intervals under each other, each below its own words, so that they have the whole width on a phone.
   function changes(chart, size) {
@@ -345,7 +346,7 @@
     const colour = (row) => sideColour(sides, row.side);
     return {
       height: 56 + 38 * rows.length, marginTop: 8, marginBottom: 30,
-      x: { domain: [reach[0] - wide, reach[1] + wide], label: null, grid: true, ticks: size.width < 500 ? 4 : 8, tickFormat: signed },
+      x: { domain: [reach[0] - wide, reach[1] + wide], label: null, grid: true, ticks: size.width < 500 ? 4 : 8, tickFormat: percentTick },
       y: { type: "band", domain: rows.map(y), axis: null },
       marks: [
         Plot.ruleX([0], { stroke: "var(--ink)" }),
@@ -353,7 +354,7 @@
         Plot.tickX(rows, { y, x: "low_pct", stroke: colour, insetTop: 20, insetBottom: 7 }),
         Plot.tickX(rows, { y, x: "high_pct", stroke: colour, insetTop: 20, insetBottom: 7 }),
         Plot.dot(rows, { y, x: "change_pct", r: 4.5, dy: 7, stroke: colour, strokeWidth: 1.8, fill: (row) => (row.shown === "yes" ? colour(row) : "var(--paper)") }),
-        Plot.text(rows, { y, frameAnchor: "left", dx: 2, dy: -9, text: (row) => `${several ? `${row.side}: ` : ""}${row.number}   ${signed(row.change_pct)}`, fill: "var(--ink)", fontWeight: (row) => (row.shown === "yes" ? 600 : 400), stroke: "var(--paper)", strokeWidth: 4, paintOrder: "stroke" }),
+        ...[["yes", 600], ["no", 400]].map(([word, fontWeight]) => Plot.text(rows.filter((row) => row.shown === word), { y, frameAnchor: "left", dx: 2, dy: -9, text: (row) => `${several ? `${row.side}: ` : ""}${row.number}   ${signed(row.change_pct)}`, fill: "var(--ink)", fontWeight, stroke: "var(--paper)", strokeWidth: 4 })),
         Plot.tip(rows, Plot.pointerY({ y, x: "change_pct", dy: 7, title: (row) => `${row.side} against ${base}\n${row.number}\n${signed(row.change_pct)} (${signed(row.low_pct)} to ${signed(row.high_pct)})`, stroke: "var(--rule)" })),
       ],
       legend: [

@@ -25,6 +25,7 @@ def material(folder: ExperimentFolder, record: ExperimentRecord, beside: Path | 
         scenarios=tuple(record.scenarios),
         parties=tuple(Party(side.label, side.target, side.settings) for side in record.sides),
         pairs=record.pairs,
+        seed=record.seed,
         taken=tuple(_taken(folder, one, start) for one in record.rounds),
         floor=tuple(_taken(folder, one, start) for one in record.floor),
         notes=tuple(str(note) for note in record.result.get("notes", [])),

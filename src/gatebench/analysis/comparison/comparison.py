@@ -36,9 +36,8 @@ class Comparison:
     def marked(self) -> tuple[int, int]:
         """How many differences of the rows that matter are marked as shown, and how many were looked at."""
         found = [row.winner(place) for row in self.rows if row.matters for place in range(1, len(row.cells))]
-        looked = [
-            found for row in self.rows if row.matters for found in row.contrasts if found and found.low is not None
-        ]
+        contrasts = [one for row in self.rows if row.matters for one in row.contrasts if one is not None]
+        looked = [one for one in contrasts if one.low is not None and one.low != one.high]
         return sum(winner is not None for winner in found), len(looked)
 
 

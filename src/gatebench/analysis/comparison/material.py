@@ -51,6 +51,7 @@ class Material:
     scenarios: tuple[str, ...]
     parties: tuple[Party, ...]
     pairs: int
+    seed: int
     taken: tuple[Taken, ...]
     floor: tuple[Taken, ...] = ()
     notes: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from gatebench.analysis.comparison.material import Material
 from gatebench.analysis.comparison.rows import Row
-from gatebench.analysis.wording import text
+from gatebench.analysis.wording import count, text
 from gatebench.comparing.contrast import Contrast
 
 Word = Literal["compared", "one side", "one round", "incomplete"]
@@ -22,6 +22,7 @@ class Finding:
 
     head: str
     base: str
+    over: str
     better: tuple[str, ...]
     worse: tuple[str, ...]
     open: int
@@ -34,13 +35,13 @@ class Finding:
         if not total:
             return f"{self.head} and {self.base} have no number in common."
         if not self.better and not self.worse:
-            return f"{self.head} against {self.base}: none of {total} numbers is shown to differ."
+            return f"{self.head} against {self.base} over {self.over}: none of {total} numbers is shown to differ."
         parts = [
             f"better in {len(self.better)}" if self.better else "",
             f"worse in {len(self.worse)}" if self.worse else "",
         ]
         told = " and ".join(part for part in parts if part)
-        return f"{self.head} against {self.base}: {told} of {total} numbers{'' if self.open else ', and none is open'}."
+        return f"{self.head} against {self.base} over {self.over}: {told} of {total} numbers{'' if self.open else ', and none is open'}."
 
     @property
     def largest(self) -> str:
@@ -70,10 +71,10 @@ def judge(material: Material, rows: Sequence[Row]) -> Verdict:
     counts = {(scenario, side): len(material.of(scenario, side)) for scenario in material.scenarios for side in labels}
     empty = [
         f"{side} in {scenario}"
-        for (scenario, side), count in counts.items()
-        if not count and _asked(material, scenario, side)
+        for (scenario, side), found in counts.items()
+        if not found and _asked(material, scenario, side)
     ]
-    findings = tuple(_finding(labels, rows, place) for place in range(1, len(labels)))
+    findings = tuple(_finding(material, rows, place) for place in range(1, len(labels)))
     sentence = " ".join(finding.sentence for finding in findings)
     if empty:
         return Verdict(
@@ -128,7 +129,8 @@ def _asked(material: Material, scenario: str, side: str) -> bool:
     return any((one.scenario, one.side) == (scenario, side) for one in material.taken)
 
 
-def _finding(labels: Sequence[str], rows: Sequence[Row], place: int) -> Finding:
+def _finding(material: Material, rows: Sequence[Row], place: int) -> Finding:
+    labels = [party.label for party in material.parties]
     many = len({row.scenario for row in rows}) > 1
     better: list[tuple[float, str]] = []
     worse: list[tuple[float, str]] = []
@@ -145,7 +147,20 @@ def _finding(labels: Sequence[str], rows: Sequence[Row], place: int) -> Finding:
             size = abs(found.change) if found.relative else 0.0
             (better if winner == "head" else worse).append((size, f"{scope(row, many=many)} {change(found, row.unit)}"))
     ordered = [tuple(words for _, words in sorted(side, key=lambda one: -one[0])) for side in (better, worse)]
-    return Finding(labels[place], labels[0], ordered[0], ordered[1], opened, missing)
+    return Finding(
+        labels[place], labels[0], _over(material, labels[0], labels[place]), ordered[0], ordered[1], opened, missing
+    )
+
+
+def _over(material: Material, base: str, head: str) -> str:
+    """Return over how many pairs or rounds two sides are compared, in words; of several scenarios the fewest."""
+    least = []
+    for scenario in material.scenarios:
+        sides = [{one.pair for one in material.of(scenario, side)} for side in (base, head)]
+        if all(sides):
+            pairs, rounds = len(set.intersection(*sides)), len(sides[0]) + len(sides[1])
+            least.append((pairs, count(pairs, "pair") if pairs else f"{rounds} unpaired rounds"))
+    return min(least)[1] if least else "no round"
 
 
 def _amount(value: float, relative: bool, unit: str) -> tuple[str, str]:

@@ -35,6 +35,8 @@ def _changes(found: Comparison) -> Iterator[Chart]:
             for number, contrast in enumerate(row.contrasts):
                 if contrast is None or not contrast.relative or contrast.low is None or contrast.high is None:
                     continue
+                if contrast.low == contrast.high:  # the same in every pair, which the table says
+                    continue
                 words = scope(row, many=False)
                 ends = (contrast.change, contrast.low, contrast.high)
                 values = [words, found.labels[number], *(math.expm1(end) * 100 for end in ends)]
@@ -109,8 +111,16 @@ def _rank(rows: Sequence[Row], row: Row) -> int:
 
 
 def _dull(rows: Sequence[Row]) -> bool:
-    """Return whether every round of every side has the same number: the table says it all."""
-    return all(len({point.value for cell in row.cells for point in cell.points}) <= 1 for row in rows)
+    """Return whether there is nothing to see: all rounds have one number, or all sides have the same in every pair."""
+    return all(_constant(row) or _equal(row) for row in rows)
+
+
+def _constant(row: Row) -> bool:
+    return len({point.value for cell in row.cells for point in cell.points}) <= 1
+
+
+def _equal(row: Row) -> bool:
+    return len(row.cells) > 1 and all(one is not None and one.low == one.high == 0 for one in row.contrasts[1:])
 
 
 def _direction(row: Row) -> str:

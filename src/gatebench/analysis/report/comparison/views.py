@@ -14,6 +14,7 @@ from gatebench.analysis.comparison.verdict import change
 from gatebench.analysis.report import provenance
 from gatebench.analysis.report.figures import Figure
 from gatebench.analysis.report.words import interval, quantity
+from gatebench.comparing.contrast import Contrast
 
 WHOLE_RUN: Final = "whole run"
 _WORDS: Final = {"head": "better", "base": "worse"}
@@ -21,10 +22,11 @@ _WORDS: Final = {"head": "better", "base": "worse"}
 
 @dataclass(frozen=True)
 class Side:
-    """What a table shows of one side: its figure, the difference to the first, and `word` where one is shown."""
+    """What a table shows of one side: its figure, the difference to the first with its `ends`, and `word` where one is shown."""
 
     figure: Figure
     difference: str = ""
+    ends: str = ""
     word: str = ""
     note: str = ""
     under_floor: bool = False
@@ -99,11 +101,17 @@ def _side(row: Row, place: int, cell: Cell) -> Side:
         note = f"{found.why[:1].upper()}{found.why[1:]}."
     return Side(
         figure(row, cell),
-        change(found, row.unit) if found is not None else "",
+        *_difference(found, row.unit),
         _WORDS.get(winner or "", ""),
         note,
         row.under_floor(place),
     )
+
+
+def _difference(found: Contrast | None, unit: str) -> tuple[str, str]:
+    """Return a difference in words, and apart from it the ends of its interval."""
+    middle, _, ends = (change(found, unit) if found is not None else "").partition(" (")
+    return middle, ends.rstrip(")")
 
 
 def figure(row: Row, cell: Cell) -> Figure:
@@ -115,7 +123,7 @@ def figure(row: Row, cell: Cell) -> Figure:
     if middle.low is None or middle.high is None:
         return Figure(text)
     if middle.low == middle.high:
-        return Figure(text, "in every round")
+        return Figure(text)
     return Figure(text, interval(middle.low, middle.high, row.unit))
 
 
@@ -137,8 +145,11 @@ def rounds(material: Material) -> list[Taken]:
 
 
 def command(material: Material) -> str:
-    """Return the command line that makes this again; its seed is in it or the default."""
-    return shlex.join(material.command)
+    """Return the command line that makes this again: as it was given, its seed fixed."""
+    words = list(material.command)
+    if words and material.pairs and not any(word == "--seed" or word.startswith("--seed=") for word in words):
+        words += ["--seed", str(material.seed)]
+    return shlex.join(words)
 
 
 def facts(material: Material) -> list[tuple[str, str]]:
