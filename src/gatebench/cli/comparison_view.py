@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from gatebench.analysis.comparison.comparison import Comparison
     from gatebench.analysis.comparison.rows import Row
 
+_WIDE = 28
+"""Columns that a difference with its interval needs."""
+
+_LABEL = 13
+
 _WORDS = {
     "compared": ("≷", "bold"),
     "one side": ("≡", "bold"),
@@ -29,10 +34,15 @@ def print_comparison(found: Comparison, report: Path) -> None:
     console = say.out()
     symbol, style = _WORDS[found.verdict.word]
     console.print()
-    console.print(f"[{style}]{symbol}[/{style}] [bold]{escape(found.verdict.sentence)}[/bold]")
-    for finding in found.verdict.findings:
-        if finding.largest and found.verdict.word != "one round":
-            console.print(Padding(escape(finding.largest), (0, 0, 0, 2), expand=False))
+    verdict = found.verdict
+    several = len(verdict.findings) > 1 and verdict.word == "compared"
+    sentences = [finding.sentence for finding in verdict.findings] if several else [verdict.sentence]
+    for place, sentence in enumerate(sentences):
+        console.print(f"[{style}]{symbol}[/{style}] [bold]{escape(sentence)}[/bold]")
+        told = verdict.findings[place : place + 1] if several else verdict.findings
+        for finding in told if verdict.word != "one round" else ():
+            if finding.largest:
+                console.print(Padding(escape(finding.largest), (0, 0, 0, 2), expand=False))
     for one in found.invalid:
         words = f"{one.scenario} on {one.side}, round {one.order + 1}, does not count: {one.why or 'invalid'}"
         console.print(Padding(f"[magenta]![/magenta] {escape(words)}", (0, 0, 0, 2), expand=False))
@@ -107,6 +117,11 @@ def _cell(row: Row, place: int) -> tuple[str, str]:
 def _table(scenario: str, others: tuple[str, ...]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column(escape(scenario), no_wrap=True)
-    for title in others:
-        table.add_column(escape(title), justify="right")
+    for place, title in enumerate(others):
+        least = _WIDE if place == len(others) - 1 and len(others) > 2 and title.startswith("difference") else None
+        table.add_column(escape(_shortened(title)), justify="right", no_wrap=True, min_width=least)
     return table
+
+
+def _shortened(title: str) -> str:
+    return title if len(title) <= _LABEL or title.startswith("difference") else f"{title[: _LABEL - 1]}…"

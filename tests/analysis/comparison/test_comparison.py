@@ -90,7 +90,7 @@ def test_a_higher_share_is_better_where_higher_is_better() -> None:
     ("contrast", "unit", "words"),
     [
         (Contrast(-0.1, -0.2, -0.05, 3, True, True), "ms", "−9.5 % (−18.1 to −4.9)"),
-        (Contrast(2.0, 2.0, 2.0, 6, False, True), "requests", "+2 requests in every pair"),
+        (Contrast(2.0, 2.0, 2.0, 6, False, True), "requests", "+2 in every pair"),
         (Contrast(0.0, 0.0, 0.0, 6, False, True), "share", "the same"),
         (Contrast(0.5, None, None, 1, False, True, "one pair"), "ratio", "+0.5"),
     ],

@@ -110,7 +110,12 @@ def _of_scenario(material: Material, scenario: str) -> Iterator[Row]:
         for scope, value in known[id(summary)].items():
             if scope not in scopes or (scopes[scope].status != "known" and value.status == "known"):
                 scopes[scope] = value
-    wanted = [scope for scope in what_matters(read) if scope in scopes]
+    judged = {(check.metric, check.phase) for summary in read for check in summary.checks}
+    wanted = [
+        scope
+        for scope in what_matters(read)
+        if scope in scopes and (scope in judged or scopes[scope].status != "unknown")
+    ]
     for scope in [*wanted, *(scope for scope in scopes if scope not in set(wanted))]:
         sample, lowest = scopes[scope], floor.get(scope)
         if sample.status == "unknown" and scope not in wanted:

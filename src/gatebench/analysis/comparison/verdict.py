@@ -9,11 +9,12 @@ from typing import Final, Literal
 
 from gatebench.analysis.comparison.material import Material
 from gatebench.analysis.comparison.rows import Row
-from gatebench.analysis.wording import count, text
+from gatebench.analysis.wording import count
 from gatebench.comparing.contrast import Contrast
 
 Word = Literal["compared", "one side", "one round", "incomplete"]
-_MS: Final = ("ms", "s")
+_NAMED: Final = ("ms", "s", "1/s", "MB", "bytes")
+_FINE: Final = 0.005
 
 
 @dataclass(frozen=True)
@@ -105,16 +106,16 @@ def complete(material: Material, scenario: str) -> int:
 
 
 def change(found: Contrast, unit: str) -> str:
-    """Return a difference in words: −12.3 % (−15.1 to −9.4), or in the unit of the number."""
+    """Return a difference in words: −12.3 % (−15.1 to −9.4), or in the unit of the number; counts need none."""
     if found.change == 0 and found.low == found.high == 0:
         return "the same"
-    middle, tail = _amount(found.change, found.relative, unit)
-    if found.low is None or found.high is None:
+    ends = [end for end in (found.low, found.high) if end is not None]
+    (middle, *outer), tail = _amounts([found.change, *ends], unit, relative=found.relative)
+    if not outer:
         return f"{middle}{tail}"
     if found.low == found.high:
         return f"{middle}{tail} in every pair"
-    low, high = (_amount(end, found.relative, unit)[0] for end in (found.low, found.high))
-    return f"{middle}{tail} ({low} to {high})"
+    return f"{middle}{tail} ({outer[0]} to {outer[1]})"
 
 
 def scope(row: Row, *, many: bool) -> str:
@@ -163,15 +164,16 @@ def _over(material: Material, base: str, head: str) -> str:
     return min(least)[1] if least else "no round"
 
 
-def _amount(value: float, relative: bool, unit: str) -> tuple[str, str]:
-    """Return a difference with its sign, and the unit that stands behind it."""
+def _amounts(values: Sequence[float], unit: str, *, relative: bool) -> tuple[list[str], str]:
+    """Return differences with their signs, and the unit that stands behind the first."""
     if relative:
-        shown, unit = f"{math.expm1(value) * 100:+.1f}", "%"
+        shown, tail = [f"{math.expm1(value) * 100:+.1f}" for value in values], " %"
     elif unit == "share":
-        shown, unit = f"{value * 100:+.2f}", "pp"
+        places = 2 if max(abs(value) for value in values) >= _FINE else 3
+        shown, tail = [f"{value * 100:+.{places}f}" for value in values], " pp"
     else:
-        shown = ("-" if value < 0 else "+") + text(abs(value))
-    return shown.replace("-", "−", 1), "" if unit in {"", "ratio"} else f" {unit}"
+        shown, tail = [f"{value:+.3g}" for value in values], f" {unit}" if unit in _NAMED else ""
+    return [text.replace("-", "−", 1) for text in shown], tail
 
 
 def _list(words: Sequence[str]) -> str:

@@ -94,7 +94,7 @@ def _line(row: Row) -> Line:
 
 def _side(row: Row, place: int, cell: Cell) -> Side:
     found, winner = row.contrasts[place], row.winner(place) if place else None
-    note = ""
+    note = "" if cell.typical is not None else f"{cell.why[:1].upper()}{cell.why[1:]}."
     if cell.points and cell.missing:
         note = f"{cell.missing} of {cell.rounds} rounds have no such number."
     elif found is not None and found.why:
@@ -117,7 +117,7 @@ def _difference(found: Contrast | None, unit: str) -> tuple[str, str]:
 def figure(row: Row, cell: Cell) -> Figure:
     """Return the typical round of a side in words; why there is none, where there is none."""
     if cell.typical is None:
-        return Figure("unknown", note=cell.why, status="unknown")
+        return Figure("unknown", status="unknown")
     middle = cell.typical
     text = quantity(middle.median, row.unit)
     if middle.low is None or middle.high is None:
