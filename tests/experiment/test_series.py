@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from gatebench.errors import ConfigurationError, Interrupted, Problem
 from gatebench.experiment.comparing import conclude, material, rebuild
-from gatebench.experiment.making import Making
+from gatebench.experiment.making import Made, Making
 from gatebench.experiment.record import ExperimentFolder, ExperimentRecord, Side
 from gatebench.experiment.rounds import Books
 from gatebench.experiment.series import Played, Series, play_series
+from gatebench.plan import Plan
 from tests.compared import P50, Maker, nobody, plan_of
 
 
@@ -36,12 +38,12 @@ def played(
 
 
 def test_sides_take_turns_and_pairs_share_a_seed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The null target first, then A B, B A, A B, each pair with the next seed."""
+    """The null target first, then A B, B A, B A, A B, each pair with the next seed."""
     maker = Maker()
-    result, folder, record = played(monkeypatch, tmp_path, maker, pairs=3, floor=True)
+    result, folder, record = played(monkeypatch, tmp_path, maker, pairs=4, floor=True)
     assert result.code == 0 and record.status == "finished"
     assert list(maker.order) == [
-        ("direct", 5), ("old", 5), ("new", 5), ("new", 6), ("old", 6), ("old", 7), ("new", 7),
+        ("direct", 5), ("old", 5), ("new", 5), ("new", 6), ("old", 6), ("new", 7), ("old", 7), ("old", 8), ("new", 8),
     ]  # fmt: skip
     assert folder.load() == record
     assert [one.side for one in record.floor] == ["direct"]
@@ -92,6 +94,28 @@ def test_an_interruption_keeps_what_was_made(monkeypatch: pytest.MonkeyPatch, tm
     assert folder.load().status == "interrupted"
     assert [one.valid for one in folder.load().rounds] == [True, True, False]
     assert conclude(folder, record).verdict.word == "incomplete" and folder.report.is_file()
+
+
+def test_an_interruption_between_two_runs_keeps_the_record_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As does a target that can no longer be planned: that is exit code 5, and the record says failed."""
+
+    class Broken(Maker):
+        error: BaseException
+
+        def __call__(self, plan: Plan, out: Path, making: Making) -> Made:
+            if len(self.plans) == 3:
+                raise self.error
+            return super().__call__(plan, out, making)
+
+    for error, code, status in (
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (Interrupted("signal 15"), 130, "interrupted"),
+        (ConfigurationError([Problem("port", "is taken.", "Free it.")]), 5, "failed"),
+    ):
+        maker = Broken()
+        maker.error = error
+        result, folder, _ = played(monkeypatch, tmp_path, maker)
+        assert (result.code, folder.load().status, len(folder.load().rounds)) == (code, status, 3)
 
 
 def test_the_report_is_rebuilt_from_the_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

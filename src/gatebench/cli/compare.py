@@ -186,6 +186,7 @@ def _stored(
 def _show(asked: Wanted, pairs: int, floor: dict[str, Plan], notes: list[str], *, as_json: bool) -> None:
     """Print what would be played, and how long the load alone takes."""
     from gatebench.cli import say
+    from gatebench.comparing.order import turned
 
     load_s = sum(plan.load.duration_ns for plan in asked.plans.values()) * pairs / 1e9
     load_s += sum(plan.load.duration_ns for plan in floor.values()) / 1e9
@@ -203,7 +204,7 @@ def _show(asked: Wanted, pairs: int, floor: dict[str, Plan], notes: list[str], *
     console = say.out()
     for scenario in asked.scenarios:
         names = list(asked.targets)
-        turn = " | ".join(" ".join(names if pair % 2 == 0 else reversed(names)) for pair in range(min(pairs, 4)))
+        turn = " | ".join(" ".join(reversed(names) if turned(pair) else names) for pair in range(min(pairs, 4)))
         first = "direct | " if Path(scenario).stem in floor or scenario in floor else ""
         console.print(f"{scenario}: {first}{turn}{' | …' if pairs > 4 else ''}", markup=False)
     count = len(asked.plans) * pairs + len(floor)

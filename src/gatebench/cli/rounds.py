@@ -69,9 +69,11 @@ class Rounds:
         )
         making = Making(command, partial(watcher, quiet=self.quiet), asked.headers, asked.content.workspace)
         played = play_series(series, Books(folder, record, making), self._said)
-        for error in played.errors.values():
+        for scenario, error in played.errors.items():
             if isinstance(error, EnvironmentFailure):
                 say.failure(error)
+            else:
+                say.err().print(f"{scenario} ended early: {error}", markup=False)
         found = conclude(folder, record)
         made = {one.exit_code for one in record.rounds}
         return self._end(found, folder, played.code or self._code(found, made))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gatebench.errors import GatebenchError
-from gatebench.experiment.making import Made
+from gatebench.errors import ConfigurationError, GatebenchError, Interrupted
+from gatebench.experiment.making import Made, heeding_signals
 from gatebench.experiment.record import Round
-from gatebench.experiment.rounds import ENVIRONMENT, INTERRUPTED, Books, Course, play, play_floor
+from gatebench.experiment.rounds import ENVIRONMENT, INTERRUPTED, Books, Course, Ended, play, play_floor
 from gatebench.plan import Plan
 
 Planner = Callable[[str, str, int], Plan]
@@ -42,19 +42,32 @@ def play_series(series: Series, books: Books, said: Callable[[Round, Made], None
     codes: list[int] = []
     errors: dict[str, GatebenchError] = {}
     for scenario in series.scenarios:
-        ended = play_floor(scenario, series.floor[scenario], books) if scenario in series.floor else None
-        if ended is None or ended.code == 0:
-            course = Course(scenario, series.sides, _planner(series, scenario), series.pairs, series.seed)
-            ended = play(course, books, said=said)
+        ended = _play_one(series, scenario, books, said)
         codes.append(ended.code)
         if ended.error is not None:
             errors[scenario] = ended.error
         if ended.code == INTERRUPTED:
             break
     code = next((code for code in (INTERRUPTED, ENVIRONMENT) if code in codes), 0)
-    books.record.status = {INTERRUPTED: "interrupted", ENVIRONMENT: "failed"}.get(code, "finished")  # type: ignore[assignment]
+    books.record.status = "interrupted" if code == INTERRUPTED else "failed" if code else "finished"
     books.folder.save(books.record)
     return Played(code, errors)
+
+
+def _play_one(series: Series, scenario: str, books: Books, said: Callable[[Round, Made], None]) -> Ended:
+    """Play one scenario, the null target first. What could be planned once and no longer can is the environment's doing."""
+    course = Course(scenario, series.sides, _planner(series, scenario), series.pairs, series.seed)
+    try:
+        with heeding_signals(series=True):
+            if scenario in series.floor:
+                ended = play_floor(scenario, series.floor[scenario], books)
+                if ended.code != 0:
+                    return ended
+            return play(course, books, said=said)
+    except (Interrupted, KeyboardInterrupt):
+        return Ended(INTERRUPTED, Interrupted("between two runs"))
+    except ConfigurationError as error:
+        return Ended(ENVIRONMENT, error)
 
 
 def _planner(series: Series, scenario: str) -> Callable[[str, int], Plan]:
