@@ -43,10 +43,14 @@ def test_base_and_head_hold_one_target_each(tmp_path: Path) -> None:
     """Runs of two targets on one side cannot be told apart."""
     a, b, c = (write_run(tmp_path, target).path for target in "abc")
     problems: list[Problem] = []
-    assert [group.label for group in given([("base", [a]), ("head", [b])], problems)] == ["base (a)", "head (b)"]
+    assert [group.label for group in given([("base", [a]), ("head", [b])], problems)] == ["a", "b"]
+    other = write_run(tmp_path, "a", 2).path
+    assert [group.label for group in given([("base", [a]), ("head", [other])], problems)] == ["base", "head"]
     assert not problems
     given([("base", [a, b]), ("head", [c])], problems)
     assert "holds runs of several targets: a, b" in problems[0].what
+    given([("base", [a]), ("head", [a])], problems)
+    assert f"stands on both sides or twice: {a.name}." in problems[1].what
 
 
 def test_every_bad_run_is_named_at_once(tmp_path: Path) -> None:

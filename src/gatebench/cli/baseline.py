@@ -201,7 +201,8 @@ def _say(name: str, path: Path, rounds: int, *, as_json: bool) -> None:
     noun = "round" if rounds == 1 else "rounds"
     console = say.out()
     console.print(f"{name}: {rounds} {noun}", markup=False)
-    console.print(f"folder  {path}", soft_wrap=True, markup=False)
+    shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    console.print(f"folder  {shown}", soft_wrap=True, markup=False)
 
 
 def _texts(problems: list[Problem]) -> list[str]:

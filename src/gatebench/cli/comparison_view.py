@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _WIDE = 28
 """Columns that a difference with its interval needs."""
 
-_LABEL = 13
+_LABEL = 10
 
 _WORDS = {
     "compared": ("≷", "bold"),
@@ -73,7 +73,7 @@ def _alone(found: Comparison, scenario: str, rows: list[Row]) -> Table:
             table.add_row(f"[dim]{escape(heading)}[/dim]")
         cell = row.cells[0]
         middle, interval = _cell(row, 0)
-        table.add_row(f"  {escape(row.title)}", middle, interval, f"{len(cell.points)} of {cell.rounds}")
+        table.add_row(f" {escape(row.title)}", middle, interval, f"{len(cell.points)} of {cell.rounds}")
     return table
 
 
@@ -87,7 +87,7 @@ def _against(found: Comparison, scenario: str, rows: list[Row], place: int) -> T
         difference, winner = row.contrasts[place], row.winner(place)
         words = escape(change(difference, row.unit)) if difference is not None else "–"
         mark = {"head": "[green]✓[/green] ", "base": "[red]✗[/red] "}.get(winner or "", "")
-        table.add_row(f"  {escape(row.title)}", _cell(row, 0)[0], _cell(row, place)[0], mark + words)
+        table.add_row(f" {escape(row.title)}", _cell(row, 0)[0], _cell(row, place)[0], mark + words)
     return table
 
 

@@ -32,22 +32,31 @@ class Group:
 
 
 def given(sides: Sequence[tuple[str, Sequence[Path]]], problems: list[Problem]) -> list[Group]:
-    """Return the sides that somebody named, such as base and head, with the runs of each."""
-    groups = []
-    for label, paths in sides:
-        found = _read(paths, problems)
-        labels = list(dict.fromkeys(one.label for one in found))
-        if len(labels) > 1:
+    """Return the sides that somebody named, such as base and head, with the runs of each; where their targets differ, those
+    are the labels.
+    """
+    read = {label: _read(paths, problems) for label, paths in sides}
+    targets = {label: list(dict.fromkeys(one.label for one in members)) for label, members in read.items()}
+    for label, names in targets.items():
+        if len(names) > 1:
             cure = "Name the run folders of one target; those of an experiment lie below its rounds/."
-            problems.append(Problem(f"--{label}", f"holds runs of several targets: {', '.join(labels)}.", cure))
-        if found:
-            groups.append(Group(f"{label} ({labels[0]})", tuple(found)))
-    return groups
+            problems.append(Problem(f"--{label}", f"holds runs of several targets: {', '.join(names)}.", cure))
+    firsts = [names[0] for names in targets.values() if names]
+    labels = {label: names[0] if len(set(firsts)) == len(sides) else label for label, names in targets.items() if names}
+    doubled = [
+        name for name, number in _counts([one for members in read.values() for one in members]).items() if number > 1
+    ]
+    if doubled:
+        problems.append(Problem("RUN", f"stands on both sides or twice: {', '.join(doubled)}.", "Name each run once."))
+    return [Group(labels[label], tuple(members)) for label, members in read.items() if members]
 
 
 def found(paths: Sequence[Path], problems: list[Problem]) -> list[Group]:
     """Return the sides that paths stand for: the runs of each target are one. Two paths of one target are a side each."""
     members = _read(paths, problems)
+    doubled = [name for name, number in _counts(members).items() if number > 1]
+    if doubled:
+        problems.append(Problem("RUN", f"named twice: {', '.join(doubled)}.", "Name each run once."))
     labels = list(dict.fromkeys(one.label for one in members))
     if len(labels) > 1:
         return [Group(label, tuple(one for one in members if one.label == label)) for label in labels]
@@ -122,9 +131,6 @@ def _read(paths: Iterable[Path], problems: list[Problem]) -> list[Member]:
             if stored is not None:
                 kept = Stored(stored.path, stored.record, stored.summary, checked.valid, checked.why)
                 members.append(Member(kept, one.side, path))
-    doubled = [name for name, count in _counts(members).items() if count > 1]
-    if doubled:
-        problems.append(Problem("RUN", f"named twice: {', '.join(doubled)}.", "Name each run once."))
     return members
 
 

@@ -107,7 +107,7 @@ def complete(material: Material, scenario: str) -> int:
 
 def change(found: Contrast, unit: str) -> str:
     """Return a difference in words: −12.3 % (−15.1 to −9.4), or in the unit of the number; counts need none."""
-    if found.change == 0 and found.low == found.high == 0:
+    if found.change == 0 and not found.low and not found.high:
         return "the same"
     ends = [end for end in (found.low, found.high) if end is not None]
     (middle, *outer), tail = _amounts([found.change, *ends], unit, relative=found.relative)
