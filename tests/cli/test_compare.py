@@ -79,6 +79,11 @@ def test_an_experiment_is_compared_and_reported_again(tmp_path: Path) -> None:
     assert again.exit_code == 0 and (folder / "report.html").is_file()
     assert "over 4 pairs" in again.stdout
     assert "over 4 pairs" in bench("compare", str(folder)).stdout
+    listed = json.loads(bench("ls", "runs", "--json").stdout)["rows"]
+    assert "over 4 pairs" in next(one["verdict"] for one in listed if one["name"] == folder.name)
+    (Path(paths[0]) / "summary.json").write_text("{")
+    broken = bench("compare", str(folder))
+    assert broken.exit_code == 2 and "damaged or cut short" in " ".join(broken.stderr.split())
     (folder / "experiment.json").write_text('{"schema": "gatebench.experiment/9"}')
     newer = bench("report", str(folder))
     assert newer.exit_code == 2 and "newer gatebench" in " ".join(newer.stderr.split())

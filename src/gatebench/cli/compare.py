@@ -135,7 +135,9 @@ def _floor(asked: Wanted) -> tuple[dict[str, Plan], list[str]]:
         return {}, []
     plans, notes = {}, []
     for scenario in asked.scenarios:
-        request = replace(asked.requests[scenario, asked.targets[0]], target=NULL_TARGET, settings={})
+        first = asked.requests[scenario, asked.targets[0]]
+        kept = {key: value for key, value in first.settings.items() if key not in first.target_settings()}
+        request = replace(first, target=NULL_TARGET, settings=kept)
         try:
             plan = planned(request, asked.content)
         except ConfigurationError as error:

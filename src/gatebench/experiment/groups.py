@@ -128,6 +128,10 @@ def _read(paths: Iterable[Path], problems: list[Problem]) -> list[Member]:
         folder = ExperimentFolder(path)
         for one in sorted(record.rounds, key=lambda one: one.order) if record is not None else []:
             checked, stored = read_round(folder, one)
+            run = folder.run(one)
+            if stored is None and one.valid and run is not None:
+                cure = f"`bench report {run.path}` reads the run again; or name the runs without it."
+                problems.append(Problem(str(run.path), f"{checked.why}.", cure))
             if stored is not None:
                 kept = Stored(stored.path, stored.record, stored.summary, checked.valid, checked.why)
                 members.append(Member(kept, one.side, path))
