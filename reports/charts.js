@@ -324,9 +324,65 @@
       };
     },
 
+    changes(chart, size) { return changes(chart, size); },
+    rounds(chart, size, choices) { return rounds(chart, size, choices); },
     lines(chart, size) { return free(chart, size, "lineY"); },
     dots(chart, size) { return free(chart, size, "dot"); },
   };
+
+  // Charts of a comparison. A side keeps its colour and its mark in all of them.
+  const MARKS = ["circle", "diamond2", "square2", "triangle2", "plus", "times", "asterisk"];
+  const sideMark = (sides, side) => MARKS[sides.indexOf(side) % MARKS.length];
+  const sideColour = (sides, side) => CYCLE[sides.indexOf(side) % CYCLE.length];
+  const signed = (value) => `${value > 0 ? "+" : value < 0 ? "\u2212" : ""}${Math.abs(value).toFixed(1)} %`;
+  const percentTick = (value) => `${value > 0 ? "+" : value < 0 ? "\u2212" : ""}${+Math.abs(value).toPrecision(3)} %`;
+
+  // Intervals under each other, each below its own words, so that they have the whole width on a phone.
+  function changes(chart, size) {
+    const { sides, base } = chart.facts, rows = table(chart), several = sides.length > 2;
+    size.left = 8;
+    const y = (row) => `${row.number}\n${row.side}`, ends = rows.flatMap((row) => [row.low_pct, row.high_pct, 0]);
+    const reach = [d3.min(ends), d3.max(ends)], wide = (reach[1] - reach[0]) * 0.06 || 1;
+    const colour = (row) => sideColour(sides, row.side);
+    return {
+      height: 56 + 38 * rows.length, marginTop: 8, marginBottom: 30,
+      x: { domain: [reach[0] - wide, reach[1] + wide], label: null, grid: true, ticks: size.width < 500 ? 4 : 8, tickFormat: percentTick },
+      y: { type: "band", domain: rows.map(y), axis: null },
+      marks: [
+        Plot.ruleX([0], { stroke: "var(--ink)" }),
+        Plot.ruleY(rows, { y, x1: "low_pct", x2: "high_pct", stroke: colour, strokeWidth: 2, dy: 7 }),
+        Plot.tickX(rows, { y, x: "low_pct", stroke: colour, insetTop: 20, insetBottom: 7 }),
+        Plot.tickX(rows, { y, x: "high_pct", stroke: colour, insetTop: 20, insetBottom: 7 }),
+        Plot.dot(rows, { y, x: "change_pct", r: 4.5, dy: 7, stroke: colour, strokeWidth: 1.8, fill: (row) => (row.shown === "yes" ? colour(row) : "var(--paper)") }),
+        ...[["yes", 600], ["no", 400]].map(([word, fontWeight]) => Plot.text(rows.filter((row) => row.shown === word), { y, frameAnchor: "left", dx: 2, dy: -9, text: (row) => `${several ? `${row.side}: ` : ""}${row.number}   ${signed(row.change_pct)}`, fill: "var(--ink)", fontWeight, stroke: "var(--paper)", strokeWidth: 4 })),
+        Plot.tip(rows, Plot.pointerY({ y, x: "change_pct", dy: 7, title: (row) => `${row.side} against ${base}\n${row.number}\n${signed(row.change_pct)} (${signed(row.low_pct)} to ${signed(row.high_pct)})`, stroke: "var(--rule)" })),
+      ],
+      legend: [
+        ...(several ? sides.slice(1).map((side) => [side, sideColour(sides, side), "line"]) : []),
+        ["shown to differ", several ? "var(--ink)" : sideColour(sides, sides[1]), "dot"], ["not shown", several ? "var(--ink)" : sideColour(sides, sides[1]), "circle"],
+      ],
+    };
+  }
+
+  function rounds(chart, size, choices) {
+    const { sides, unit, floors } = chart.facts, all = table(chart);
+    const phase = choices.phase ?? all[0].phase, rows = all.filter((row) => row.phase === phase), floor = floors[phase];
+    const near = floor !== undefined && floor > d3.min(rows, (row) => row.value) * 0.6 ? [floor] : [];
+    const values = [...rows.map((row) => row.value), ...near], low = d3.min(values), high = d3.max(values), wide = (high - low) * 0.15 || Math.abs(high) * 0.1 || 1;
+    const last = d3.max(rows, (row) => row.place);
+    const shown = unit === "ms" ? compact : (value) => `${+value.toPrecision(4)}${unit === "%" || unit === "s" ? ` ${unit}` : ""}`;
+    return {
+      x: { domain: [0.5, last + 0.5], label: null, ticks: d3.range(1, last + 1).filter((place) => last <= 12 || place % Math.ceil(last / 10) === 0), tickFormat: (place) => `${place}` },
+      y: { domain: [low - wide, high + wide], label: null, grid: true, ticks: 4, tickFormat: shown },
+      marks: [
+        ...(near.length ? [Plot.ruleY(near, { stroke: "var(--grey)", strokeDasharray: "2,3" }), Plot.text(near, { y: (value) => value, text: () => "null target", frameAnchor: "right", textAnchor: "end", dy: -7, fill: "var(--soft)" })] : []),
+        ...sides.map((side) => Plot.lineY(rows.filter((row) => row.side === side).sort((a, b) => a.place - b.place), { x: "place", y: "value", stroke: sideColour(sides, side), strokeOpacity: 0.35 })),
+        ...sides.map((side) => Plot.dot(rows.filter((row) => row.side === side), { x: "place", y: "value", symbol: sideMark(sides, side), stroke: sideColour(sides, side), fill: "var(--paper)", strokeWidth: 1.8, r: 4 })),
+        tip(rows, "place", "value", (row) => `${row.side}, round ${row.place}\n${shown(row.value)}\npair ${row.pair}, seed ${row.seed}`),
+      ],
+      legend: [...sides.filter((side) => rows.some((row) => row.side === side)).map((side) => [side, sideColour(sides, side), sideMark(sides, side)])], unit: unit === "per second" ? unit : undefined,
+    };
+  }
 
   // Charts of a section's own data.
   function free(chart, size, mark) {

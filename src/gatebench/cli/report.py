@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 
 def report(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN", help="Run folders; a partial or interrupted one is fine.")
+        list[Path],
+        typer.Argument(metavar="RUN", help="Runs or experiments; partial or interrupted ones are fine."),
     ],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Write the report to this file (one run only).")
     ] = None,
     show: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
 ) -> None:
-    """Rebuild summary.json and report.html from a run folder, also after a crash.
+    """Rebuild summary.json and report.html from a run folder, also after a crash; of an experiment, its comparison.
 
     bench report runs/20261120T234500Z-failover-outage-reference --open
     """
@@ -29,6 +30,7 @@ def report(
     from gatebench.cli.terminal import print_summary
     from gatebench.errors import Problem
     from gatebench.experiment.making import read
+    from gatebench.experiment.stored import is_experiment
     from gatebench.run.folder import RunFolder
 
     problems = [problem for path in runs for problem in _unreadable(path)]
@@ -40,6 +42,9 @@ def report(
         say.problems(problems)
         raise typer.Exit(2)
     for path in runs:
+        if is_experiment(path):
+            _experiment(path, out, show=show)
+            continue
         folder = RunFolder(path)
         summary = read(folder)
         if out is not None:
@@ -49,12 +54,31 @@ def report(
             webbrowser.open((out or folder.report).resolve().as_uri())
 
 
+def _experiment(path: Path, out: Path | None, *, show: bool) -> None:
+    """Write the comparison of an experiment again, and show it."""
+    from gatebench.cli.comparison_view import print_comparison
+    from gatebench.experiment.comparing import rebuild
+    from gatebench.experiment.record import ExperimentFolder
+
+    written = out or ExperimentFolder(path).report
+    found = rebuild(path, [], written)
+    if found is not None:
+        print_comparison(found, written)
+    if show:
+        webbrowser.open(written.resolve().as_uri())
+
+
 def _unreadable(path: Path) -> list[Problem]:
     from pydantic import ValidationError
 
     from gatebench.errors import Problem
+    from gatebench.experiment.stored import is_experiment, read_experiment
     from gatebench.run.folder import RunFolder
 
+    if is_experiment(path):
+        problems: list[Problem] = []
+        read_experiment(path, problems)
+        return problems
     try:
         RunFolder(path).load()
     except OSError:
