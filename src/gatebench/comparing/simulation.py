@@ -17,11 +17,15 @@ CHUNK = 2_000
 
 @dataclass(frozen=True)
 class Identical:
-    """Rounds of identical builds: what the run that came first in each pair measured, and the second; (pairs, measures)."""
+    """Rounds of identical builds: what the run that came first in each pair measured, and the second; (pairs, measures).
+
+    `rows`: the requests behind each share, NaN for other measures; None when nobody knows them.
+    """
 
     measures: tuple[Measure, ...]
     first: Floats
     second: Floats
+    rows: Floats | None = None
 
     @property
     def residuals(self) -> Floats:
@@ -74,11 +78,11 @@ def simulate(rounds: Identical, looks: Looks, gates: int, seed: int, effects: Se
     covered, regressed = (np.zeros(len(rounds.measures)) for _ in range(2))
     for begun in range(0, gates, CHUNK):
         count = min(CHUNK, gates - begun)
-        base, head = _drawn(rounds, looks.most, count, length, generator)
+        base, head, rows = _drawn(rounds, looks.most, count, length, generator)
         for effect in effects:
             places = [i for i, m in enumerate(rounds.measures) if m.metric == effect.metric]
             head[..., places] = head[..., places] * effect.factor + effect.added
-        ends, within, worse = _play(rounds.measures, looks, base, head, effects)
+        ends, within, worse = _play(rounds.measures, looks, (base, head, rows), effects)
         total += ends
         covered += within
         regressed += worse
@@ -97,9 +101,9 @@ def passing_bounds(rounds: Identical, looks: Looks, gates: int, seed: int) -> Fl
     length = min(longest_block(rounds), len(rounds.first))
     found = []
     for begun in range(0, gates, CHUNK):
-        base, head = _drawn(rounds, looks.most, min(CHUNK, gates - begun), length, generator)
+        base, head, rows = _drawn(rounds, looks.most, min(CHUNK, gates - begun), length, generator)
         bounds = [
-            upper_bound(rounds.measures, base[:, :after], head[:, :after], share)
+            upper_bound(rounds.measures, base[:, :after], head[:, :after], share, _some(rows, after))
             for after, share in zip(looks.pairs, looks.shares, strict=True)
         ]
         found.append(np.min(bounds, axis=0))
@@ -108,7 +112,7 @@ def passing_bounds(rounds: Identical, looks: Looks, gates: int, seed: int) -> Fl
 
 def _drawn(
     rounds: Identical, pairs: int, gates: int, length: int, generator: np.random.Generator
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats, Floats, Floats | None]:
     there = len(rounds.first)
     blocks = -(-pairs // length)
     starts = generator.integers(0, there, (gates, blocks, 1))
@@ -116,12 +120,21 @@ def _drawn(
     first, second = rounds.first[places], rounds.second[places]
     turned = (np.arange(pairs) % 2 == 1)[None, :, None]  # A B, B A, A B, …
     turned = turned ^ (generator.random((gates, 1, 1)) < 0.5)
-    return np.where(turned, second, first), np.where(turned, first, second)
+    rows = None if rounds.rows is None else rounds.rows[places]
+    return np.where(turned, second, first), np.where(turned, first, second), rows
+
+
+def _some(rows: Floats | None, pairs: int) -> Floats | None:
+    return None if rows is None else rows[:, :pairs]
 
 
 def _play(
-    measures: Sequence[Measure], looks: Looks, base: Floats, head: Floats, effects: Sequence[Effect]
+    measures: Sequence[Measure],
+    looks: Looks,
+    drawn: tuple[Floats, Floats, Floats | None],
+    effects: Sequence[Effect],
 ) -> tuple[list[int], Floats, Floats]:
+    base, head, rows = drawn
     gates, count = len(base), len(measures)
     running = np.ones(gates, np.bool_)
     passed = np.zeros((gates, count), np.bool_)
@@ -133,7 +146,7 @@ def _play(
         if not len(who):
             break
         seen = base[who, :after], head[who, :after]
-        shown = look(measures, *seen, share)
+        shown = look(measures, *seen, share, rows=None if rows is None else rows[who, :after])
         passed[who] |= shown.not_worse | shown.improved
         red = shown.regressed.any(axis=-1)
         calm = ~red & passed[who].all(axis=-1)
