@@ -58,7 +58,8 @@ def play(
     """Make pairs until there are as many complete ones as were asked for, or `settled(complete pairs)` says it is enough.
 
     A pair in which a run is invalid is kept, does not count, and is made again with the next seed and in the same order, so
-    that the pairs that count take turns; at most `SPARE` times as many as were asked for. The record is written after every run. A side that does not start ends the series.
+    that the pairs that count take turns; at most `SPARE` times as many as were asked for.
+    The record is written after every run. A side that does not start ends the series.
     """
     complete, tries = 0, 0
     while complete < course.pairs and tries < course.pairs + round(SPARE * course.pairs):

@@ -1,0 +1,25 @@
+"""A short run made to be repeated: is this build of the gateway slower, or worse, than that one?"""
+
+from gatebench import Scenario, check, phase, poisson
+from gatebench.traffic import chat, mix
+
+_STEADY = {"latency": {"kind": "constant", "ttft_ms": 20}}
+
+scenario = Scenario(
+    traffic=mix(
+        chat(tenants=3, weight=3),
+        chat(tenants=3, stream=True, weight=1),
+    ),
+    load=poisson("160/s"),  # 80/s through the gateway, and as many past it
+    lanes=("target", "direct"),
+    providers={"provider-a": _STEADY, "provider-b": _STEADY},
+    phases=[
+        phase("warmup", "1s"),
+        phase("baseline", "5s"),
+    ],
+    objective={"response_ms": 250},
+    checks=[
+        check("error_share", phase="baseline", at_most=0.0, estimate="point"),
+        check("wrong_answer", at_most=0),
+    ],
+)
