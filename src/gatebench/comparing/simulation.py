@@ -80,8 +80,10 @@ def simulate(rounds: Identical, looks: Looks, gates: int, seed: int, effects: Se
         count = min(CHUNK, gates - begun)
         base, head, rows = _drawn(rounds, looks.most, count, length, generator)
         for effect in effects:
-            places = [i for i, m in enumerate(rounds.measures) if m.metric == effect.metric]
-            head[..., places] = head[..., places] * effect.factor + effect.added
+            for place, measure in enumerate(rounds.measures):
+                if measure.metric == effect.metric:
+                    more = _added(measure, effect, None if rows is None else rows[..., place], generator)
+                    head[..., place] = head[..., place] * effect.factor + more
         ends, within, worse = _play(rounds.measures, looks, (base, head, rows), effects)
         total += ends
         covered += within
@@ -122,6 +124,16 @@ def _drawn(
     turned = turned ^ (generator.random((gates, 1, 1)) < 0.5)
     rows = None if rounds.rows is None else rounds.rows[places]
     return np.where(turned, second, first), np.where(turned, first, second), rows
+
+
+def _added(measure: Measure, effect: Effect, rows: Floats | None, generator: np.random.Generator) -> Floats | float:
+    """Return what an effect adds to each head. Of a share whose requests are counted it is as many events as chance has
+    among them: requests that fail one time in a hundred do not fail equally often in every round.
+    """
+    if rows is None or not measure.counted or not np.isfinite(rows).all() or not effect.added:
+        return effect.added
+    drawn = generator.binomial(rows.astype(np.int64), min(1.0, abs(effect.added))) / np.maximum(rows, 1)
+    return np.asarray(np.sign(effect.added) * drawn)
 
 
 def _some(rows: Floats | None, pairs: int) -> Floats | None:
