@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from gatebench.comparing.judging import Judgement, judge
 from gatebench.comparing.line import Floats, Line
-from gatebench.comparing.looks import ALPHA, Looks
+from gatebench.comparing.looks import SPENT, Looks
 from gatebench.stats import clopper_pearson
 
 
@@ -30,7 +30,7 @@ def counted(count: int, of: int) -> Counted:
     return Counted(count, of, interval.low, interval.high)
 
 
-def consecutive(lines: Sequence[Line], looks: Looks, alpha: float = ALPHA) -> list[Judgement]:
+def consecutive(lines: Sequence[Line], looks: Looks, alpha: float = SPENT) -> list[Judgement]:
     """Return what gates find that were made one after the other of the lines' pairs, each of `looks.most`; what is left
     over makes none. No pair is in two gates, so what they find is independent but for the machine's mood.
     """

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy.special import betaincinv, stdtr, stdtrit
 
 from gatebench.comparing.line import Floats, Line, Measure
-from gatebench.comparing.looks import ALPHA, LEAST_PAIRS, MISSING, PASSING, Looks
+from gatebench.comparing.looks import LEAST_PAIRS, MISSING, PASSING, SPENT, Looks
 
 Word = Literal["regressed", "improved", "equivalent", "not worse", "cannot tell", "missing"]
 Bools = npt.NDArray[np.bool_]
@@ -47,7 +47,7 @@ def look(
     base: Floats,
     head: Floats,
     share: float,
-    alpha: float = ALPHA,
+    alpha: float = SPENT,
     *,
     rows: Floats | None = None,
 ) -> Shown:
@@ -191,7 +191,7 @@ class Judgement:
         return 0 if words and all(word in {"improved", "equivalent", "not worse"} for word in words) else 4
 
 
-def judge(lines: Sequence[Line], looks: Looks, alpha: float = ALPHA) -> Judgement:
+def judge(lines: Sequence[Line], looks: Looks, alpha: float = SPENT) -> Judgement:
     """Judge lines of equally many pairs by every look that they reach, in order, and stop at the first that settles it.
 
     A pair counts for a line when both its rounds have the number. A line with a pair that does not count can regress, but

@@ -10,6 +10,7 @@ import numpy as np
 from gatebench.comparing.judging import look, upper_bound
 from gatebench.comparing.line import Floats, Measure
 from gatebench.comparing.looks import Looks
+from gatebench.comparing.order import turns
 from gatebench.stats import block_length
 
 CHUNK = 2_000
@@ -57,6 +58,10 @@ class Simulated:
     covered: Floats
     regressed: Floats
 
+    def __add__(self, other: Simulated) -> Simulated:
+        both = {name: mine + getattr(other, name) for name, mine in vars(self).items()}
+        return Simulated(**both)
+
 
 def longest_block(rounds: Identical) -> int:
     """Return how many neighbouring pairs are drawn together: as long as the longest memory of any residual."""
@@ -69,13 +74,12 @@ def simulate(rounds: Identical, looks: Looks, gates: int, seed: int, effects: Se
     Block-Resampling Procedure for Stationary Data", 1992).
 
     Whole pairs are drawn with all their measures, so what the measures of a round share stays shared; blocks keep drift
-    and memory between neighbours. Which of a pair is base and which head follows from its place in ABBA order, as live,
+    and memory between neighbours. Which of a pair is base and which head follows from its place in the order of a gate, as live,
     and no residual is centred: what the order itself does to the second run of a pair is part of what is tested.
     """
     generator = np.random.default_rng(seed)
     length = min(longest_block(rounds), len(rounds.first))
-    total = np.zeros(4, np.int64)
-    covered, regressed = (np.zeros(len(rounds.measures)) for _ in range(2))
+    total = Simulated(0, 0, 0, 0, 0, *(np.zeros(len(rounds.measures)) for _ in range(2)))
     for begun in range(0, gates, CHUNK):
         count = min(CHUNK, gates - begun)
         base, head, rows = _drawn(rounds, looks.most, count, length, generator)
@@ -84,12 +88,8 @@ def simulate(rounds: Identical, looks: Looks, gates: int, seed: int, effects: Se
                 if measure.metric == effect.metric:
                     more = _added(measure, effect, None if rows is None else rows[..., place], generator)
                     head[..., place] = head[..., place] * effect.factor + more
-        ends, within, worse = _play(rounds.measures, looks, (base, head, rows), effects)
-        total += ends
-        covered += within
-        regressed += worse
-    alarms, passes, undecided, pairs = (int(number) for number in total)
-    return Simulated(gates, alarms, passes, undecided, pairs, covered, regressed)
+        total += play(rounds.measures, looks, (base, head, rows), effects)
+    return total
 
 
 def passing_bounds(rounds: Identical, looks: Looks, gates: int, seed: int) -> Floats:
@@ -120,8 +120,7 @@ def _drawn(
     starts = generator.integers(0, there, (gates, blocks, 1))
     places = ((starts + np.arange(length)) % there).reshape(gates, -1)[:, :pairs]
     first, second = rounds.first[places], rounds.second[places]
-    turned = (np.arange(pairs) % 2 == 1)[None, :, None]  # A B, B A, A B, …
-    turned = turned ^ (generator.random((gates, 1, 1)) < 0.5)
+    turned = turns(pairs)[None, :, None] ^ (generator.random((gates, 1, 1)) < 0.5)
     rows = None if rounds.rows is None else rounds.rows[places]
     return np.where(turned, second, first), np.where(turned, first, second), rows
 
@@ -140,12 +139,15 @@ def _some(rows: Floats | None, pairs: int) -> Floats | None:
     return None if rows is None else rows[:, :pairs]
 
 
-def _play(
+def play(
     measures: Sequence[Measure],
     looks: Looks,
     drawn: tuple[Floats, Floats, Floats | None],
-    effects: Sequence[Effect],
-) -> tuple[list[int], Floats, Floats]:
+    effects: Sequence[Effect] = (),
+) -> Simulated:
+    """Play gates on given pairs: base, head and rows (None: unknown) of shape (gates, pairs, measures). `effects` say what
+    is in the head already; intervals are held against it.
+    """
     base, head, rows = drawn
     gates, count = len(base), len(measures)
     running = np.ones(gates, np.bool_)
@@ -171,11 +173,8 @@ def _play(
         alarmed[who[red]], green[who[calm]] = True, True
         pairs += after * int(ending.sum())
         running[who[ending]] = False
-    return (
-        [int(alarmed.sum()), int(green.sum()), gates - int(alarmed.sum()) - int(green.sum()), pairs],
-        covered,
-        regressed,
-    )
+    alarms, passes = int(alarmed.sum()), int(green.sum())
+    return Simulated(gates, alarms, passes, gates - alarms - passes, pairs, covered, regressed)
 
 
 def _truth(measure: Measure, base: Floats, effects: Sequence[Effect]) -> Floats:

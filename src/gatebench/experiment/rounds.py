@@ -1,4 +1,4 @@
-"""Rounds: the same scenario on every side in turn, A B, B A, A B, …, so that what drifts hits both alike (`measurement.md` 26)."""
+"""Rounds: the same scenario on every side in turn, ABBA BAAB …, so that what drifts hits both alike (`measurement.md` 26)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gatebench.comparing.order import turned
 from gatebench.errors import GatebenchError
 from gatebench.experiment.making import Made, Making, make
 from gatebench.experiment.record import ExperimentFolder, ExperimentRecord, Round
@@ -63,7 +64,7 @@ def play(
     """
     complete, tries = 0, 0
     while complete < course.pairs and tries < course.pairs + round(SPARE * course.pairs):
-        sides = course.sides if complete % 2 == 0 else tuple(reversed(course.sides))
+        sides = course.sides if not turned(complete) else tuple(reversed(course.sides))
         rounds = []
         for side in sides:
             one, made = _one(course, side, tries, books)
