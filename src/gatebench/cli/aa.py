@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -136,10 +137,10 @@ def _phases_known(tolerances: list[Tolerance], plan: Plan, problems: list[Proble
 
 
 def _writable(out: Path, problems: list[Problem]) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        problems.append(Problem(f"--out {out}", f"cannot be written: {error.strerror}.", "Choose another folder."))
+    """Ask whether `out` could be written, and leave nothing behind."""
+    there = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        problems.append(Problem(f"--out {out}", f"cannot be written below {there}.", "Choose another folder."))
 
 
 def _stored(path: Path, problems: list[Problem]) -> tuple[ExperimentFolder, ExperimentRecord | None]:

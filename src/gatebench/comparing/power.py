@@ -30,12 +30,13 @@ def effect_on(measure: Measure, size: float) -> Effect:
 
 
 def detectable(
-    rounds: Identical, measure: Measure, looks: Looks, power: float, *, gates: int, seed: int
+    rounds: Identical, measure: Measure, looks: Looks, power: float, *, gates: int, seed: int, least: float = 0.0
 ) -> float | None:
     """Return the smallest change of a measure that `power` of all gates alarm at: a part of its value, or an amount in its
     unit; None when even one of four times the value, or of 32 times tolerance or spread, is not.
 
-    Found by doubling, then halving, on simulated gates. Every step plays the same draws.
+    Found by doubling, then halving, on simulated gates. Every step plays the same draws. The search
+    begins at `least` where that is known to be missed more often.
     """
 
     def seen(size: float) -> bool:
@@ -45,7 +46,7 @@ def detectable(
     tolerated = float(measure.tolerance.absolute or 0.0)
     spread = float(np.std(rounds.residuals[:, rounds.measures.index(measure)]))
     high = SMALLEST if measure.relative else max(tolerated, spread, 1e-6) / 16
-    low = 0.0
+    high, low = max(high, least), 0.0
     for _ in range(DOUBLINGS):
         if seen(high):
             break

@@ -231,10 +231,16 @@ def _measured(noise: Noise, rounds: Identical, measure: Measure, pairs: int, see
         tolerance=str(measure.tolerance),
         margin=float(measure.margin(both)),
         floor=noise.floor(measure, pairs),
-        detectable=[_seen(rounds, measure, size, power, seed) for size in sizes for power in POWERS],
+        detectable=[one for size in sizes for one in _seen(rounds, measure, size, seed)],
     )
 
 
-def _seen(rounds: Identical, measure: Measure, pairs: int, power: float, seed: int) -> Detectable:
-    size = detectable(rounds, measure, plan_looks(pairs), power, gates=SEARCHED, seed=seed)
-    return Detectable(pairs=pairs, power=power, change=size)
+def _seen(rounds: Identical, measure: Measure, pairs: int, seed: int) -> list[Detectable]:
+    """Return the smallest change that is seen in so many pairs, for each of `POWERS`, the least first."""
+    found: list[Detectable] = []
+    for power in POWERS:
+        least = found[-1].change or 0.0 if found else 0.0
+        looks = plan_looks(pairs)
+        size = detectable(rounds, measure, looks, power, gates=SEARCHED, seed=seed, least=least)
+        found.append(Detectable(pairs=pairs, power=power, change=size))
+    return found
