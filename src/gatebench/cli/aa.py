@@ -286,7 +286,7 @@ def _read(
     if as_json:
         sys.stdout.write(json.dumps(record.result) + "\n")
     else:
-        print_findings(findings, folder, kept)
+        print_findings(findings, folder.path, kept)
     if there < asked:
         say.err().print(f"{there} of the {asked} pairs that were asked for count.", markup=False)
         return 3

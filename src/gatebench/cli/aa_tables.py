@@ -15,10 +15,9 @@ from gatebench.experiment.findings import percent_or_amount
 
 if TYPE_CHECKING:
     from gatebench.experiment.findings import Alarms, Findings, MeasureNoise
-    from gatebench.experiment.record import ExperimentFolder
 
 
-def print_findings(found: Findings, folder: ExperimentFolder, kept: Path | None) -> None:
+def print_findings(found: Findings, folder: Path | None = None, kept: Path | None = None) -> None:
     """Print everything that was found, and where it is kept."""
     console = say.out()
     console.print()
@@ -37,7 +36,8 @@ def print_findings(found: Findings, folder: ExperimentFolder, kept: Path | None)
     console.print()
     if kept is not None:
         console.print(f"noise       {kept}", soft_wrap=True, markup=False)
-    console.print(f"experiment  {folder.path}", soft_wrap=True, markup=False)
+    if folder is not None:
+        console.print(f"experiment  {folder}", soft_wrap=True, markup=False)
 
 
 def _table(first: str, *others: str) -> Table:
