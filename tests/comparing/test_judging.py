@@ -272,6 +272,12 @@ class TestSharesWithoutAnEvent:
         bound = upper_bound([self.tolerated], base[:, None], head[:, None], 1.0, rows)[0]
         assert bound == pytest.approx(stats.beta(4, 1997).ppf(0.95) - 0.001)
 
+    def test_the_interval_leaves_room_too(self) -> None:
+        """Nothing in 2000 rows on either side: from -0.25 to +0.25 % fits (the beta quantile at the last look), not 0 alone."""
+        shown = judge([line(self.tolerated, [0.0] * 10, [0.0] * 10, rows=200)], ONE_LOOK).lines[0]
+        room = stats.beta(1, 2000).ppf(1 - 0.025)
+        assert (shown.low, shown.high) == pytest.approx((-room, room))
+
     @pytest.mark.parametrize("rows", [40, 100, 200])
     def test_one_that_fails_by_the_whole_tolerance_rarely_passes(self, rows: int) -> None:
         """Binomial errors of half a percent against none: at most 5 % pass, all looks together (exactly: in every one of
