@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from gatebench.cli import completing
-from gatebench.errors import ConfigurationError, Problem
+from gatebench.cli.aa_order import DEFAULT_ROUNDS, course_of, phases_known, stored, tolerances_of, writable
+from gatebench.errors import Problem
 
 if TYPE_CHECKING:
     from gatebench.comparing.tolerance import Tolerance
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from gatebench.experiment.noise import Noise
     from gatebench.experiment.record import ExperimentFolder, ExperimentRecord, Round
     from gatebench.experiment.rounds import Course, Ended
-    from gatebench.plan import Plan
 
-DEFAULT_ROUNDS = 40
 DEFAULT_SEED = 1
 
 
@@ -63,16 +61,16 @@ def aa(
     bench aa runs/20260101T120000Z-aa-gate
     """
     problems: list[Problem] = []
-    tolerances = _tolerances(tolerance or [], problems)
+    tolerances = tolerances_of(tolerance or [], problems)
     if (Path(scenario) / "experiment.json").is_file():
-        folder, record = _stored(Path(scenario), problems)
+        folder, record = stored(Path(scenario), problems)
         _refuse_any(problems, as_json=as_json)
         raise typer.Exit(_read(folder, record, tolerances, as_json=as_json))
-    course = _course(scenario, target, rounds, seed, {"engine": engine, "settings": settings or []}, problems)
+    course = course_of(scenario, target, rounds, seed, {"engine": engine, "settings": settings or []}, problems)
     if course is not None:
-        _phases_known(tolerances, course.plan("A", seed), problems)
+        phases_known(tolerances, course.plan("A", seed), problems)
     if not dry_run:
-        _writable(out, problems)
+        writable(out, problems)
     _refuse_any(problems, as_json=as_json)
     if course is None:
         raise typer.Exit(2)
@@ -80,86 +78,6 @@ def aa(
         _show(course, as_json=as_json)
         return
     raise typer.Exit(_measure(course, str(target), tolerances, out, quiet=quiet, as_json=as_json))
-
-
-def _tolerances(texts: list[str], problems: list[Problem]) -> list[Tolerance]:
-    from gatebench.analysis.metrics import metrics
-    from gatebench.cli.options import commas
-    from gatebench.comparing.tolerance import parse
-
-    units = {name: metric.unit for name, metric in metrics().items()}
-    found = [parse(text, units, "--tolerance", problems) for text in commas(texts)]
-    return [one for one in found if one is not None]
-
-
-def _course(
-    scenario: str, target: str | None, rounds: int, seed: int, options: dict[str, Any], problems: list[Problem]
-) -> Course | None:
-    """Return what is played; every problem of it goes to `problems`."""
-    from gatebench.analysis.metrics import known_metrics
-    from gatebench.cli.options import pairs
-    from gatebench.content import Content
-    from gatebench.execution.asking import RunRequest
-    from gatebench.execution.planning import make_plan
-    from gatebench.experiment.identical import SIDES
-    from gatebench.experiment.noise import LEAST_ROUNDS
-    from gatebench.experiment.rounds import Course
-
-    content = Content()
-    if target is None:
-        cure = f"Add --target NAME; the targets are: {', '.join(content.target_names())}."
-        problems.append(Problem("--target", "is missing.", cure))
-    if rounds < LEAST_ROUNDS:
-        cure = f"Take at least {LEAST_ROUNDS}; {DEFAULT_ROUNDS} show the noise of most machines."
-        problems.append(Problem(f"--rounds {rounds}", "are too few to know any noise.", cure))
-    chosen = pairs("--set", options["settings"], problems)
-
-    def plan(side: str, of_seed: int) -> Plan:
-        request = RunRequest(
-            scenario=scenario, target=target or "direct", seed=of_seed, engine=options["engine"], settings=chosen
-        )
-        return make_plan(request, content, known_metrics())
-
-    try:
-        first = plan(SIDES[0], seed)
-    except ConfigurationError as error:
-        problems.extend(error.problems)
-        return None
-    return Course(first.scenario, SIDES, plan, rounds, seed)
-
-
-def _phases_known(tolerances: list[Tolerance], plan: Plan, problems: list[Problem]) -> None:
-    names = [phase.name for phase in plan.phases]
-    for one in tolerances:
-        if one.phase is not None and one.phase not in names:
-            cure = f"The phases are: {', '.join(names)}."
-            problems.append(Problem(f"--tolerance {one}", f"{plan.scenario} has no phase {one.phase}.", cure))
-
-
-def _writable(out: Path, problems: list[Problem]) -> None:
-    """Ask whether `out` could be written, and leave nothing behind."""
-    there = next(path for path in (out, *out.absolute().parents) if path.exists())
-    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
-        problems.append(Problem(f"--out {out}", f"cannot be written below {there}.", "Choose another folder."))
-
-
-def _stored(path: Path, problems: list[Problem]) -> tuple[ExperimentFolder, ExperimentRecord | None]:
-    from pydantic import ValidationError
-
-    from gatebench.experiment.record import ExperimentFolder
-
-    folder = ExperimentFolder(path)
-    try:
-        record = folder.load()
-    except (OSError, ValidationError) as error:
-        what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-        cure = "Name a folder that `bench aa` of this version wrote."
-        problems.append(Problem(str(path / "experiment.json"), f"cannot be read: {what}.", cure))
-        return folder, None
-    if record.kind != "aa":
-        cure = "Its sides differ, so its rounds hold no noise; run `bench aa SCENARIO --target T`."
-        problems.append(Problem(str(path), f'is an experiment of kind "{record.kind}", not "aa".', cure))
-    return folder, record
 
 
 def _refuse_any(problems: list[Problem], *, as_json: bool) -> None:
@@ -247,9 +165,8 @@ def _said(course: Course, one: Round, made: Made, *, quiet: bool) -> None:
     )
     found = "" if p95 is None else f"p95 {p95:6.1f} ms  "
     why = "" if one.valid else f"does not count: {one.why or f'exit code {one.exit_code}'}"
-    say.err().print(
-        f"pair {one.pair + 1:>3} of {course.pairs}  {one.side}  {found}{one.took_s:5.1f} s  {why}", markup=False
-    )
+    again = " (again)" if one.pair >= course.pairs else ""
+    say.err().print(f"pair {one.pair + 1:>3}{again}  {one.side}  {found}{one.took_s:5.1f} s  {why}", markup=False)
 
 
 def _read(
@@ -294,7 +211,6 @@ def _read(
 
 
 def _default(noise: Noise) -> list[Tolerance]:
-    from gatebench.comparing.tolerance import default_tolerances
 
     known = {one.metric for one in noise.series}
     return default_tolerances(known, lanes="overhead_median_ms" in known)
