@@ -212,5 +212,7 @@ def _read(
 
 def _default(noise: Noise) -> list[Tolerance]:
 
+    from gatebench.comparing.tolerance import default_tolerances
+
     known = {one.metric for one in noise.series}
     return default_tolerances(known, lanes="overhead_median_ms" in known)
