@@ -36,7 +36,7 @@ def rounds(noise: Noise) -> Identical:
 def test_forty_pairs_are_real(noise: Noise) -> None:
     """At least forty pairs, all of which took their time, and no two rounds alike."""
     assert len(noise.pair_s) >= 40
-    assert min(noise.pair_s) > 10  # twice five seconds of load
+    assert min(noise.pair_s) > 12  # twice six seconds of load
     series = noise.find("response_p95_ms", "baseline")
     assert series is not None
     assert len({*series.first, *series.second}) > 0.9 * 2 * len(noise.pair_s)

@@ -147,7 +147,7 @@ def _ended(ended: Ended, folder: ExperimentFolder) -> int:
 
     if isinstance(ended.error, EnvironmentFailure):
         say.failure(ended.error)
-    say.err().print(f"`bench aa {folder.path}` reads the rounds that there are", markup=False)
+    say.err().print(f"`bench aa {folder.path}` reads the rounds that there are", markup=False, soft_wrap=True)
     return ended.code
 
 
@@ -166,7 +166,9 @@ def _said(course: Course, one: Round, made: Made, *, quiet: bool) -> None:
     found = "" if p95 is None else f"p95 {p95:6.1f} ms  "
     why = "" if one.valid else f"does not count: {one.why or f'exit code {one.exit_code}'}"
     again = " (again)" if one.pair >= course.pairs else ""
-    say.err().print(f"pair {one.pair + 1:>3}{again}  {one.side}  {found}{one.took_s:5.1f} s  {why}", markup=False)
+    say.err().print(
+        f"pair {one.pair + 1:>3}{again}  {one.side}  {found}{one.took_s:5.1f} s  {why}", markup=False, soft_wrap=True
+    )
 
 
 def _read(
