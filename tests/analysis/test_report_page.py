@@ -128,7 +128,7 @@ def test_only_our_scripts_run(page: Outline) -> None:
         for attributes, text in page.scripts
         if attributes.get("type") is None
     }
-    assert len(digests) == 4
+    assert len(digests) == 5
     assert set(re.findall(r"'sha256-([^']+)'", policy)) == digests
     assert policy.startswith("default-src 'none'; script-src 'sha256-")
     assert "connect-src" not in policy
@@ -227,7 +227,7 @@ def test_hostile_text_stays_text(healthy: Reading, tmp_path: Path) -> None:
     hostile(folder)
     found = outline(folder, tmp_path)
     assert found.having("img") == []
-    assert len(found.scripts) == 5
+    assert len(found.scripts) == 6
     assert found.text.count(HOSTILE) > 10
     assert HOSTILE in [phase["name"] for phase in found.data["timeline"]["phases"]]
     assert found.troubles == []

@@ -18,7 +18,7 @@ from gatebench.analysis.report.reading import Reading
 from gatebench.analysis.report.uses import steps, uses
 
 DATA_SCHEMA = "gatebench.report/1"
-_SCRIPTS = ("vendor/d3.min.js", "vendor/plot.min.js", "charts.js", "page.js")
+_SCRIPTS = ("vendor/d3.min.js", "vendor/plot.min.js", "mechanisms.js", "charts.js", "page.js")
 
 
 @dataclass(frozen=True)
