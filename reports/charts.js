@@ -15,7 +15,7 @@
   };
   const WORDS = {
     ...Object.fromEntries(Object.entries(STATES).map(([state, [colour]]) => [state, colour])),
-    "from the cache": "var(--green)", revalidated: "var(--sky)", coalesced: "var(--blue)", "from a provider": "var(--orange)", unstamped: "var(--grey)", "no answer": "var(--vermillion)",
+    "from the cache": "var(--green)", revalidated: "var(--sky)", coalesced: "var(--purple)", "from a provider": "var(--orange)", unstamped: "var(--grey)", "no answer": "var(--vermillion)",
   };
   const CYCLE = ["var(--blue)", "var(--orange)", "var(--green)", "var(--purple)", "var(--ink)", "var(--sky)", "var(--vermillion)"];
   const PERCENTILES = [["p99", "var(--ink)"], ["p95", "var(--green)"], ["p50", "var(--blue)"]];

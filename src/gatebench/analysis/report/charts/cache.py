@@ -79,8 +79,8 @@ def _chart(tables: RunTables, rows: pd.DataFrame) -> Chart:
         f"bins of {duration(bins.width_s)}. From the cache: the attempt that made the answer had ended before the request "
         "was sent; coalesced: it was under way. That is told by stamps and the providers' ledger"
         + (
-            ", whatever headers say: the line is what they claim. Where it leaves the edge of the lowest colour, they "
-            "claim something else than what happened."
+            ", whatever headers say: the line is what they claim. It belongs between the top of the lowest colour and that of "
+            "the coalesced, of which either claim is true; elsewhere headers claim what did not happen."
             if claiming
             else ". No header of an answer claims anything of a cache."
         ),

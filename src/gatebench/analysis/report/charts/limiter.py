@@ -52,7 +52,7 @@ def _is_limited(plan: Plan) -> bool:
 def _chart(tables: RunTables, keys: Sequence[LimitedKey]) -> Chart:
     bins = bar_bins(tables)
     shown, rest = keys[:TENANTS_MOST], keys[TENANTS_MOST:]
-    groups = [(key.tenant, [key]) for key in shown]
+    groups = [(_name(key), [key]) for key in shown]
     if rest:
         groups.append((f"{count(len(rest))} others", list(rest)))
     names = [name for name, _ in groups]
@@ -107,6 +107,11 @@ def _given(bins: Bins, at_s: Floats, names: Sequence[str], place: Codes, given: 
         "requests": found["requests"],
         "per_s": found["per_s"],
     }
+
+
+def _name(key: LimitedKey) -> str:
+    """Return a tenant's name; that of the reactive probe, which comes back exactly when it is told to, says so."""
+    return f"{key.tenant} (reactive probe)" if bool((key.rows["kind"] == "reactive").all()) else key.tenant
 
 
 def _told(name: str, keys: Sequence[LimitedKey]) -> str:
