@@ -326,7 +326,7 @@
     lines(chart, size) { return free(chart, size, "lineY"); },
     dots(chart, size) { return free(chart, size, "dot"); },
   };
-  Object.assign(kinds, globalThis.gatebenchMechanisms({ table, time, clock, grouped, highest, backdrop, edgeMarks, bandLegend, binsOf }));
+  Object.assign(kinds, globalThis.gatebenchMechanisms?.({ table, time, clock, grouped, highest, backdrop, edgeMarks, bandLegend, binsOf }));
 
   // Charts of a section's own data.
   function free(chart, size, mark) {
