@@ -11,7 +11,7 @@ import pandas as pd
 from gatebench.analysis.breakers import Watched, asked_ns, watched
 from gatebench.analysis.report.charts.asked_for import judges
 from gatebench.analysis.report.charts.bins import Bins, nice_width_s, rates
-from gatebench.analysis.report.charts.chart import Chart, Column, Data, NoChart, coded, decimals
+from gatebench.analysis.report.charts.chart import Chart, Coded, Column, Data, NoChart, coded, decimals
 from gatebench.analysis.report.words import count, duration, moment, seconds
 
 if TYPE_CHECKING:
@@ -98,9 +98,9 @@ def _chart(tables: RunTables, provider: str, seen: Sequence[Watched]) -> Chart:
     end_s = max(tables.end_ns / 1e9, 1e-3)
     bins = Bins(nice_width_s(end_s, BINS_MOST, BIN_LEAST_S), end_s)
     arrivals = seen[0].arrivals
-    ended = coded(pd.Series(np.where(arrivals.good, ANSWERED, FAILED)), (ANSWERED, FAILED))
+    ended = Coded([ANSWERED, FAILED], np.where(arrivals.good, 0, 1).astype(np.int64))
     asked = asked_ns(tables) / 1e9
-    everybody = coded(pd.Series(np.full(len(asked), "requests")), ("requests",))
+    everybody = Coded(["requests"], np.zeros(len(asked), np.int64))
     found, happened = states(seen), moments(seen)
     open_s = sum(end - start for start, end, state in found if state == OPEN)
     told = ", ".join(f"{what} at {moment(at_s)}" for at_s, what in happened[:12]) or "it never opened"
