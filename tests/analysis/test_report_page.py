@@ -107,7 +107,7 @@ def test_verdict_comes_first(page: Outline, healthy: Reading) -> None:
     level, words = page.headings[0]
     assert (level, words.replace("\u00a0", " ")) == (1, healthy.summary.headline)
     assert [attributes["id"] for attributes in page.having("section")] == [
-        "verdict", "figures", "checks", "charts", "distribution", "cpu", "faults", "ledger", "metrics", "provenance",
+        "verdict", "figures", "checks", "charts", "closeup", "distribution", "cpu", "faults", "ledger", "metrics", "provenance",
     ]  # fmt: skip
     assert page.text.index("✓ pass every applicable check passed") < page.text.index(words.replace("\u00a0", " "))
 

@@ -152,6 +152,20 @@ def test_a_timeline_stands_where_its_mechanism_is(
     assert browser.requests == [folder.report.resolve().as_uri()]
 
 
+def test_data_of_every_chart_can_be_saved(browser: Browser, broken: RunFolder) -> None:
+    """Behind each chart are its tables as CSV, with a head and rows, made in the page."""
+    browser.open(broken.report)
+    charts = browser.evaluate(
+        "[...document.querySelectorAll('figure[data-chart]')].map((figure) => figure.dataset.chart)"
+    )
+    assert len(charts) >= 9
+    for chart in charts:
+        saved = browser.evaluate(SAVED % chart)
+        assert saved, chart
+        assert all(text.count("\r\n") >= 2 for text in saved), chart
+    assert browser.requests[1:] == []
+
+
 def test_breaker_strip_follows_the_states(browser: Browser, broken: RunFolder) -> None:
     """The strip holds a stretch for each state, in the order of the data, and a mark for each probe."""
     browser.open(broken.report)
