@@ -24,12 +24,14 @@ def report(
 ) -> None:
     """Rebuild summary.json and report.html from a run folder, also after a crash; of an experiment, its comparison.
 
+    Ends with 0 when the run was read whole, whatever its verdict; with 3 when something is missing or it cannot be trusted.
+
     bench report runs/20261120T234500Z-failover-outage-reference --open
     """
     from gatebench.cli import say
     from gatebench.cli.terminal import print_summary
     from gatebench.errors import Problem
-    from gatebench.experiment.making import read
+    from gatebench.experiment.rereading import reread
     from gatebench.experiment.stored import is_experiment
     from gatebench.run.folder import RunFolder
 
@@ -41,17 +43,22 @@ def report(
     if problems:
         say.problems(problems)
         raise typer.Exit(2)
+    codes = []
     for path in runs:
         if is_experiment(path):
             _experiment(path, out, show=show)
             continue
         folder = RunFolder(path)
-        summary = read(folder)
+        found = reread(folder)
         if out is not None:
             out.write_text(folder.report.read_text(encoding="utf-8"), encoding="utf-8")
-        print_summary(summary, folder)
+        if found.summary is not None:
+            print_summary(found.summary, folder)
+        say.missing(str(folder.report), found.missing, read=found.summary is not None)
+        codes.append(found.exit_code)
         if show:
             webbrowser.open((out or folder.report).resolve().as_uri())
+    raise typer.Exit(max(codes, default=0))
 
 
 def _experiment(path: Path, out: Path | None, *, show: bool) -> None:
@@ -69,26 +76,11 @@ def _experiment(path: Path, out: Path | None, *, show: bool) -> None:
 
 
 def _unreadable(path: Path) -> list[Problem]:
-    from pydantic import ValidationError
-
-    from gatebench.errors import Problem
     from gatebench.experiment.stored import is_experiment, read_experiment
-    from gatebench.run.folder import RunFolder
+    from gatebench.run.opening import unreadable
 
     if is_experiment(path):
         problems: list[Problem] = []
         read_experiment(path, problems)
         return problems
-    try:
-        RunFolder(path).load()
-    except OSError:
-        return [Problem(str(path), "is no run folder: it holds no run.json.", "Name a folder below runs/.")]
-    except (ValidationError, UnicodeDecodeError):
-        return [
-            Problem(
-                str(path),
-                "its run.json is damaged or of another version.",
-                "Without the plan nothing can be read; run again.",
-            )
-        ]
-    return []
+    return unreadable(path)

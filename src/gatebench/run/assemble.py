@@ -108,7 +108,10 @@ def assembled(folder: RunFolder) -> Assembly | None:
     """Return what was found when the tables that are there were assembled, or None when there are none."""
     if not folder.samples.exists():
         return None
-    found = json.loads(pq.read_schema(folder.samples).metadata[_KEY])["assembly"]
+    head = (pq.read_schema(folder.samples).metadata or {}).get(_KEY)
+    if head is None:
+        raise ValueError("samples.parquet does not say what it was assembled from")
+    found = json.loads(head)["assembly"]
     return Assembly(
         samples=found["samples"],
         attempts=found["attempts"],

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from gatebench.analysis.report import embedding, words
 
 DATA_SCHEMA = "gatebench.report/1"
-_SCRIPTS = ("vendor/d3.min.js", "vendor/plot.min.js", "charts.js", "page.js")
+_SCRIPTS = ("vendor/d3.min.js", "vendor/plot.min.js", "mechanisms.js", "charts.js", "page.js")
 
 
 @dataclass(frozen=True)

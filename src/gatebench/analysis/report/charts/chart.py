@@ -66,10 +66,12 @@ class Coded:
 
 def coded(values: pd.Series[Any], known: Sequence[str]) -> Coded:
     """Return a text column as codes: the `known` words first, in their order, then whatever else occurs."""
-    found = [str(word) for word in values.unique()]
+    codes, unique = pd.factorize(values, use_na_sentinel=False)
+    found = [str(word) for word in unique]
     listed = [*known, *sorted(set(found) - set(known))]
     places = {word: place for place, word in enumerate(listed)}
-    return Coded(listed, np.array([places[str(word)] for word in values], dtype=np.int64))
+    of_found = np.array([places[word] for word in found], dtype=np.int64)
+    return Coded(listed, of_found[codes])
 
 
 def decimals(values: npt.ArrayLike, digits: int) -> list[float | None]:
