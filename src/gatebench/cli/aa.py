@@ -115,7 +115,7 @@ def _show(course: Course, *, as_json: bool) -> None:
 def _measure(course: Course, target: str, tolerances: list[Tolerance], out: Path, *, quiet: bool, as_json: bool) -> int:
     """Make the rounds, and read what they hold."""
     from gatebench.cli.progress import watcher
-    from gatebench.cli.run import redacted
+    from gatebench.cli.requests import redacted
     from gatebench.content import Content
     from gatebench.experiment.making import Making
     from gatebench.experiment.record import ExperimentFolder, Side
