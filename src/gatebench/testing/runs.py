@@ -44,7 +44,7 @@ class RunFailed(Exception):
     """A run has no numbers that a test could stand on: something would not start, or the measurement cannot be trusted."""
 
 
-@dataclass
+@dataclass(repr=False)
 class Gatebench:
     """What the `gatebench` fixture is.
 
@@ -106,6 +106,9 @@ class Gatebench:
             )
             made = making.make(plan, self.out, how)
         return self._result(made, keep_invalid=options.keep_invalid)
+
+    def __repr__(self) -> str:
+        return f"<gatebench, runs go below {shown(self.out)}>"
 
     def _plan(self, scenario: str, target: str, options: RunOptions, problems: list[Problem]) -> Plan | None:
         """Return the plan, or None with every reason why there is none."""
