@@ -114,8 +114,9 @@ def pytest_runtest_makereport(
         told = [
             said for test, said, result in made if test == item.nodeid or (result is not None and id(result) in held)
         ]
-        if told:
-            report.sections.append(("gatebench runs", "\n".join(told)))
+        new = [said for said in told if said.splitlines()[-1] not in report.longreprtext]  # asserted with explain()
+        if new:
+            report.sections.append(("gatebench runs", "\n".join(new)))
     return report
 
 
