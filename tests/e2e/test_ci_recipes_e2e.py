@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ci_recipes import FILES, FOLDER, steps
+from tests.ci_recipes import FILES, FOLDER, read, steps
 from tests.e2e.bench_command import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1500)]
@@ -86,10 +86,12 @@ class Sample:
         gateway.write_text(gateway.read_text().replace(old, new, 1))
         self.git("commit", "-q", "-a", "-m", branch)
 
-    def clone(self, to: Path) -> Sample:
-        """Clone it, as a runner does."""
-        self.git("clone", "-q", str(self.folder), str(to))
-        return Sample(to)
+    def clone(self, to: Path, branch: str, *options: str) -> Sample:
+        """Clone it and stand on a branch's commit, as a runner does."""
+        self.git("clone", "-q", "--branch", branch, *options, self.folder.as_uri(), str(to))
+        clone = Sample(to)
+        clone.git("switch", "-q", "--detach")
+        return clone
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +113,8 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     repository.git("commit", "-q", "-m", "a gateway")
     repository.change("slower", *SLOWER)
     repository.change("innocent", *INNOCENT)
+    repository.git("switch", "-q", "-c", "pull-request", "main")
+    repository.git("merge", "-q", "--no-ff", "-m", "the pull request, merged into its base", "slower")
     return repository
 
 
@@ -153,9 +157,9 @@ def job(name: str, folder: Path, python: tuple[Path, Path], **variables: str) ->
 
 def test_a_slower_gateway_is_red_on_github(sample: Sample, python: tuple[Path, Path], tmp_path: Path) -> None:
     """The pull request is merged into its base and gated against it: exit code 1, annotated, summarised, in JUnit."""
-    clone = sample.clone(tmp_path / "work")
-    clone.git("switch", "-q", "--detach", "origin/main")
-    clone.git("merge", "-q", "--no-ff", "-m", "the pull request", "origin/slower")
+    (described,) = read("github-actions.yml")["jobs"].values()
+    (checkout,) = [step["with"] for step in described["steps"] if "actions/checkout" in step.get("uses", "")]
+    clone = sample.clone(tmp_path / "work", "pull-request", f"--depth={checkout['fetch-depth']}")
     page = tmp_path / "step_summary.md"
     ended = job(
         "github-actions.yml", clone.folder, python, GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(page),
@@ -171,8 +175,7 @@ def test_a_slower_gateway_is_red_on_github(sample: Sample, python: tuple[Path, P
 
 def test_an_innocent_change_is_not_red_on_gitlab(sample: Sample, python: tuple[Path, Path], tmp_path: Path) -> None:
     """The branch is gated against where it left the main one; a machine too noisy to tell may say so, and never "worse"."""
-    clone = sample.clone(tmp_path / "work")
-    clone.git("switch", "-q", "--detach", "origin/innocent")
+    clone = sample.clone(tmp_path / "work", "innocent")
     base = clone.git("merge-base", "origin/main", "HEAD")
     ended = job(
         "gitlab-ci.yml", clone.folder, python, GITLAB_CI="true", CI_PROJECT_DIR=str(clone.folder),

@@ -53,7 +53,7 @@ def project(
 
 def run(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
     """Run pytest in a process of its own."""
-    return project.runpytest_subprocess("-p", "gatebench.pytest_plugin", "--strict-markers", *arguments, timeout=60)
+    return project.runpytest_subprocess("-p", "gatebench.pytest_plugin", "--strict-markers", *arguments, timeout=100)
 
 
 def test_a_failed_test_shows_the_run_it_looked_at(
