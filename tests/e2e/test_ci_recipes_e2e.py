@@ -21,7 +21,7 @@ from tests.e2e.bench_command import ROOT
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1500)]
 
 GATE_S = 1200.0
-SCENARIO = '''"""Twenty milliseconds more at the gateway would be noticed here."""
+SCENARIO = '''"""What a checkout asks of the gateway."""
 
 from gatebench import Scenario, check, phase, poisson
 from gatebench.traffic import chat
@@ -38,12 +38,13 @@ PROJECT = """
 [tool.gatebench.gate]
 scenario = "checkout"
 target = "mine"
+pairs = 5
 
 [tool.gatebench.gate.tolerances]
 p95 = "15%"
 error_share = "1pp"
 """
-SLOWER = ("        body = self.rfile", "        __import__('time').sleep(0.04)\n        body = self.rfile")
+SLOWER = ("        body = self.rfile", "        __import__('time').sleep(0.15)\n        body = self.rfile")
 INNOCENT = ("Python's standard library only.", "Nothing but Python's standard library.")
 
 
