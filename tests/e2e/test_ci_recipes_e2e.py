@@ -44,6 +44,10 @@ pairs = 5
 p95 = "15%"
 error_share = "1pp"
 """
+BUILD = """
+[build]
+command = ["{{ python }}", "-m", "compileall", "-q", "targets"]
+"""
 SLOWER = ("        body = self.rfile", "        __import__('time').sleep(0.15)\n        body = self.rfile")
 INNOCENT = ("Python's standard library only.", "Nothing but Python's standard library.")
 
@@ -103,6 +107,8 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     repository.git("init", "-q", "-b", "main")
     bench = Path(sys.executable).parent / "bench"
     subprocess.run([str(bench), "new", "target", "mine"], cwd=folder, check=True, capture_output=True)
+    with (folder / "targets" / "mine" / "target.toml").open("a") as target:
+        target.write(BUILD)
     (folder / "scenarios").mkdir()
     (folder / "scenarios" / "checkout.py").write_text(SCENARIO)
     (folder / "pyproject.toml").write_text(PROJECT)
