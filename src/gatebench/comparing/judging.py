@@ -68,6 +68,18 @@ def look(measures: Sequence[Measure], base: Floats, head: Floats, share: float, 
     )
 
 
+def upper_bound(measures: Sequence[Measure], base: Floats, head: Floats, share: float) -> Floats:
+    """Return the most that each measure may have become worse, at the confidence by which `look` lets it pass: it passes
+    every tolerance that is not below. `base`, `head`: (…, pairs, measures) → (…, measures); infinite for one pair.
+    """
+    pairs = base.shape[-2]
+    worse = np.stack([m.worse(base[..., i], head[..., i]) for i, m in enumerate(measures)], axis=-1)
+    if pairs < 2:
+        return np.full(worse.mean(axis=-2).shape, np.inf)
+    error = worse.std(axis=-2, ddof=1) / np.sqrt(pairs)
+    return np.asarray(worse.mean(axis=-2) + stdtrit(pairs - 1, 1 - PASSING * share) * error)
+
+
 def _chance_above(mean: Floats, error: Floats, pairs: int) -> Floats:
     """Return the p-value of "the mean is above zero". Equal differences have no spread to compare with; then it is what a
     test of signs would give, 2 to the minus pairs.

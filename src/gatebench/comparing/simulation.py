@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gatebench.comparing.judging import look
+from gatebench.comparing.judging import look, upper_bound
 from gatebench.comparing.line import Floats, Measure
 from gatebench.comparing.looks import Looks
 from gatebench.stats import block_length
@@ -84,6 +84,26 @@ def simulate(rounds: Identical, looks: Looks, gates: int, seed: int, effects: Se
         regressed += worse
     alarms, passes, undecided, pairs = (int(number) for number in total)
     return Simulated(gates, alarms, passes, undecided, pairs, covered, regressed)
+
+
+def passing_bounds(rounds: Identical, looks: Looks, gates: int, seed: int) -> Floats:
+    """Return for each of `gates` gates on identical builds the least tolerance at which it lets each measure pass, on the
+    scale of `Measure.worse`; (gates, measures).
+
+    A measure passes at the first look whose one-sided upper bound lies at or below the tolerance, so the least of these
+    bounds over the looks is the tolerance that was just enough.
+    """
+    generator = np.random.default_rng(seed)
+    length = min(longest_block(rounds), len(rounds.first))
+    found = []
+    for begun in range(0, gates, CHUNK):
+        base, head = _drawn(rounds, looks.most, min(CHUNK, gates - begun), length, generator)
+        bounds = [
+            upper_bound(rounds.measures, base[:, :after], head[:, :after], share)
+            for after, share in zip(looks.pairs, looks.shares, strict=True)
+        ]
+        found.append(np.min(bounds, axis=0))
+    return np.concatenate(found)
 
 
 def _drawn(

@@ -44,6 +44,17 @@ def provenance(workspace: Path) -> dict[str, Any]:
     }
 
 
+def machine_kind() -> dict[str, str | int | None]:
+    """Return what makes two machines alike to a measurement, and stays over a reboot and from one runner of a pool to the next."""
+    return {
+        "system": platform.system(),
+        "architecture": platform.machine(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30),
+    }
+
+
 def _library(name: str) -> str | None:
     try:
         return metadata.version(name)
