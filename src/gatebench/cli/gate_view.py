@@ -40,7 +40,7 @@ def print_gated(gated: Gated) -> None:
         console.print()
         console.print(_table(gated))
     for line in gated.ordered:
-        if line.word in {"cannot tell", "missing"}:
+        if line.word in {"cannot tell", "missing"} and line.low is None:  # else the interval says it
             console.print(Padding(f"[dim]{escape(_name(line))}: {escape(line.why)}[/dim]", (0, 0, 0, 2), expand=False))
     _print_checks(console, gated)
     if todo := advice(gated):

@@ -6,13 +6,17 @@ import math
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from scipy.special import stdtrit
+
 from gatebench.comparing.amounts import change, interval, tolerated
 from gatebench.comparing.checks import CheckVerdict
 from gatebench.comparing.judging import LineVerdict, Word
+from gatebench.comparing.looks import ALPHA, MISSING, PASSING
 
 How = Literal["interleaved", "stored", "pytest-benchmark"]
 BAD: Final = frozenset({"regressed"})
 OPEN: Final = frozenset({"cannot tell", "missing"})
+_MOST: Final = 200
 ORDER: Final[tuple[Word, ...]] = ("regressed", "missing", "cannot tell", "improved", "not worse", "equivalent")
 
 
@@ -126,23 +130,27 @@ def _after(gated: Gated) -> str:
 
 
 def _more_pairs(gated: Gated, unclear: list[LineVerdict]) -> str:
-    """Return how many pairs would do, as far as these tell: an interval narrows with the square root of their number."""
-    needed = [_needed(line) for line in unclear]
+    """Return how many pairs would do, as far as these tell."""
+    needed = [_needed(gated, line) for line in unclear]
     if not all(needed):
-        return "Make more pairs: these do not even show how many would do."
+        return f"Make more pairs (these do not show how many would do; it would be more than {_MOST})."
     most = max(number for number in needed if number)
     return f"Make more pairs: about {max(most, gated.pairs + 1)} would do, if the rounds go on like these."
 
 
-def _needed(line: LineVerdict) -> int | None:
-    if line.worse is None or line.high is None or line.low is None or line.margin is None:
+def _needed(gated: Gated, line: LineVerdict) -> int | None:
+    """Return after how many pairs the interval is narrow enough to show what the mean says: Student's t at the last look."""
+    if line.worse is None or line.high is None or line.margin is None or line.pairs < 2:
         return None
-    room = line.margin - line.worse if line.worse < line.margin else line.worse
-    reach = line.high - line.worse
-    if room <= 0 or not math.isfinite(reach):
-        return None
-    pairs = math.ceil(line.pairs * (reach / room) ** 2)
-    return 2 * math.ceil(pairs / 2) if pairs <= 200 else None
+    shares = dict(gated.looks)
+    share = shares.get(line.pairs, 1.0)
+    spread = (line.high - line.worse) * math.sqrt(line.pairs) / float(stdtrit(line.pairs - 1, 1 - MISSING * share / 2))
+    last = max(shares.values(), default=1.0)
+    room, level = (line.margin - line.worse, PASSING) if line.worse < line.margin else (line.worse, ALPHA)
+    for pairs in range(max(line.pairs, 2), _MOST + 1, 2):
+        if float(stdtrit(pairs - 1, 1 - level * last)) * spread / math.sqrt(pairs) <= room:
+            return pairs
+    return None
 
 
 def _wider(line: LineVerdict) -> str:

@@ -28,7 +28,7 @@ def write_junit(gated: Gated, path: Path) -> None:
         suite.add_testcase(case)
     for check in gated.checks:
         case = TestCase(_clean(check.sentence), f"{name}.checks")
-        _judge(case, check.word, _clean(f"{check.sentence}: {check.why}"))
+        _judge(case, check.word, _clean(": ".join(filter(None, (check.sentence, check.why)))))
         suite.add_testcase(case)
     if gated.code not in {0, 1, 4} or not (gated.lines or gated.checks):
         case = TestCase("the gate itself", name)
@@ -54,7 +54,8 @@ def _judge(case: TestCase, word: str, text: str) -> None:
 def _facts(line: LineVerdict) -> str:
     unit = line.measure.unit
     values = f"base {number(line.base, unit)}, head {number(line.head, unit)}, {change(line)} ({interval(line)})"
-    return _clean(f"{line.measure.title}: {values}; {tolerated(line)} is tolerated. {line.why}".strip())
+    why = f" {line.why}." if line.why and line.low is None else ""
+    return _clean(f"{line.measure.title}: {values}; {tolerated(line)} is tolerated.{why}")
 
 
 def _clean(text: str) -> str:

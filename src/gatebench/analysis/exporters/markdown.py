@@ -13,7 +13,9 @@ from gatebench.comparing.judging import LineVerdict
 
 _SIGNS: Final = {0: "✅", 1: "❌", 4: "❔"}
 _WORDS: Final = {"regressed": "❌ **regressed**", "cannot tell": "❔ cannot tell", "missing": "❔ **missing**"}
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~$@&])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]#|~$])")
+_LEADING = re.compile(r"^(\d*)([-+=.)])(?=\s|$)")
+_NO_MENTION: Final = "@\u200b"  # a backslash does not keep GitHub from calling somebody
 
 
 def markdown(gated: Gated) -> str:
@@ -50,7 +52,7 @@ def _text(gated: Gated) -> Iterator[str]:
 def _row(line: LineVerdict) -> str:
     unit = line.measure.unit
     name = escape(line.measure.title) + (f" in {escape(line.measure.phase)}" if line.measure.phase else "")
-    word = _WORDS.get(line.word, line.word)
+    word = _WORDS.get(line.word, line.word) + (f": {escape(line.why)}" if line.word == "missing" else "")
     cells = [
         name,
         number(line.base, unit),
@@ -68,6 +70,7 @@ def _checks(gated: Gated, told: list[CheckVerdict]) -> Iterator[str]:
     if calm:
         of = f"{calm} of {len(gated.checks)} checks" if told else f"The scenario's {_count(len(gated.checks), 'check')}"
         yield f"{of} did not fail more often in head than in base."
+    if calm and told:
         yield ""
     for check in told:
         yield f"- {_WORDS.get(check.word, check.word)}: “{escape(check.sentence)}”: {escape(check.why)}."
@@ -90,9 +93,5 @@ def _count(count: int, noun: str) -> str:
 
 def escape(text: str) -> str:
     """Return text that Markdown shows as it is: no markup, no mention of anybody, no HTML, no new line."""
-    return (
-        _SPECIAL.sub(r"\\\1", " ".join(text.split()))
-        .replace("\\<", "&lt;")
-        .replace("\\>", "&gt;")
-        .replace("\\&", "&amp;")
-    )
+    text = _LEADING.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", " ".join(text.split())))
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", _NO_MENTION)
