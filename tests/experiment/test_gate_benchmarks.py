@@ -7,8 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from gatebench.comparing.gated import Gated, headline
+from gatebench.comparing.looks import LEAST_PAIRS
 from gatebench.errors import Problem
-from gatebench.experiment.benchmarks import judge_benchmarks, read_sessions, read_terms, refuse_alike, refuse_unknown
+from gatebench.experiment.benchmarks import (
+    LEAST_ROUNDS,
+    judge_benchmarks,
+    read_sessions,
+    read_terms,
+    refuse_alike,
+    refuse_unknown,
+)
 from tests.gate_rounds import noise
 
 SORT = "tests/test_speed.py::test_sort[10]"
@@ -106,27 +114,28 @@ def test_single_files_with_rounds_are_judged_with_the_doubt_said(tmp_path: Path)
     assert "share one process" in gated.notes[0]
 
 
-def test_nineteen_rounds_are_too_few(tmp_path: Path) -> None:
-    """Four blocks of five are the least."""
-    data = {SUM: [3e-6] * 19}
+def test_one_round_too_few_is_too_few(tmp_path: Path) -> None:
+    """As many blocks as a gate needs pairs, of five rounds each, are the least."""
+    least = LEAST_PAIRS * LEAST_ROUNDS
+    data = {SUM: [3e-6] * (least - 1)}
     new, old = (session(tmp_path / name, {SUM: 3e-6}, data) for name in ("n.json", "o.json"))
     assert judged([new], [old]).code == 4
-    data = {SUM: [3e-6] * 20}
+    data = {SUM: [3e-6] * least}
     new, old = (session(tmp_path / name, {SUM: 3e-6}, data) for name in ("n.json", "o.json"))
     assert judged([new], [old]).code == 0
 
 
 def test_unlike_numbers_of_blocks_are_judged_side_by_side(tmp_path: Path) -> None:
-    """One with 200 rounds, one with 20: each has its own interval."""
+    """One with 200 rounds, one with 30: each has its own interval."""
     files = []
     for name, seed, factor in (("n", 1, 1.3), ("o", 2, 1.0)):
         data = {
             SUM: [3e-6 * factor * level for level in noise(seed, 200)],
-            SORT: [2e-5 * level for level in noise(seed, 20)],
+            SORT: [2e-5 * level for level in noise(seed, 30)],
         }
         files.append(session(tmp_path / f"{name}.json", {SUM: 3e-6, SORT: 2e-5}, data))
     gated = judged([files[0]], [files[1]])
-    assert {line.pairs for line in gated.lines} == {4, 10}
+    assert {line.pairs for line in gated.lines} == {6, 10}
     assert words(gated)["test_sum"] == "regressed"
 
 

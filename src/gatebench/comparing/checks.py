@@ -7,11 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+import numpy as np
+import numpy.typing as npt
 from scipy.special import bdtrc
 
-from gatebench.comparing.looks import ALPHA, Looks
+from gatebench.comparing.line import Floats
+from gatebench.comparing.looks import Looks
 
 CheckWord = Literal["regressed", "improved", "not worse", "cannot tell"]
+Signs = npt.NDArray[np.int64]
+CHECKS_ALPHA: Final = 0.002
+"""Chance that any check alarms when nothing became worse: ten pairs of ten, or nine of nine that disagree, are shown."""
+
+_ALL: Final = 14
 _JUDGED: Final = frozenset({"pass", "fail"})
 
 
@@ -49,42 +57,66 @@ class CheckVerdict:
     why: str
 
 
-def judge_checks(checks: Sequence[CheckRounds], looks: Looks, pairs: int, alpha: float = ALPHA) -> list[CheckVerdict]:
-    """Judge every check after `pairs` pairs, by every look that they reach.
+def judge_checks(
+    checks: Sequence[CheckRounds], looks: Looks, pairs: int, alpha: float = CHECKS_ALPHA
+) -> list[CheckVerdict]:
+    """Judge every check after `pairs` pairs; red is shown at the last look only, for before no number of pairs could.
 
     The exact one-sided McNemar test ("Note on the Sampling Error of the Difference between Correlated Proportions or
     Percentages", Psychometrika 12, 1947): of the pairs in which base and head disagree, as many as `broke` or more have
-    the head fail with the binomial probability at one half. Over the checks by Tarone's modification of Bonferroni for
-    discrete data (Biometrics 46, 1990): a check that could not reach the level with its few disagreements takes nothing
-    from the others. What broke more often than it healed and is not shown cannot be told, and is never let pass.
+    the head fail with the binomial probability at one half. Over all checks by the distribution of their smallest p-value
+    when the sides of pairs are exchanged in every way (Westfall and Young, "Resampling-Based Multiple Testing", 1993), so
+    that checks which fail together count as one, and checks which never disagree take nothing from the others. What broke
+    more often than it healed and is not shown cannot be told, and is never let pass.
     """
-    regressed: set[int] = set()
-    healed: set[int] = set()
-    for after, share in zip(looks.pairs, looks.shares, strict=True):
-        if after <= pairs and not regressed:
-            regressed = _shown([_broke(check, after) for check in checks], alpha * share)
-            healed = _shown([_broke(check, after)[::-1] for check in checks], alpha * share)
-    return [_verdict(check, pairs, place in regressed, place in healed) for place, check in enumerate(checks)]
+    last = pairs >= looks.most and bool(checks)
+    worse = adjusted([_signs(check, pairs) for check in checks]) if last else np.ones(len(checks))
+    better = adjusted([-_signs(check, pairs) for check in checks]) if last else np.ones(len(checks))
+    return [
+        _verdict(check, pairs, bool(red <= alpha), bool(green <= alpha))
+        for check, red, green in zip(checks, worse, better, strict=True)
+    ]
 
 
 def p_value(broke: int, healed: int) -> float:
     """Return the chance that of `broke + healed` disagreements `broke` or more fall on the head's side, were the sides alike."""
-    return float(bdtrc(broke - 1, broke + healed, 0.5)) if broke else 1.0
+    return float(_tail(np.array(broke), np.array(broke + healed)))
 
 
-def _broke(check: CheckRounds, pairs: int) -> tuple[int, int]:
-    return check.count("pass", "fail", pairs), check.count("fail", "pass", pairs)
+def adjusted(signs: Sequence[Signs]) -> Floats:
+    """Return the p-value of each check, adjusted for the number of them; `signs` hold 1 where a pair broke, -1 where it healed.
+
+    All exchanges of sides are tried up to 14 pairs, 16 384 seeded ones beyond.
+    """
+    table = np.stack(signs).astype(np.int64)
+    pairs, disagreements = table.shape[1], np.abs(table).sum(axis=1)
+    exchanges = _exchanges(pairs)
+    broke = (exchanges @ table.T + disagreements) // 2
+    smallest = _tail(broke, disagreements).min(axis=1)
+    own = _tail((table.sum(axis=1) + disagreements) // 2, disagreements)
+    return np.asarray((smallest[:, None] <= own * (1 + 1e-9)).mean(axis=0))
 
 
-def _shown(counts: Sequence[tuple[int, int]], alpha: float) -> set[int]:
-    """Return which of the (against, for) counts are shown at `alpha` over all of them together."""
-    least = [0.5 ** sum(count) for count in counts]
-    tests = next(k for k in range(1, len(counts) + 2) if sum(p <= alpha / k for p in least) <= k)
-    return {place for place, count in enumerate(counts) if p_value(*count) <= alpha / tests}
+def _exchanges(pairs: int) -> npt.NDArray[np.int64]:
+    if pairs <= _ALL:
+        bits = np.arange(2**pairs)[:, None] >> np.arange(pairs)
+        return np.asarray(1 - 2 * (bits & 1), np.int64)
+    drawn = 1 - 2 * np.random.default_rng(1).integers(0, 2, (2**_ALL, pairs))
+    drawn[0] = 1  # what was seen is one of them
+    return np.asarray(drawn, np.int64)
+
+
+def _tail(broke: npt.NDArray[np.int64], disagreements: npt.NDArray[np.int64]) -> Floats:
+    return np.asarray(np.where(broke > 0, bdtrc(np.maximum(broke, 1) - 1, np.maximum(disagreements, 1), 0.5), 1.0))
+
+
+def _signs(check: CheckRounds, pairs: int) -> Signs:
+    both = zip(check.base[:pairs], check.head[:pairs], strict=True)
+    return np.array([{("pass", "fail"): 1, ("fail", "pass"): -1}.get(pair, 0) for pair in both], np.int64)
 
 
 def _verdict(check: CheckRounds, pairs: int, regressed: bool, improved: bool) -> CheckVerdict:
-    broke, healed = _broke(check, pairs)
+    broke, healed = check.count("pass", "fail", pairs), check.count("fail", "pass", pairs)
     base_failed = sum(word == "fail" for word in check.base[:pairs])
     head_failed = sum(word == "fail" for word in check.head[:pairs])
     p = p_value(broke, healed)
