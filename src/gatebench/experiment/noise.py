@@ -18,6 +18,7 @@ from gatebench import __version__
 from gatebench.comparing.line import Better, Floats, Measure
 from gatebench.comparing.looks import plan_looks
 from gatebench.comparing.simulation import Identical, passing_bounds
+from gatebench.comparing.tolerance import Tolerance
 from gatebench.execution.provenance import machine_kind
 from gatebench.run.folder import write_atomically
 
@@ -47,11 +48,21 @@ class Series(_Part):
     better: Better
     first: list[float | None]
     second: list[float | None]
+    rows: list[int] = Field(
+        default_factory=list, description="of a share: the requests in each second round, 0 is unknown"
+    )
 
     def pairs(self) -> tuple[Floats, Floats]:
         """Return (first, second) of all pairs, NaN where a round has no number."""
         first, second = (np.array(side, np.float64) for side in (self.first, self.second))
         return first, second
+
+    def behind(self, measure: Measure) -> Floats:
+        """Return the requests behind a share in each pair; NaN for any other measure, and where nobody counted."""
+        if not measure.counted or len(self.rows) != len(self.first):
+            return np.full(len(self.first), np.nan)
+        rows = np.array(self.rows, np.float64)
+        return np.where(rows > 0, rows, np.nan)
 
 
 class Noise(_Part):
@@ -71,21 +82,40 @@ class Noise(_Part):
     gatebench: str = __version__
     machine: dict[str, str | int | None] = Field(default_factory=machine_kind)
     pair_s: list[float] = Field(default_factory=list, description="how long each pair took, seconds")
+    turned: list[bool] = Field(default_factory=list, description="of each pair: whether side B came first")
     series: list[Series] = Field(default_factory=list)
     why_not: str = Field(default="", exclude=True)
 
+    def find(self, metric: str, phase: str | None) -> Series | None:
+        """Return the series of a metric in a phase."""
+        return next((one for one in self.series if (one.metric, one.phase) == (metric, phase)), None)
+
+    def measures(self, tolerances: Sequence[Tolerance]) -> list[Measure]:
+        """Return what these tolerances judge: each in its phase, or in every phase that has the metric, or else over the
+        whole run. The tolerance that names a phase comes first.
+        """
+        found: dict[tuple[str, str | None], Measure] = {}
+        for tolerance in sorted(tolerances, key=lambda one: one.phase is None):
+            there = [one for one in self.series if one.metric == tolerance.metric]
+            if tolerance.phase is not None:
+                there = [one for one in there if one.phase == tolerance.phase]
+            elif any(one.phase is not None for one in there):
+                there = [one for one in there if one.phase is not None]
+            for one in there:
+                measure = Measure(one.metric, one.title, one.unit, one.better, one.phase, tolerance)
+                found.setdefault((one.metric, one.phase), measure)
+        return list(found.values())
+
     def of(self, measure: Measure) -> Identical | None:
         """Return the pairs that have this number on both sides; None when it was not measured, or in too few."""
-        if self.why_not:
-            return None
-        known = next((one for one in self.series if (one.metric, one.phase) == (measure.metric, measure.phase)), None)
+        known = None if self.why_not else self.find(measure.metric, measure.phase)
         if known is None or known.unit != measure.unit:
             return None
         first, second = known.pairs()
         fine = np.isfinite(measure.worse(first, second))
         if int(fine.sum()) < LEAST_ROUNDS:
             return None
-        return Identical((measure,), first[fine][:, None], second[fine][:, None])
+        return Identical((measure,), first[fine][:, None], second[fine][:, None], known.behind(measure)[fine][:, None])
 
     def floor(self, measure: Measure, pairs: int) -> float | None:
         """Return the smallest tolerance, on the scale of `Measure.worse`, that makes sense for a gate of `pairs` pairs.
@@ -170,10 +200,10 @@ def save_noise(workspace: Path, noise: Noise) -> Path:
 def text(noise: Noise) -> str:
     """Return the file's text: pretty where people read, one line where numbers stand."""
     document = noise.model_dump(mode="json", by_alias=True)
-    series, pair_s = document.pop("series"), document.pop("pair_s")
+    series, pair_s, turned = (document.pop(name) for name in ("series", "pair_s", "turned"))
     head = json.dumps(document, indent=1, ensure_ascii=False).removesuffix("\n}")
     lines = ",\n  ".join(json.dumps(one, ensure_ascii=False) for one in series)
-    return f'{head},\n "pair_s": {json.dumps(pair_s)},\n "series": [\n  {lines}\n ]\n}}\n'
+    return f'{head},\n "pair_s": {json.dumps(pair_s)},\n "turned": {json.dumps(turned)},\n "series": [\n  {lines}\n ]\n}}\n'
 
 
 def rounded(values: Sequence[float | None]) -> list[float | None]:
