@@ -40,7 +40,8 @@ def run(root: Path, seed: int, factor: float, **facts: Any) -> Path:
 
 def rounds(root: Path, factor: float = 1.0, seeds: Sequence[int] = range(1, 9), **facts: Any) -> list[Path]:
     """Write a run for each seed."""
-    return [run(root, seed, factor * noise(100 + seed, 1)[0], **dict(facts)) for seed in seeds]
+    salt = sum(root.name.encode())
+    return [run(root, seed, factor * noise(salt + 100 * seed, 1)[0], **dict(facts)) for seed in seeds]
 
 
 def decide(

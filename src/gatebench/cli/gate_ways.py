@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gatebench.cli import gate_view
 from gatebench.cli.options import headers
-from gatebench.cli.run import redacted
+from gatebench.cli.requests import redacted, writable
 from gatebench.content import Content
 from gatebench.errors import Problem
 from gatebench.experiment.gate_order import Wanted
@@ -98,7 +98,6 @@ def _stored(given: Given, problems: list[Problem]) -> Gated | None:
 
 
 def _live(given: Given, problems: list[Problem]) -> Gated | Prepared | None:
-    from gatebench.cli.run import _writable
     from gatebench.experiment.gate import play_gate, prepare
     from gatebench.experiment.gate_order import order, read_wanted
     from gatebench.experiment.making import Making, heeding_signals
@@ -114,13 +113,13 @@ def _live(given: Given, problems: list[Problem]) -> Gated | Prepared | None:
         Said(given.tolerance).read(None, False, problems)
         return None
     with (
-        heeding_signals() as calm,
+        heeding_signals(series=True) as calm,
         standing_sides(asked.base, asked.head, asked.scenario, workspace, problems, on_teardown=calm) as sides,
     ):
         prepared = prepare(order(asked, sides, given.tolerance), workspace, problems)
         if given.dry_run and not problems:
             return prepared
-        _writable(given.out, problems)
+        writable(given.out, problems)
         if prepared is None or problems:
             return None
         quiet = given.quiet
