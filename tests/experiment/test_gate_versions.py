@@ -11,6 +11,7 @@ import pytest
 
 from gatebench.errors import EnvironmentFailure, Interrupted, Problem
 from gatebench.experiment import versions
+from gatebench.experiment.checkout import commit_of
 from gatebench.experiment.gate import prepare
 from gatebench.experiment.gate_order import AskedGate, Wanted, order, read_wanted
 from gatebench.experiment.gate_table import GateTable, read_table
@@ -234,7 +235,7 @@ def test_a_ref_that_looks_like_an_option_is_no_option(workspace: Path) -> None:
 def test_a_hooks_variables_do_not_lead_git_elsewhere(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Git sets GIT_DIR for hooks; the gate of a pre-push hook looks at its own repository all the same."""
     monkeypatch.setenv("GIT_DIR", "/nonexistent")
-    assert versions.commit_of(workspace, "main") is not None
+    assert commit_of(workspace, "main") is not None
 
 
 def test_a_folder_is_a_version(tmp_path: Path) -> None:

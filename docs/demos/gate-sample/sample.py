@@ -1,7 +1,7 @@
 """Three pull requests to the repository of a small gateway, and what `bench gate` says to each.
 
 Usage: python docs/demos/gate-sample/sample.py OUT [slower] [innocent] [noisy]. Makes the repository in OUT/shop, with a branch for each
-change, checks each branch out and calls `bench gate --markdown …` in it, as a CI does. Takes about two minutes a branch; do
+change, checks each branch out and calls `bench gate --markdown …` in it, as a CI does. Takes two to four minutes a branch; do
 nothing else meanwhile. The exit codes are to be 1, 0 and 4.
 """
 
@@ -23,8 +23,8 @@ CHANGES: Final = {
     "innocent": (0, "Name the header list for what it is", {"KEPT": "PASSED_ON"}),
     "noisy": (
         4,
-        "Let each start choose how patient it is",
-        {"LOOK_UP_S = 0.004": "LOOK_UP_S = random.uniform(0.0, 0.008)", "import sys\n": "import random\nimport sys\n"},
+        "Let each start choose how it looks callers up",
+        {"LOOK_UP_S = 0.035": "LOOK_UP_S = random.choice([0.0, 0.07])", "import sys\n": "import random\nimport sys\n"},
     ),
 }
 """By branch: the exit code that its gate is to have, the subject of its commit, and what it replaces in gateway.py."""

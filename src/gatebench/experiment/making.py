@@ -107,6 +107,5 @@ def heeding_signals(*, series: bool = False) -> Iterator[Callable[[], None]]:
         _OF_SERIES.discard(interrupt)
         for number, handler in before.items():
             signal.signal(number, handler)
-        for number in missed[:1]:
-            if before[signal.Signals(number)] in _OF_SERIES:
-                signal.raise_signal(number)
+        if missed and before[signal.Signals(missed[0])] in _OF_SERIES:
+            signal.raise_signal(missed[0])

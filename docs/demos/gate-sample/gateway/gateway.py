@@ -11,7 +11,7 @@ from aiohttp import ClientSession, web
 PORT, PROVIDER = int(sys.argv[1]), sys.argv[2]
 SESSION = web.AppKey("session", ClientSession)
 KEPT = ("content-type", "x-request-id")
-LOOK_UP_S = 0.004
+LOOK_UP_S = 0.035
 
 
 async def look_up(request: web.Request) -> None:
