@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gatebench.comparing.gated import Gated, headline
+from gatebench.comparing.gated import Gated, advice, headline
 from gatebench.comparing.looks import plan_looks
 from gatebench.content import Content
 from gatebench.errors import EnvironmentFailure, Interrupted, Problem
@@ -175,8 +175,10 @@ def test_a_gate_of_invalid_rounds_shows_nothing(play: Play) -> None:
 
 
 def test_a_target_that_does_not_start_is_five(play: Play) -> None:
-    """At once, with its words."""
-    gated, maker = play(lambda head, seed, plan: Made(None, None, 5, EnvironmentFailure("mygw did not become ready.")))
+    """At once, with its words and its last ones."""
+    failure = EnvironmentFailure("mygw did not become ready.", ["listening", "Segmentation fault"])
+    gated, maker = play(lambda head, seed, plan: Made(None, None, 5, failure))
+    assert advice(gated) == ["│ listening", "│ Segmentation fault"]
     assert (gated.code, len(maker.plans)) == (5, 1)
     assert headline(gated) == "mygw did not become ready."
     assert ExperimentFolder(Path(gated.folder)).load().status == "failed"

@@ -108,6 +108,7 @@ def test_rounds_without_a_single_valid_one_are_three(tmp_path: Path) -> None:
     head = rounds(tmp_path / "new", verdict="invalid", why="Late.")
     gated = judged(tmp_path, head, rounds(tmp_path / "old"))
     assert (gated.code, gated.lines) == (3, ())
+    assert "no round can be trusted: Late." in headline(gated)
 
 
 def experiment(root: Path, status: str, sides: Sequence[str], kind: str = "rounds") -> Path:

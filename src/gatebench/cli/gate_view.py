@@ -58,13 +58,14 @@ def print_gated(gated: Gated) -> None:
 def _table(gated: Gated) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("", overflow="fold", ratio=None)
-    for title in ("base", "head", "change", "interval", "tolerated"):
-        table.add_column(title, justify="right", overflow="fold")
+    for title in ("base", "head", "change", "tolerated"):
+        table.add_column(title, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for line in gated.ordered:
         unit, colour = line.measure.unit, _COLOURS.get(line.word)
         word = f"[{colour}]{line.word}[/{colour}]" if colour else line.word
-        cells = (number(line.base, unit), number(line.head, unit), change(line), interval(line), tolerated(line))
+        found = change(line) if line.low is None else f"{change(line)}\n[dim]{interval(line)}[/dim]"
+        cells = (number(line.base, unit), number(line.head, unit), found, tolerated(line))
         table.add_row(escape(_name(line)), *cells, word)
     return table
 

@@ -74,13 +74,14 @@ def look(
     regressed = _shifted(p_worse, mean, margin, alpha * share)
     improved = _shifted(p_better, -mean, margin, alpha * share)
     highest = _highest(mean, error, pairs, PASSING * share)
-    unseen = np.where(margin > 0, unseen_share(measures, base, head, share, rows), -np.inf)
+    unseen = np.where(margin > 0, unseen_share(measures, base, head, PASSING * share, rows), -np.inf)
     not_worse = (highest <= margin) & (unseen <= margin)
     equivalent = not_worse & (_highest(-mean, error, pairs, PASSING * share) <= margin)
-    reach = stdtrit(pairs - 1, 1 - MISSING * share / 2) * error
-    return Shown(
-        regressed, not_worse, improved, equivalent, mean, mean - reach, mean + reach, margin, p_worse, p_better
-    )
+    tail = MISSING * share / 2
+    reach = stdtrit(pairs - 1, 1 - tail) * error
+    low = np.minimum(mean - reach, -unseen_share(measures, head, base, tail, rows))
+    high = np.maximum(mean + reach, unseen_share(measures, base, head, tail, rows))
+    return Shown(regressed, not_worse, improved, equivalent, mean, low, high, margin, p_worse, p_better)
 
 
 def upper_bound(
@@ -95,12 +96,12 @@ def upper_bound(
         return np.full(worse.mean(axis=-2).shape, np.inf)
     error = worse.std(axis=-2, ddof=1) / np.sqrt(pairs)
     highest = _highest(worse.mean(axis=-2), error, pairs, PASSING * share)
-    return np.maximum(highest, unseen_share(measures, base, head, share, rows))
+    return np.maximum(highest, unseen_share(measures, base, head, PASSING * share, rows))
 
 
-def unseen_share(measures: Sequence[Measure], base: Floats, head: Floats, share: float, rows: Floats | None) -> Floats:
+def unseen_share(measures: Sequence[Measure], base: Floats, head: Floats, level: float, rows: Floats | None) -> Floats:
     """Return by how much a share may be worse than the base's although no more was seen of it: the exact upper end of the
-    head's share (Clopper and Pearson, Biometrika 26, 1934) over the rows of all rounds, less the base's.
+    head's share at 1 - `level` (Clopper and Pearson, Biometrika 26, 1934) over the rows of all rounds, less the base's.
 
     Rounds without an event do not differ, and a t-test of no differences is sure of anything; but 400 requests without
     an error say no more than "below 0.75 %". Minus infinity where it is no share or the rows are not known.
@@ -112,7 +113,7 @@ def unseen_share(measures: Sequence[Measure], base: Floats, head: Floats, share:
         count = rows[..., i].sum(axis=-1)
         events = np.rint((measure.bad(head[..., i]) * rows[..., i]).sum(axis=-1))
         with np.errstate(invalid="ignore"):
-            end = np.where(events < count, betaincinv(events + 1, count - events, 1 - PASSING * share), 1.0)
+            end = np.where(events < count, betaincinv(events + 1, count - events, 1 - level), 1.0)
         found[..., i] = end - measure.bad(base[..., i]).mean(axis=-1)
     return found
 

@@ -187,8 +187,8 @@ def _explained(line: LineVerdict, new: Sequence[Session], old: Sequence[Session]
         return line
     values = {"base": old[0].value(name, line.measure.metric), "head": new[0].value(name, line.measure.metric)}
     why = (
-        f"one file on each side shows a number, but not how it scatters: at least {LEAST_PAIRS * LEAST_ROUNDS} rounds saved with "
-        "--benchmark-save-data would, or better several files on each side"
+        f"one file on each side shows a number, but not how it scatters: at least {LEAST_PAIRS * LEAST_ROUNDS} single rounds in "
+        "each would (--benchmark-json keeps them, --benchmark-save with --benchmark-save-data), or better several files on each side"
     )
     return replace(line, word="cannot tell", base=values["base"], head=values["head"], why=why)
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from gatebench.analysis.exporters.document import document
 from gatebench.comparing.gated import Gated
-from gatebench.comparing.looks import Looks, plan_looks
+from gatebench.comparing.looks import DEFAULT_PAIRS, LEAST_PAIRS, Looks, plan_looks
 from gatebench.comparing.tolerance import Tolerance
 from gatebench.content import Content
 from gatebench.errors import ConfigurationError, EnvironmentFailure, GatebenchError, Interrupted, Problem
@@ -32,6 +32,7 @@ SIDES: Final = (BASE, HEAD)
 LEAST: Final = 2
 MOST: Final = 200
 _NO_CODE: Final = 3
+_TAIL: Final = 8
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Prepared:
 def prepare(order: Order, workspace: Path, problems: list[Problem]) -> Prepared | None:
     """Plan the first pair and read the tolerances; every problem at once goes to `problems`, and then there is nothing."""
     if not LEAST <= order.pairs <= MOST:
-        cure = "Leave it out for 10; fewer than 4 show next to nothing."
+        cure = f"Leave it out for {DEFAULT_PAIRS}; fewer than {LEAST_PAIRS} show next to nothing."
         problems.append(Problem(f"--pairs {order.pairs}", f"must lie between {LEAST} and {MOST}.", cure))
     plans: dict[str, Plan] = {}
     for side in SIDES:
@@ -116,10 +117,10 @@ def prepare(order: Order, workspace: Path, problems: list[Problem]) -> Prepared 
 def _place(order: Order, workspace: Path) -> str:
     """Return the file of the workspace that says what is gated: the scenario's, or else the target's; empty without one."""
     for path in (
-        order.contents[BASE].scenario(order.scenario).path,
+        workspace / "scenarios" / order.contents[BASE].scenario(order.scenario).path.name,
         workspace / "targets" / order.head.target.partition(":")[0] / "target.toml",
     ):
-        if path.is_file() and path.is_relative_to(workspace):
+        if path.is_file():
             return str(path.relative_to(workspace))
     return ""
 
@@ -237,7 +238,7 @@ def _code(
     if ended.code == Interrupted.exit_code:
         return ended.code, [f"Interrupted after {pairs} of {prepared.order.pairs} pairs; nothing can be said."]
     if ended.code:
-        return ended.code, [_one_line(ended.error)]
+        return ended.code, _said(ended.error)
     if conclusion.settled:
         return conclusion.code, []
     why = Counter(one.why or f"exit code {one.exit_code}" for one in rounds if not one.valid)
@@ -248,9 +249,11 @@ def _code(
     ]
 
 
-def _one_line(error: GatebenchError | None) -> str:
-    text = str(error).splitlines() if error is not None else []
-    return text[0] if text else "A run did not start."
+def _said(error: GatebenchError | None) -> list[str]:
+    """Return what ended the gate, and the last lines of the log of what would not start."""
+    if isinstance(error, EnvironmentFailure):
+        return [error.what, *(f"│ {line}" for line in error.log_tail[-_TAIL:] if line.strip())]
+    return str(error).splitlines() if error is not None and str(error) else ["A run did not start."]
 
 
 def _left_out(rounds: Sequence[Round]) -> list[str]:

@@ -95,12 +95,17 @@ def judge_stored(groups: StoredPair, command: Sequence[str]) -> Gated:
     base, head = groups.base, groups.head
     pairs, notes = pair_by_seed(base.valid, head.valid)
     reasons = [f"{group.name} is not whole: {group.incomplete}." for group in (base, head) if group.incomplete]
+    reasons += [
+        f"{group.name}: no round can be trusted: {group.rounds[0].why.rstrip('.')}."
+        for group in (base, head)
+        if not group.valid
+    ]
     for group, seeds in ((base, _seeds(head)), (head, _seeds(base))):
         good = _seeds(group)
         reasons += [
             f"{group.name}: {one.path.name} cannot be trusted: {one.why.rstrip('.')}."
             for one in group.rounds
-            if not one.valid and one.summary.seed not in good and (one.summary.seed in seeds or not seeds)
+            if not one.valid and one.summary.seed not in good and one.summary.seed in seeds and group.valid
         ]
     looks = plan_looks(max(len(pairs), 1), sequential=False)
     conclusion = conclude(pairs, groups.tolerances, looks) if pairs else None
