@@ -67,7 +67,7 @@ def test_numbers_have_four_digits_and_a_unit(value: float | None, unit: str, tex
 def test_a_regression_is_one_sentence_with_its_amount() -> None:
     """What, where, by how much, what is tolerated."""
     said = headline(gated(1, verdicts(1.15)))
-    assert said.startswith("Regressed: Response p95 in baseline is +1")
+    assert said.startswith("Regressed: Response p95 in baseline changed by +1")
     assert "+5 % is tolerated" in said
     assert "10 pairs" in said
 

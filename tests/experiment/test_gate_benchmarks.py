@@ -67,7 +67,7 @@ def test_a_slower_benchmark_is_red_the_other_is_not(tmp_path: Path) -> None:
     gated = judged(sessions(tmp_path, "new", 1, 1.2), sessions(tmp_path, "old", 2))
     assert gated.code == 1
     assert words(gated) == {"test_sort[10]": "regressed", "test_sum": "equivalent"}
-    assert "Median time in tests/test_speed.py::test_sort[10] is +" in headline(gated)
+    assert "Median time in tests/test_speed.py::test_sort[10] changed by +" in headline(gated)
 
 
 def test_the_same_benchmarks_are_green(tmp_path: Path) -> None:

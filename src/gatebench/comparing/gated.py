@@ -116,7 +116,7 @@ def _of_line(line: LineVerdict) -> str:
     if line.word == "missing" or line.worse is None:
         return f"{name}: {line.why}."
     if line.word == "regressed":
-        return f"{name} is {change(line)} ({interval(line)}), and {tolerated(line)} is tolerated."
+        return f"{name} changed by {change(line)} ({interval(line)}), and {tolerated(line)} is tolerated."
     return f"{name} changed by {interval(line)}, and {tolerated(line)} is tolerated."
 
 
