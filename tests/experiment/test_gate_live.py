@@ -49,6 +49,8 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple
         problems: list[Problem] = []
         prepared = prepare(order(**changes), tmp_path, problems)
         assert prepared is not None, problems
+        plans = prepared.plans  # planned once: the seed is all that a round changes here
+        monkeypatch.setattr(Order, "plan", lambda self, side, seed: plans[side].model_copy(update={"seed": seed}))
         maker = Maker(lambda _, plan: tell(is_head(plan), plan.seed, plan))
         monkeypatch.setattr(rounds, "make", maker)
         folder = ExperimentFolder.create(tmp_path / "runs", "gate", "smoke")
