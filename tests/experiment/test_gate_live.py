@@ -173,7 +173,8 @@ def test_a_gate_of_invalid_rounds_shows_nothing(play: Play) -> None:
     gated, maker = play(times(9.0, verdict="invalid", why="The generator was late."))
     assert (gated.code, gated.pairs, len(maker.plans)) == (3, 0, 30)
     assert "Only 0 of 10 pairs are complete" in headline(gated)
-    assert "The generator was late." in gated.reasons[1]
+    assert "15 of base and 15 of head could not be trusted" in gated.notes[0]
+    assert "The generator was late." in gated.notes[0]
 
 
 def test_a_target_that_does_not_start_is_five(play: Play) -> None:

@@ -241,11 +241,8 @@ def _code(
         return ended.code, _said(ended.error)
     if conclusion.settled:
         return conclusion.code, []
-    why = Counter(one.why or f"exit code {one.exit_code}" for one in rounds if not one.valid)
-    said = [f"{count} rounds: {text.rstrip('.')}." for text, count in why.most_common(3)]
     return _NO_CODE, [
-        f"Only {pairs} of {prepared.order.pairs} pairs are complete after {len(rounds)} runs, so that nothing can be said.",
-        *said,
+        f"Only {pairs} of {prepared.order.pairs} pairs are complete after {len(rounds)} runs, so that nothing can be said."
     ]
 
 
