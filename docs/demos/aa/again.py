@@ -22,7 +22,12 @@ STORED = Path(__file__).resolve().parent / "gate-reference.json"
 def main(arguments: list[str]) -> None:
     """Study one file of rounds and print it."""
     files = [word for word in arguments if "=" not in word]
-    noise = Noise.model_validate_json(Path(files[0] if files else STORED).read_text(encoding="utf-8"))
+    file = Path(files[0]) if files else STORED
+    if not file.is_file():
+        raise SystemExit(
+            f"{file}: there is no such file; `bench aa` keeps one in noise/, scripts/aa-page makes {STORED.name}"
+        )
+    noise = Noise.model_validate_json(file.read_text(encoding="utf-8"))
     problems: list[Problem] = []
     units = {name: metric.unit for name, metric in metrics().items()}
     parsed = [parse(word, units, "tolerance", problems) for word in arguments if "=" in word]
