@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.bench_command import Bench, ended, wait_for
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]  # several runs each
 
 TARGET = """
 description = "a gateway of a few lines"

@@ -13,6 +13,8 @@ from gatebench.comparing.tolerance import default_tolerances
 from gatebench.experiment.noise import Noise
 from gatebench.experiment.study import Strict, joined, measurable
 
+pytestmark = pytest.mark.slow  # nothing is stored yet: a quiet machine has to make the rounds
+
 STORED = Path(__file__).resolve().parent.parent.parent / "docs" / "demos" / "aa" / "gate-reference.json"
 GATES = 10_000
 LOOKS = plan_looks(DEFAULT_PAIRS)
