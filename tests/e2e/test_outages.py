@@ -116,7 +116,7 @@ def test_under_resets_no_request_is_sent_twice_by_the_client(bench: Bench, engin
         pytest.param("latency", "embedded", marks=SLOW),
         pytest.param("timeout", "embedded", marks=SLOW),
         ("bandwidth", "embedded"),
-        ("link-down", "toxiproxy"),
+        pytest.param("link-down", "toxiproxy", marks=SLOW),
         pytest.param("latency", "toxiproxy", marks=SLOW),
         pytest.param("timeout", "toxiproxy", marks=SLOW),
         pytest.param("bandwidth", "toxiproxy", marks=SLOW),

@@ -161,7 +161,8 @@ def found(folder: Path) -> dict[str, Any]:
     return dict(json.loads((folder / "summary.json").read_text()))
 
 
-@pytest.mark.parametrize("seconds_ahead", [pytest.param(0, marks=pytest.mark.slow), 5000])
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds_ahead", [0, 5000])
 def test_two_machines_with_addresses_of_their_own(bench: Bench, seconds_ahead: int) -> None:
     """Over a cable between two network namespaces: guards and refusals first, then a run that passes, on one clock.
 
