@@ -14,7 +14,7 @@ from gatebench.content import Content
 from gatebench.oracles.limiter.limit import Limit
 from gatebench.run.folder import RunFolder
 from tests.cached import cached_run
-from tests.e2e.browser import Browser, program
+from tests.e2e.browser import SAVED_CSV, Browser, program
 from tests.factory import make_run
 from tests.limited import honest, limited_run
 from tests.planned import LOAD_START_NS, S
@@ -37,17 +37,6 @@ BANDS = """(() => {
     bands: [...svg.querySelectorAll('.bands rect')].map((band) => band.getBoundingClientRect()).map((box) => [at(box.left), at(box.right)]),
     pixel: (s1 - s0) / (x1 - x0),
   };
-})()"""
-SAVED = """(async () => {
-  const details = document.querySelector('#chart-%s details.data');
-  details.open = true;
-  await new Promise((done) => setTimeout(done, 50));
-  const saved = [];
-  const original = URL.createObjectURL;
-  URL.createObjectURL = (blob) => { saved.push(blob); return original(blob); };
-  for (const button of details.querySelectorAll('button')) button.click();
-  URL.createObjectURL = original;
-  return Promise.all(saved.map((blob) => blob.text()));
 })()"""
 
 
@@ -117,7 +106,7 @@ def test_close_ups_stand_at_both_edges(browser: Browser, broken: RunFolder) -> N
     after = browser.evaluate(BANDS % "closeup-f1")
     assert after["bands"][0][1] == pytest.approx(0, abs=2 * after["pixel"])
     assert "acknowledged off" in browser.evaluate("document.querySelector('#chart-closeup-f1').textContent")
-    assert len(browser.evaluate(SAVED % "closeup-f1")) == 4
+    assert len(browser.evaluate(SAVED_CSV % "closeup-f1")) == 4
     assert browser.complaints == []
 
 
@@ -146,7 +135,7 @@ def test_a_timeline_stands_where_its_mechanism_is(
         label = browser.evaluate(f"document.querySelector('#{there} svg[role=img]').getAttribute('aria-label')")
         assert any(letter.isdigit() for letter in label)
     chart = browser.evaluate(f"document.querySelector('#{there} figure').dataset.chart")
-    saved: list[str] = browser.evaluate(SAVED % chart)
+    saved: list[str] = browser.evaluate(SAVED_CSV % chart)
     assert [text.split("\r\n")[0] for text in saved] == columns
     assert browser.complaints == []
     assert browser.requests == [folder.report.resolve().as_uri()]
@@ -160,7 +149,7 @@ def test_data_of_every_chart_can_be_saved(browser: Browser, broken: RunFolder) -
     )
     assert len(charts) >= 9
     for chart in charts:
-        saved = browser.evaluate(SAVED % chart)
+        saved = browser.evaluate(SAVED_CSV % chart)
         assert saved, chart
         assert all(text.count("\r\n") >= 2 for text in saved), chart
     assert browser.requests[1:] == []
@@ -174,7 +163,9 @@ def test_breaker_strip_follows_the_states(browser: Browser, broken: RunFolder) -
         return { widths: [...strip.querySelectorAll('rect')].map((r) => r.getBoundingClientRect().width),
                  probes: strip.querySelectorAll('g[aria-label=dot] path, g path').length }; })()"""
     )
-    states = [line.split(",") for line in browser.evaluate(SAVED % "breaker-provider-a")[2].strip().split("\r\n")[1:]]
+    states = [
+        line.split(",") for line in browser.evaluate(SAVED_CSV % "breaker-provider-a")[2].strip().split("\r\n")[1:]
+    ]
     assert len(found["widths"]) == len(states) >= 4
     lengths = [float(to_s) - float(from_s) for from_s, to_s, _ in states]
     longest = lengths.index(max(lengths))
