@@ -46,6 +46,8 @@ def project(
     for seed, result in ((GOOD, good), (FAILED, failed), (SICK, sick)):
         monkeypatch.setenv(f"STORED_{seed}", str(result.folder))
     monkeypatch.delenv("GATEBENCH_WORKSPACE", raising=False)
+    for name in ("CI", "BUILD_NUMBER"):  # where they are set, pytest's own short summary repeats whole messages
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # ours is named, installed or not
     pytester.makeconftest(STORED)
     return pytester
