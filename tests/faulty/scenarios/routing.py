@@ -15,7 +15,7 @@ scenario = Scenario(
                 fault(
                     "flags-set",
                     on="gateway",
-                    tenants="tenant-0=provider-a,tenant-1=provider-b,tenant-2=provider-a,tenant-3=provider-b",
+                    tenants=",".join(f"tenant-{number}=provider-{'ab'[number % 2]}" for number in range(6)),
                 )
             ],
         ),
