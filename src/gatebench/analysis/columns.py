@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from gatebench.stats import Floats
+
+Flags = npt.NDArray[np.bool_]
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,3 +24,46 @@ def numbers(column: pd.Series[Any]) -> Floats:
 def flags(column: pd.Series[Any]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Return a column of truth values as an array."""
     return cast("np.ndarray[tuple[int], np.dtype[np.bool_]]", column.to_numpy(dtype=np.bool_))
+
+
+def values_of(rows: pd.DataFrame, name: str) -> Any:
+    """Return a column as it is kept: a numpy array, or a categorical."""
+    column = rows[name]
+    return column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
+
+
+def is_any(values: Any, words: Sequence[str]) -> Flags:
+    """Tell which values of a column of text are among some words; of a categorical without looking at any text."""
+    codes = getattr(values, "codes", None)
+    if codes is None:
+        return np.isin(np.asarray(values).astype(str), list(words))
+    found = np.zeros(len(codes), np.bool_)
+    for code, word in enumerate(values.categories):
+        if word in words:
+            found |= codes == code
+    return found
+
+
+def codes_of(values: Any, words: Sequence[str]) -> npt.NDArray[np.int8]:
+    """Return a column of text as places in a list of words, -1 for others."""
+    codes = getattr(values, "codes", None)
+    listed = list(words)
+    if codes is None:
+        found, seen = np.unique(np.asarray(values).astype(str), return_inverse=True)
+        return np.array([listed.index(word) if word in listed else -1 for word in found], np.int8)[seen]
+    places = [listed.index(word) if word in listed else -1 for word in values.categories]
+    return np.array([*places, -1], np.int8)[codes]
+
+
+def words_of(values: Any) -> list[str]:
+    """Return the words that may occur in a column of text."""
+    categories = getattr(values, "categories", None)
+    found = values[pd_notna(values)] if categories is None else categories
+    return [str(word) for word in dict.fromkeys(found)]
+
+
+def pd_notna(values: Any) -> Flags:
+    """Tell which values are there."""
+    import pandas as pd
+
+    return np.asarray(pd.notna(values))
