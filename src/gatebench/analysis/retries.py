@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import numpy.typing as npt
+
+from gatebench.analysis.columns import is_any, values_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,9 +28,35 @@ def in_order(attempts: pd.DataFrame) -> pd.DataFrame:
     Beside the columns of `gatebench.sample.ATTEMPT`: `number` in its request from 0, `again` (its request has been at this
     provider before), `pause_ns` since the latest end of those before (NaN for the first), and `beside` (it is a hedge).
     """
-    mine = attempts[(attempts["sample"] >= 0) & (attempts["kind"] != "canary")]
-    mine = mine.sort_values(["sample", "arrived_ns"], kind="stable")
-    never_ns = int(mine["arrived_ns"].max()) + _LONG_NS if len(mine) else 0
+    sample = values_of(attempts, "sample")
+    mine = attempts[(sample >= 0) & ~is_any(values_of(attempts, "kind"), ("canary",))]
+    sample = np.asarray(values_of(mine, "sample"), np.int64)
+    many = np.bincount(sample, minlength=1) > 1
+    several = np.flatnonzero(many[sample]) if len(sample) else np.empty(0, np.int64)
+    never_ns = int(values_of(mine, "arrived_ns").max()) + _LONG_NS if len(mine) else 0
+    told = _told(mine.iloc[several], never_ns)
+    order = _by_request(sample, values_of(mine, "arrived_ns"))
+    place = np.empty(len(sample), np.int64)
+    place[order] = np.arange(len(sample))
+    further = place[np.searchsorted(mine.index.to_numpy(), told.index.to_numpy())] if len(told) else place[:0]
+    defaults = {"number": np.int64(0), "again": np.False_, "pause_ns": np.nan, "beside": np.False_}
+    found = {name: np.full(len(sample), usual) for name, usual in defaults.items()}
+    for name, values in found.items():
+        values[further] = told[name].to_numpy()
+    return mine.iloc[order].assign(**found)
+
+
+def _by_request(sample: npt.NDArray[np.int64], arrived_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the order by request, and by arrival within one."""
+    steps = np.diff(sample)
+    if (steps >= 0).all() and (np.diff(arrived_ns)[steps == 0] >= 0).all():
+        return np.arange(len(sample))
+    return np.lexsort((arrived_ns, sample))
+
+
+def _told(mine: pd.DataFrame, never_ns: int) -> pd.DataFrame:
+    """Return what is to tell of attempts that were not alone, in order."""
+    mine = mine[["sample", "arrived_ns", "ended_ns", "end", "provider"]].sort_values(["sample", "arrived_ns"], kind="stable")
     ended_ns = mine["ended_ns"].where(mine["end"] != "in_flight", never_ns)
     latest_ns = ended_ns.groupby(mine["sample"]).cummax().groupby(mine["sample"]).shift()
     pause_ns = (mine["arrived_ns"] - latest_ns).astype(np.float64)

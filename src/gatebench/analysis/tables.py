@@ -92,6 +92,14 @@ class RunTables:
         return self.schedule.due_ns
 
     @cached_property
+    def _between(self) -> dict[tuple[int, int], pd.DataFrame]:
+        return {}
+
+    @cached_property
+    def _during(self) -> dict[Outage, pd.DataFrame]:
+        return {}
+
+    @cached_property
     def asked(self) -> pd.DataFrame:
         """What each row of `samples` asked, see `gatebench.analysis.asked`."""
         return asked(self.samples, self.plan, self.schedule)
@@ -170,14 +178,18 @@ class RunTables:
 
     def due_between(self, start_ns: int, end_ns: int) -> pd.DataFrame:
         """Return the headline rows due in [start, end), nanoseconds from the start of the load."""
-        due_ns = values_of(self.load, "due_ns")
-        first_ns, last_ns = start_ns + self.start_ns, end_ns + self.start_ns
-        return self.load[(due_ns >= first_ns) & (due_ns < last_ns)]
+        if (start_ns, end_ns) not in self._between:
+            due_ns = values_of(self.load, "due_ns")
+            first_ns, last_ns = start_ns + self.start_ns, end_ns + self.start_ns
+            self._between[start_ns, end_ns] = self.load[(due_ns >= first_ns) & (due_ns < last_ns)]
+        return self._between[start_ns, end_ns]
 
     def during(self, outage: Outage) -> pd.DataFrame:
         """Return the headline rows of F: due in [t0, t1) and under way at no edge of a fault."""
-        rows = self.due_between(outage.t0_ns, outage.t1_ns)
-        return rows[~is_any(values_of(rows, "label"), (TRANSITION,))]
+        if outage not in self._during:
+            rows = self.due_between(outage.t0_ns, outage.t1_ns)
+            self._during[outage] = rows[~is_any(values_of(rows, "label"), (TRANSITION,))]
+        return self._during[outage]
 
     @property
     def ids_arrive(self) -> bool:
