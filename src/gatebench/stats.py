@@ -124,10 +124,13 @@ def _chosen_length(covariance: Floats, cut: int, n: int, least: int, most: int) 
     return min(max(least, chosen), most)
 
 
+LATTICE: Final = 1 << 17
 MANY: Final = 200_000
 """From so many rows on, what a million of them cannot tell apart is computed in a simpler way."""
-MANY_BLOCKS: Final = 1_000
-"""A sum of so many independent draws is normal but for its skew."""
+MANY_BLOCKS: Final = 100
+SKEWED: Final = 0.1
+"""Up to this skew a sum is taken as normal, with its skew."""
+_CELLS: Final = 64
 _STEPS: Final = 4
 _BYTE: Final = 8
 _WORD: Final = 64
@@ -203,8 +206,8 @@ class BlockBootstrap:
     convolution, which a Fourier transform gives for any x (with L = 1 it is the binomial tail of Maritz and Jarrett,
     JASA 73, 1978). An interval's end is the smallest value whose chance reaches the wanted level.
 
-    Of `MANY` rows and more, blocks begin at every eighth row and are whole bytes long, and a sum of `MANY_BLOCKS` draws is taken
-    as normal with its skew (Cornish and Fisher, Revue de l'Institut International de Statistique 5, 1938).
+    Of `MANY` rows and more, blocks begin at every eighth row and are whole bytes long, and where `MANY_BLOCKS` or more are drawn
+    the ends follow from the sum's distribution at the percentile itself.
     """
 
     def __init__(self, series: Floats, share: float, rows: int | None = None, ordered: Floats | None = None) -> None:
@@ -228,7 +231,7 @@ class BlockBootstrap:
         """
         tail, n = (1 - confidence) / 2, len(self.series)
         if self._bits is not None and self.blocks >= MANY_BLOCKS:
-            return Interval(self._nearly(tail), self._nearly(1 - tail))
+            return Interval(self._end(tail), self._end(1 - tail))
         low = self._quantile(tail) if (1 - self.share) ** n <= tail else -math.inf
         high = self._quantile(1 - tail) if self.share**n <= tail else math.inf
         return Interval(low, high)
@@ -241,35 +244,65 @@ class BlockBootstrap:
         return cast("npt.NDArray[np.int64]", running[self.length :] - running[: -self.length])
 
     @cached_property
+    def _chances(self) -> Floats:
+        """How often a block holds 0, 1, 2, … rows up to the percentile."""
+        counts = self._bits.counts(self.length) if self._bits is not None else self._counts(self._middle)
+        return np.bincount(counts, minlength=self.length + 1) / len(counts)
+
+    @cached_property
     def _moments(self) -> tuple[float, float]:
         """The standard deviation and the skew of the sum of all blocks drawn, at the percentile itself."""
-        counts = self._bits.counts(self.length) if self._bits is not None else self._counts(self._middle)
-        chances = np.bincount(counts) / len(counts)
-        off = np.arange(len(chances)) - float(chances @ np.arange(len(chances)))
-        spread = math.sqrt(float(chances @ off**2))
-        skew = float(chances @ off**3) / spread**3 if spread else 0.0
+        off = np.arange(len(self._chances)) - float(self._chances @ np.arange(len(self._chances)))
+        spread = math.sqrt(float(self._chances @ off**2))
+        skew = float(self._chances @ off**3) / spread**3 if spread else 0.0
         return spread * math.sqrt(self.blocks), skew / math.sqrt(self.blocks)
+
+    def _reach(self, level: float) -> float:
+        """Return by how many standard deviations the sum's quantile at `level` lies off its mean: normal but for a small skew
+        (Cornish and Fisher, Revue de l'Institut International de Statistique 5, 1938), else from the sum itself.
+        """
+        spread, skew = self._moments
+        if not spread:
+            return 0.0
+        if abs(skew) <= SKEWED:
+            z = NormalDist().inv_cdf(level)
+            return z + skew * (z * z - 1) / 6
+        reached, step, mean = self._sum
+        return (int(np.argmax(reached >= level)) * step - mean) / spread
+
+    @cached_property
+    def _sum(self) -> tuple[Floats, float, float]:
+        """The distribution of the sum of all blocks drawn on a lattice, what a step of it is, and its mean."""
+        held = np.flatnonzero(self._chances)
+        low, width = int(held[0]), max(1, int(held[-1] - held[0]))
+        cells = min(width, max(_CELLS, LATTICE // self.blocks))
+        place = (held - low) / width * cells
+        floor = np.minimum(place.astype(np.int64), cells - 1)
+        weight = self._chances[held]
+        chances = np.bincount(floor, weight * (1 - (place - floor)), minlength=cells + 1)
+        chances += np.bincount(floor + 1, weight * (place - floor), minlength=cells + 1)
+        total = self.blocks * cells
+        reached = np.cumsum(_sum_of(chances, self.blocks, 1 << (total + 1).bit_length())[: total + 1])
+        step = width / cells
+        return np.minimum(reached, 1.0), step, self.blocks * float(weight @ (held - low))
+
+    def _end(self, level: float) -> float:
+        """Return the quantile at `level` of the percentile of a resample of very many rows.
+
+        It is at most x when the resample's rows ≤ x, on average `drawn` × F(x), are `needed` or more. Their spread follows F(x)
+        as that of a share does, so the end is found by a few steps from the percentile itself.
+        """
+        n, drawn = len(self.ordered), self.blocks * self.length
+        spread, _ = self._moments
+        reach, usual, share = self._reach(1 - level), self.share * (1 - self.share), self.share
+        for _ in range(_STEPS):
+            scale = math.sqrt(share * (1 - share) / usual)
+            share = min(1.0, max(0.0, (self.needed - 0.5 - spread * scale * reach) / drawn))
+        return float(self.ordered[min(n - 1, max(0, math.ceil(share * n - 1e-9) - 1))])
 
     @property
     def _middle(self) -> float:
         return percentile(self.ordered, self.share)
-
-    def _nearly(self, level: float) -> float:
-        """Return the quantile at `level` of a sum of very many draws.
-
-        A resample's percentile is at most x when its rows ≤ x, on average `drawn` × F(x), are `needed` or more. Their spread
-        follows F(x) as that of a share does, so the end is found by a few steps from the percentile itself.
-        """
-        n, drawn = len(self.ordered), self.blocks * self.length
-        spread, skew = self._moments
-        z = NormalDist().inv_cdf(level)
-        usual = self.share * (1 - self.share)
-        share = self.share
-        for _ in range(_STEPS):
-            scale = math.sqrt(max(share * (1 - share), 0.0) / usual)
-            reach = (z - skew / scale * (z * z - 1) / 6) if scale else z
-            share = min(1.0, max(0.0, (self.needed - 0.5 + spread * scale * reach) / drawn))
-        return float(self.ordered[min(n - 1, max(0, math.ceil(share * n - 1e-9) - 1))])
 
     def chance(self, position: int) -> float:
         """Return the chance that a resample's percentile is at most the value at `position` of the ordered series."""
@@ -363,7 +396,6 @@ def rows_needed(successes: int, n: int, bound: float, confidence: float = JUDGED
     return None
 
 
-LATTICE: Final = 1 << 17
 DRAWS: Final = 2_000
 
 

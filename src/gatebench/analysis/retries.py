@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatebench.analysis.columns import is_any, values_of
+from gatebench.analysis.rows import Rows, spread_over
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,11 +40,20 @@ def in_order(attempts: pd.DataFrame) -> pd.DataFrame:
     place = np.empty(len(sample), np.int64)
     place[order] = np.arange(len(sample))
     further = place[np.searchsorted(mine.index.to_numpy(), told.index.to_numpy())] if len(told) else place[:0]
-    defaults = {"number": np.int64(0), "again": np.False_, "pause_ns": np.nan, "beside": np.False_}
+    defaults = {"number": np.int16(0), "again": np.False_, "beside": np.False_}
     found = {name: np.full(len(sample), usual) for name, usual in defaults.items()}
     for name, values in found.items():
         values[further] = told[name].to_numpy()
-    return mine.iloc[order].assign(**found)
+    ordered = mine.iloc[order]
+
+    def pause_ns() -> npt.NDArray[np.float64]:
+        values = np.full(len(attempts), np.nan)
+        values[told.index.to_numpy()] = told["pause_ns"].to_numpy()
+        return values
+
+    if isinstance(ordered, Rows):  # for most attempts there is nothing to tell
+        return ordered.with_columns({name: spread_over(attempts, ordered, v) for name, v in found.items()} | {"pause_ns": pause_ns})
+    return ordered.assign(**found, pause_ns=pause_ns()[ordered.index.to_numpy()])
 
 
 def _by_request(sample: npt.NDArray[np.int64], arrived_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -73,6 +83,11 @@ def earlier(attempts: pd.DataFrame, marked: pd.Series[bool]) -> pd.Series[bool]:
     ended_ns = attempts["ended_ns"].where(marked, np.iinfo(np.int64).max)
     first_ns = ended_ns.groupby(attempts["sample"]).cummin().groupby(attempts["sample"]).shift()
     return first_ns.fillna(np.inf) <= attempts["arrived_ns"]
+
+
+def asks_to_wait(tables: RunTables) -> bool:
+    """Tell whether any fault of the run makes providers name a Retry-After."""
+    return any(float(fault.planned.parameters.get("retry_after_s", 0) or 0) > 0 for fault in tables.faults)
 
 
 def retry_after_ns(tables: RunTables, attempts: pd.DataFrame) -> pd.Series[float]:

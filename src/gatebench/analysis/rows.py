@@ -413,6 +413,13 @@ def compute(rows: pd.DataFrame, name: str, formula: Source) -> None:
     put(rows, name, formula()) if not isinstance(rows, Rows) else rows.define(name, formula)
 
 
+def spread_over(table: pd.DataFrame, rows: Rows, values: Values) -> Source:
+    """Return the source of a column of a whole table from what it is for some of its rows."""
+    whole = np.zeros(len(table), values.dtype)
+    whole[rows.index.to_numpy()] = values
+    return lambda: whole
+
+
 def parts(rows: int, most: int = 1 << 19) -> Iterator[slice]:
     """Yield a table's rows in parts that fit a processor's cache, so that what is computed in between stays small."""
     for start in range(0, rows, most):

@@ -92,6 +92,11 @@ class RunTables:
         return self.schedule.due_ns
 
     @cached_property
+    def shared(self) -> dict[object, Any]:
+        """What several metrics need and one of them has found; whoever asked for them all clears it."""
+        return {}
+
+    @cached_property
     def _between(self) -> dict[tuple[int, int], pd.DataFrame]:
         return {}
 

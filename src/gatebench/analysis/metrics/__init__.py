@@ -57,6 +57,7 @@ def measure(tables: RunTables, only: Collection[str] | None = None) -> list[Metr
     for entry in wanted:
         if isinstance(entry, OutageMetric) and tables.plan.faults:
             found[entry.name] += _of_outages(entry, tables)
+    tables.shared.clear()
     return [value for values in found.values() for value in values]
 
 

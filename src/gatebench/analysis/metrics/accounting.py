@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from gatebench.analysis.columns import numbers
+from gatebench.analysis.columns import is_any, numbers, values_of
 from gatebench.analysis.makers import no_attempts, with_makers
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.analysis.metrics.work import no_ledger
+from gatebench.analysis.rows import belong
 from gatebench.sample import NO_USAGE_IN, NO_USAGE_OUT
 from gatebench.stats import Floats
 
@@ -65,7 +66,7 @@ def underbilled(scope: Scope) -> pd.DataFrame:
 
 def _should_bill(scope: Scope) -> pd.DataFrame:
     routes = [route.name for route in scope.tables.plan.traffic.routes if bills(route)]
-    return scope.rows[scope.rows["complete"] & scope.rows["route"].isin(routes)]
+    return scope.rows[values_of(scope.rows, "complete") & is_any(values_of(scope.rows, "route"), routes)]
 
 
 def unbilled(scope: Scope) -> pd.DataFrame:
@@ -137,7 +138,7 @@ def undelivered_tokens(scope: Scope) -> Measured:
     samples = scope.tables.samples
     delivered = np.zeros(len(attempts) + 1, bool)
     delivered[samples.loc[samples["complete"], "made_by"].to_numpy()] = True
-    ours = attempts["sample"].isin(scope.rows.index).to_numpy() & (attempts["status"] == 200).to_numpy()
+    ours = belong(values_of(attempts, "sample"), scope.rows.index) & (values_of(attempts, "status") == 200)
     tokens = numbers(attempts["tokens_in"]) + numbers(attempts["tokens_out"])
     paid = float(tokens[ours].sum())
     if ours.sum() < LEAST_ANSWERS or not paid:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from gatebench.analysis.caching.rows import askable, unheard
+from gatebench.analysis.columns import values_of
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.analysis.metrics.work import INVISIBLE
+from gatebench.analysis.rows import belong
 from gatebench.oracles.cache import Burst, Fetches, bursts
 from gatebench.sample import NEVER
 from gatebench.stats import percentile
@@ -88,7 +90,7 @@ def _owned(scope: Scope) -> pd.DataFrame | str:
     if any(not outage.attempts_visible and scope.phase in (None, outage.phase) for outage in scope.tables.outages):
         return INVISIBLE
     rows = askable(scope)
-    own = attempts[attempts["sample"].isin(rows.index)].sort_values("arrived_ns", kind="stable")
+    own = attempts[belong(values_of(attempts, "sample"), rows.index)].sort_values("arrived_ns", kind="stable")
     own = own[~own["sample"].duplicated()]
     return own.assign(key=rows["key"].loc[own["sample"]].to_numpy(np.int64))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import numpy as np
 
-from gatebench.analysis.columns import numbers
+from gatebench.analysis.columns import is_any, numbers, values_of
 from gatebench.analysis.metrics.registry import (
     Better,
     Measured,
@@ -170,7 +170,7 @@ def response_ms(rows: pd.DataFrame) -> pd.Series[float]:
 @distribution("service", "Service time")
 def service_ms(rows: pd.DataFrame) -> pd.Series[float]:
     """done - sent of the rows that were sent: what the target took, without the time that a row waited for us."""
-    return rows.loc[rows["service_ms"].notna(), "service_ms"]
+    return rows.loc[~np.isnan(values_of(rows, "service_ms")), "service_ms"]
 
 
 @distribution("success", "Response time of good answers", quiet=True)
@@ -182,16 +182,16 @@ def success_ms(rows: pd.DataFrame) -> pd.Series[float]:
 @distribution("rejection", "Response time of rejections", quiet=True)
 def rejection_ms(rows: pd.DataFrame) -> pd.Series[float]:
     """done - due of the answers with status 429 alone."""
-    return rows.loc[rows["outcome"] == "rejected", "response_ms"]
+    return rows.loc[is_any(values_of(rows, "outcome"), ("rejected",)), "response_ms"]
 
 
 @distribution("error", "Response time of errors", quiet=True)
 def error_ms(rows: pd.DataFrame) -> pd.Series[float]:
     """done - due of the rows that ended as an error or a timeout alone."""
-    return rows.loc[~rows["outcome"].isin(("ok", "rejected")), "response_ms"]
+    return rows.loc[~is_any(values_of(rows, "outcome"), ("ok", "rejected")), "response_ms"]
 
 
 @distribution("dispatch_delay", "Dispatch delay")
 def dispatch_ms(rows: pd.DataFrame) -> pd.Series[float]:
     """sent - due of the rows that were sent: our own error, part of the response time."""
-    return rows.loc[rows["dispatch_ms"].notna(), "dispatch_ms"]
+    return rows.loc[~np.isnan(values_of(rows, "dispatch_ms")), "dispatch_ms"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, cast
 
 from gatebench.analysis.windows import Outage
@@ -34,6 +35,11 @@ class Scope:
     phase: str | None = None
     route: str | None = None
     _kept: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @cached_property
+    def shared(self) -> dict[object, Any]:
+        """What metrics of this scope need and one of them has found."""
+        return {}
 
     def once(self, key: object, find: Callable[[], _Found]) -> _Found:
         """Return what several metrics of this scope share, found by the first that asks for it.
