@@ -56,6 +56,12 @@ def percentile(ordered: Floats, share: float) -> float:
     return float(ordered[rank(len(ordered), share) - 1])
 
 
+def percentile_of(values: Floats, share: float) -> float:
+    """Return the nearest-rank percentile of values in any order."""
+    place = rank(len(values), share) - 1
+    return float(np.partition(values, place)[place])
+
+
 def beyond(n: int, share: float) -> int:
     """Return how many of `n` values lie beyond the percentile `share`."""
     return n - rank(n, share)
