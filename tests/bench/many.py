@@ -9,16 +9,31 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from gatebench.plan import Plan
 from gatebench.run.folder import Clock, RunFolder, RunRecord
-from gatebench.sample import ATTEMPT, COMPLETED, DROPPED, FIXED_VOCABULARIES, NEVER, NO_WORD, SAMPLE, Table
+from gatebench.sample import (
+    ATTEMPT,
+    CAUSE,
+    COMPLETED,
+    DROPPED,
+    ERROR,
+    FAILED,
+    FIXED_VOCABULARIES,
+    NEVER,
+    NO_WORD,
+    OK,
+    SAMPLE,
+    Table,
+)
 from tests.factory import CREATED_UNIX_NS, PROVIDERS
 from tests.planned import LOAD_START_NS, MS, Knobs, S, make_plan
 
@@ -28,6 +43,7 @@ OPEN_NS: Final = 2 * S
 PAUSE_NS: Final = 200_000
 BATCH_ROWS: Final = 50_000
 CANARIES: Final = 6
+BROKEN: Final = 0.001
 _SHARES: Final = {"warmup_s": 0.04, "baseline_s": 0.4, "fault_s": 0.2, "recovery_s": 0.36}
 
 Columns = dict[str, npt.NDArray[Any]]
@@ -52,6 +68,7 @@ def make_many(root: Path, rows: int, seed: int = 7) -> RunFolder:
     _worker(folder, end_ns)
     _events(folder, plan, edges, end_ns, hits)
     _record(folder, plan, end_ns)
+    _series(folder, end_ns)
     return folder
 
 
@@ -69,8 +86,10 @@ def _play(plan: Plan, edges: tuple[int, int], random: np.random.Generator) -> tu
     done_ns = reached_ns + took_ns + 2 * PAUSE_NS
     provider = down.astype(np.uint8)
     phase = np.searchsorted([one.end_ns for one in plan.phases], due_ns - LOAD_START_NS, side="right").astype(np.uint8)
+    broken = random.random(n) < BROKEN
     arrivals, prints = np.arange(n, dtype=np.uint32), random.integers(1, 1 << 63, n, np.uint64)
-    books = [_attempts(number, arrivals, prints, asked_ns, reached_ns, took_ns, failed, provider, phase, edges) for number in (0, 1)]
+    drawn = _Drawn(arrivals, prints, asked_ns, reached_ns, took_ns, failed, broken, provider, phase)
+    books = [_attempts(number, drawn, edges) for number in (0, 1)]
     number = np.zeros(n, np.uint32)
     for book in books:
         made = (book["end"] == COMPLETED) & (book["kind"] < 2)
@@ -85,15 +104,17 @@ def _play(plan: Plan, edges: tuple[int, int], random: np.random.Generator) -> tu
         "first_byte_ns": done_ns - 100_000,
         "first_token_ns": np.full(n, NEVER),
         "done_ns": done_ns,
-        "status": np.full(n, 200, np.uint16),
+        "outcome": np.where(broken, ERROR, OK).astype(np.uint8),
+        "cause": np.where(broken, CAUSE["status"], CAUSE[""]).astype(np.uint8),
+        "status": np.where(broken, 502, 200).astype(np.uint16),
         "bytes_sent": np.full(n, 480, np.uint32),
         "bytes_received": np.full(n, 690, np.uint32),
         "connection": arrivals % 24 + 1,
         "reused": (arrivals >= 24).astype(np.uint8),
-        "provider": provider,
+        "provider": np.where(broken, NO_WORD["u1"], provider).astype(np.uint8),
         "attempt": number,
-        "service_ns": took_ns,
-        "stamp_matches": np.full(n, 3, np.uint8),
+        "service_ns": np.where(broken, NEVER, took_ns),
+        "stamp_matches": np.where(broken, 0, 3).astype(np.uint8),
     }
     return samples, books
 
@@ -107,24 +128,28 @@ def _tried(asked_ns: Times, edges: tuple[int, int]) -> npt.NDArray[np.bool_]:
     return tried
 
 
-def _attempts(
-    provider: int,
-    arrivals: npt.NDArray[np.uint32],
-    prints: npt.NDArray[np.uint64],
-    asked_ns: Times,
-    reached_ns: Times,
-    took_ns: Times,
-    failed: npt.NDArray[np.bool_],
-    served: npt.NDArray[np.uint8],
-    phase: npt.NDArray[np.uint8],
-    edges: tuple[int, int],
-) -> Columns:
+@dataclass(frozen=True)
+class _Drawn:
+    """What was drawn for each request; `failed` at the first provider before `served` answered, `broken` in the end."""
+
+    arrivals: npt.NDArray[np.uint32]
+    prints: npt.NDArray[np.uint64]
+    asked_ns: Times
+    reached_ns: Times
+    took_ns: Times
+    failed: npt.NDArray[np.bool_]
+    broken: npt.NDArray[np.bool_]
+    served: npt.NDArray[np.uint8]
+    phase: npt.NDArray[np.uint8]
+
+
+def _attempts(provider: int, drawn: _Drawn, edges: tuple[int, int]) -> Columns:
     """Return the attempts at one provider, its canaries among them, in order of arrival."""
-    good = np.flatnonzero(served == provider)
-    bad = np.flatnonzero(failed) if provider == 0 else good[:0]
+    good = np.flatnonzero(drawn.served == provider)
+    bad = np.flatnonzero(drawn.failed) if provider == 0 else good[:0]
     own = np.concatenate((good, bad))
     dropped = np.arange(len(own)) >= len(good)
-    arrived_ns = np.where(dropped, asked_ns[own], reached_ns[own])
+    arrived_ns = np.where(dropped, drawn.asked_ns[own], drawn.reached_ns[own])
     canary_ns = np.array(
         [start + number * 15 * MS for start in (LOAD_START_NS - S, edges[1] + 2 * MS) for number in range(CANARIES)]
     )
@@ -136,26 +161,27 @@ def _attempts(
     def column(values: npt.NDArray[Any], of_canary: int = 0) -> npt.NDArray[Any]:
         return np.concatenate((values, np.full(more, of_canary, values.dtype)))[order]
 
-    took_ns = column(np.where(dropped, NOTICE_NS, took_ns[own]), 45 * MS)
+    took_ns = column(np.where(dropped, NOTICE_NS, drawn.took_ns[own]), 45 * MS)
     arrived_ns = arrived_ns[order]
+    broken = column(drawn.broken[own] & ~dropped)
     dropped = column(dropped)
     return {
         "attempt": np.arange(1, len(order) + 1, dtype=np.uint32),
-        "arrival_id": column(arrivals[own]),
-        "kind": column((phase[own] == 0).astype(np.uint8), 2),
+        "arrival_id": column(drawn.arrivals[own]),
+        "kind": column((drawn.phase[own] == 0).astype(np.uint8), 2),
         "seen": np.ones(len(order), np.uint16),
         "arrived_ns": arrived_ns,
-        "first_token_ns": np.where(dropped, NEVER, arrived_ns + took_ns - MS),
+        "first_token_ns": np.where(dropped | broken, NEVER, arrived_ns + took_ns - MS),
         "ended_ns": arrived_ns + took_ns,
         "service_ns": took_ns,
-        "end": np.where(dropped, DROPPED, COMPLETED).astype(np.uint8),
+        "end": np.select([dropped, broken], [DROPPED, FAILED], COMPLETED).astype(np.uint8),
         "fault": dropped.astype(np.uint8),
-        "status": np.where(dropped, 0, 200).astype(np.uint16),
-        "fingerprint": column(prints[own]),
+        "status": np.select([dropped, broken], [0, 500], 200).astype(np.uint16),
+        "fingerprint": column(drawn.prints[own]),
         "tenant": np.full(len(order), NO_WORD["u2"], np.uint16),
         "connection": (1 + np.arange(len(order)) % 8).astype(np.uint32),
         "tokens_in": np.full(len(order), 40, np.uint32),
-        "tokens_out": np.where(dropped, 0, 24).astype(np.uint32),
+        "tokens_out": np.where(dropped | broken, 0, 24).astype(np.uint32),
     }
 
 
@@ -232,6 +258,26 @@ def _record(folder: RunFolder, plan: Plan, end_ns: int) -> None:
         clock=clock,
     )
     folder.save(record)
+
+
+def _series(folder: RunFolder, end_ns: int) -> None:
+    """Write what four processes used once a second."""
+    seconds = np.arange(1, (end_ns - LOAD_START_NS) // S)
+    noise = np.random.default_rng(1)
+    tables = [
+        pa.table(
+            {
+                "at_ns": LOAD_START_NS + seconds * S,
+                "process": [process] * len(seconds),
+                "metric": [metric] * len(seconds),
+                "value": (level * seconds if metric == "cpu_s" else np.full(len(seconds), level))
+                + (noise.random(len(seconds)) * 0.01 if metric == "cpu_s" else 0.0),
+            }
+        )
+        for process, busy in (("load-0", 0.35), ("gateway", 0.42), ("provider-a", 0.2), ("provider-b", 0.1))
+        for metric, level in (("cpu_s", busy), ("rss_bytes", 6e7), ("descriptors", 40.0), ("threads", 3.0))
+    ]
+    pq.write_table(pa.concat_tables(tables).sort_by("at_ns"), folder.series)
 
 
 if __name__ == "__main__":
