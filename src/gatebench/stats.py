@@ -222,7 +222,9 @@ class BlockBootstrap:
         self._many = len(series) >= MANY
         at_most = series <= percentile(self.ordered, share)
         self._bits = Bits(at_most) if self._many else None
-        self.length = block_length(at_most.astype(np.float64)) if self._bits is None else block_length_of_many(self._bits)
+        self.length = (
+            block_length(at_most.astype(np.float64)) if self._bits is None else block_length_of_many(self._bits)
+        )
         self.blocks = math.ceil((rows or len(series)) / self.length)
         drawn = self.blocks * self.length
         self.needed = rank(drawn, share)

@@ -61,10 +61,10 @@ def make_many(root: Path, rows: int, seed: int = 7) -> RunFolder:
     samples, attempts = _play(plan, edges, np.random.default_rng(seed))
     end_ns = LOAD_START_NS + plan.load.duration_ns + 100 * MS
     hits = int((attempts[0]["end"] == DROPPED).sum())
-    _stream(SAMPLE, folder.parts / "samples-0.arrow", samples, plan, {"worker": 0}, "done_ns")
+    _stream(SAMPLE, folder.parts / "samples-0.arrow", samples, plan, {"worker": 0})
     del samples
     for name, columns in zip(PROVIDERS, attempts, strict=True):
-        _stream(ATTEMPT, folder.parts / f"attempts-{name}.arrow", columns, plan, {"provider": name}, "ended_ns")
+        _stream(ATTEMPT, folder.parts / f"attempts-{name}.arrow", columns, plan, {"provider": name})
     _worker(folder, end_ns)
     _events(folder, plan, edges, end_ns, hits)
     _record(folder, plan, end_ns)
@@ -185,12 +185,13 @@ def _attempts(provider: int, drawn: _Drawn, edges: tuple[int, int]) -> Columns:
     }
 
 
-def _stream(table: Table, path: Path, columns: Columns, plan: Plan, facts: dict[str, Any], ended: str) -> None:
+def _stream(table: Table, path: Path, columns: Columns, plan: Plan, facts: dict[str, Any]) -> None:
     """Write columns as the stream that a process would have left: in order of their ends, with its end mark."""
     words = {**FIXED_VOCABULARIES, **plan.vocabularies()}
     head = {"gatebench": json.dumps({"table": table.name, "vocabularies": words, "facts": facts})}
     fields = [pa.field(column.name, pa.from_numpy_dtype(np.dtype(column.type))) for column in table.columns]
     schema = pa.schema(fields, metadata=head)
+    ended = "done_ns" if table is SAMPLE else "ended_ns"
     order = np.argsort(columns[ended], kind="stable")
     with path.open("wb") as file, pa.ipc.new_stream(file, schema) as stream:
         for start in range(0, len(order), BATCH_ROWS):
@@ -235,7 +236,8 @@ def _events(folder: RunFolder, plan: Plan, edges: tuple[int, int], end_ns: int, 
         met = "eof" if stage == "during" else "answer"
         told = {"fault": fault.id, "stage": stage, "expected": met, "met": met, "ok": True, "took_ns": 45 * MS}
         found += [
-            (start_ns + number * 15 * MS, "canary", {**told, "pooled": number >= CANARIES // 2}) for number in range(CANARIES)
+            (start_ns + number * 15 * MS, "canary", {**told, "pooled": number >= CANARIES // 2})
+            for number in range(CANARIES)
         ]
     for at_ns, name, of_event in sorted(found, key=lambda event: event[0]):
         folder.event(name, at_ns, **of_event)

@@ -247,9 +247,7 @@ def _with_gaps(arrivals: Ids, ordinals: Ids) -> npt.NDArray[np.int64]:
     return by_arrival.index[by_arrival["max"] + 1 != by_arrival["size"]].to_numpy(np.int64)
 
 
-def _scheduled(
-    tables: RunTables, due_ns: npt.NDArray[np.int64], stopped: Ids
-) -> npt.NDArray[np.int64]:
+def _scheduled(tables: RunTables, due_ns: npt.NDArray[np.int64], stopped: Ids) -> npt.NDArray[np.int64]:
     """Return the arrivals that should have a row: all, or what was due before each worker was stopped.
 
     A worker gives rows to arrivals that it could not send any more when it was stopped; those were due too.

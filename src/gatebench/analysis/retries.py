@@ -52,7 +52,9 @@ def in_order(attempts: pd.DataFrame) -> pd.DataFrame:
         return values
 
     if isinstance(ordered, Rows):  # for most attempts there is nothing to tell
-        return ordered.with_columns({name: spread_over(attempts, ordered, v) for name, v in found.items()} | {"pause_ns": pause_ns})
+        return ordered.with_columns(
+            {name: spread_over(attempts, ordered, v) for name, v in found.items()} | {"pause_ns": pause_ns}
+        )
     return ordered.assign(**found, pause_ns=pause_ns()[ordered.index.to_numpy()])
 
 
@@ -66,7 +68,9 @@ def _by_request(sample: npt.NDArray[np.int64], arrived_ns: npt.NDArray[np.int64]
 
 def _told(mine: pd.DataFrame, never_ns: int) -> pd.DataFrame:
     """Return what is to tell of attempts that were not alone, in order."""
-    mine = mine[["sample", "arrived_ns", "ended_ns", "end", "provider"]].sort_values(["sample", "arrived_ns"], kind="stable")
+    mine = mine[["sample", "arrived_ns", "ended_ns", "end", "provider"]].sort_values(
+        ["sample", "arrived_ns"], kind="stable"
+    )
     ended_ns = mine["ended_ns"].where(mine["end"] != "in_flight", never_ns)
     latest_ns = ended_ns.groupby(mine["sample"]).cummax().groupby(mine["sample"]).shift()
     pause_ns = (mine["arrived_ns"] - latest_ns).astype(np.float64)

@@ -264,7 +264,9 @@ class Rows(pd.DataFrame):
     def _own_index(self) -> pd.Index[Any]:
         if self._labels is None:
             places = self._places
-            index = pd.RangeIndex(places.start, places.stop) if isinstance(places, slice) else pd.Index(places, copy=False)
+            index = (
+                pd.RangeIndex(places.start, places.stop) if isinstance(places, slice) else pd.Index(places, copy=False)
+            )
             object.__setattr__(self, "_labels", index)
         return cast("pd.Index[Any]", self._labels)
 
@@ -281,7 +283,7 @@ class Rows(pd.DataFrame):
                 return None
             key = key.to_numpy()
         found = np.asarray(key)
-        if found.dtype == object and len(found) and isinstance(found[0], (bool, np.bool_)):
+        if found.dtype == object and found.ndim == 1 and len(found) and isinstance(found[0], (bool, np.bool_)):
             found = found.astype(bool)
         return found if found.dtype == np.bool_ and found.shape == (self._length,) else None
 

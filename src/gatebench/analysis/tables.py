@@ -129,7 +129,9 @@ class RunTables:
         """The arrivals at providers that no control lane made, those that name no request of ours included."""
         if self.attempts is None:
             return None
-        target = np.append(is_any(values_of(self.samples, "lane"), (LANES[TARGET],)), True)  # -1, no sample, is the last
+        target = np.append(
+            is_any(values_of(self.samples, "lane"), (LANES[TARGET],)), True
+        )  # -1, no sample, is the last
         return cast(pd.DataFrame, self.attempts[target[values_of(self.attempts, "sample")]])
 
     @cached_property
@@ -454,7 +456,9 @@ def _makers(samples: pd.DataFrame, attempts: pd.DataFrame) -> npt.NDArray[np.int
         return _makers_by_name(samples, attempts)
     found = np.full(len(samples), -1, np.int32)
     for provider in words_of(named):
-        own = np.flatnonzero(is_any(where, (provider,)))[::-1].astype(np.int32)  # of two with one number the first counts
+        own = np.flatnonzero(is_any(where, (provider,)))[::-1].astype(
+            np.int32
+        )  # of two with one number the first counts
         table = np.full(most + 2, -1, np.int32)
         table[number[own]] = own
         mine = np.flatnonzero(is_any(named, (provider,)))

@@ -76,8 +76,9 @@ def assemble(folder: RunFolder) -> Assembly:
     """Write samples.parquet and attempts.parquet from `parts/`, and say what was found; the same parts give the same
     tables.
 
-    Nothing is done when the same parts were assembled before and nobody has touched them, or the tables, since. Without any stream in `parts/` (somebody cleared it) the tables that are there stay, and what was found back then is
-    returned. Without any ledger no attempts.parquet is written: no attempts recorded is not the same as none made.
+    Nothing is done when the same parts were assembled before and nobody has touched them, or the tables, since. Without any
+    stream in `parts/` (somebody cleared it) the tables that are there stay, and what was found back then is returned. Without
+    any ledger no attempts.parquet is written: no attempts recorded is not the same as none made.
     """
     record = folder.load()
     plan = record.plan
@@ -202,7 +203,10 @@ class _Joining:
             of = np.searchsorted(ends, wanted, side="right") - 1
             made = [head]
             sources = [np.flatnonzero(of == number) for number in range(len(self.tails))]
-            made += [self._rows(tail, wanted[own] - ends[number]) for number, (tail, own) in enumerate(zip(self.tails, sources, strict=True))]
+            made += [
+                self._rows(tail, wanted[own] - ends[number])
+                for number, (tail, own) in enumerate(zip(self.tails, sources, strict=True))
+            ]
             piece = pa.concat_tables(made).unify_dictionaries()
             if len(self.tails) > 1:
                 back = np.empty(len(wanted), np.int64)
@@ -254,9 +258,7 @@ def _on_run_clock(times: npt.NDArray[Any], clock: Alignment) -> npt.NDArray[Any]
     return np.where(times == NEVER, times, clock.to_run(times))
 
 
-def _plain(
-    column: pa.ChunkedArray, type_name: str, places: npt.NDArray[np.int64] | None = None
-) -> npt.NDArray[Any]:
+def _plain(column: pa.ChunkedArray, type_name: str, places: npt.NDArray[np.int64] | None = None) -> npt.NDArray[Any]:
     """Return a column's numbers, all or those at some places. Read from its buffers: Arrow's own conversion imports pandas."""
     dtype = np.dtype("<" + type_name)
     chunks = [

@@ -100,7 +100,9 @@ class StreamTail:
         """
         batches: list[pa.RecordBatch] = []
         try:
-            reader = pa.ipc.open_stream(pa.memory_map(str(self.path)))  # a long run's streams are larger than memory likes
+            reader = pa.ipc.open_stream(
+                pa.memory_map(str(self.path))
+            )  # a long run's streams are larger than memory likes
         except (pa.ArrowInvalid, OSError):
             return
         head = json.loads(reader.schema.metadata[b"gatebench"])

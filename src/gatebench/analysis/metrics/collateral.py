@@ -89,7 +89,9 @@ def _stale(tables: RunTables, outage: Outage) -> tuple[pd.DataFrame, int]:
     t1_ns = tables.start_ns + outage.t1_ns
     known = tables.at_target
     sent_ns = values_of(known, "sent_ns")
-    before = _over_connections(known, "worker")[(values_of(known, "connection") > 0) & (sent_ns != NEVER) & (sent_ns < t1_ns)]
+    before = _over_connections(known, "worker")[
+        (values_of(known, "connection") > 0) & (sent_ns != NEVER) & (sent_ns < t1_ns)
+    ]
     old = np.isin(_over_connections(rows, "worker"), np.unique(before))
     broken = old & is_any(values_of(rows, "cause"), _BROKEN)
     attempts = tables.attempts_for_target

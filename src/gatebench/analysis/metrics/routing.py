@@ -158,7 +158,11 @@ def stickiness_violations(scope: Scope) -> Measured:
     reason = _no_stamps(scope)
     if reason:
         return unknown(reason)
-    by_tenant = by_choice(scope)[["tenant", "change", "provider"]].groupby(["tenant", "change"], observed=True)["provider"].agg(["size", "nunique"])
+    by_tenant = (
+        by_choice(scope)[["tenant", "change", "provider"]]
+        .groupby(["tenant", "change"], observed=True)["provider"]
+        .agg(["size", "nunique"])
+    )
     several = by_tenant[by_tenant["size"] > 1].groupby("tenant", observed=True)["nunique"].max()
     if len(several) < LEAST_TENANTS:
         return unknown(f"it takes {LEAST_TENANTS} tenants with two answers; here were {len(several)}", len(several))
