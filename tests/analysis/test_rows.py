@@ -22,7 +22,9 @@ def plain() -> pd.DataFrame:
     """Return a frame with numbers, words with gaps, and truth values."""
     random = np.random.default_rng(3)
     words = pd.Categorical.from_codes(random.integers(-1, 3, N), ["a", "b", "c"])
-    return pd.DataFrame({"number": random.integers(0, 99, N), "time": random.random(N), "word": words, "good": random.random(N) < 0.9})
+    return pd.DataFrame(
+        {"number": random.integers(0, 99, N), "time": random.random(N), "word": words, "good": random.random(N) < 0.9}
+    )
 
 
 @pytest.fixture
