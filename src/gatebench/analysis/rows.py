@@ -18,6 +18,7 @@ from typing import Any, Final, cast
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pandas import Flags
 
@@ -26,7 +27,9 @@ Values = Any
 Places = npt.NDArray[np.int64]
 Source = Callable[[], Values]
 
-SHELF_BYTES: Final = 640_000_000
+SHELF_BYTES: Final = 500_000_000
+FEW: Final = 4096
+MANY: Final = 1 << 16
 
 
 class Shelf:
@@ -35,6 +38,9 @@ class Shelf:
     def __init__(self, most: int = SHELF_BYTES) -> None:
         self.most, self.used = most, 0
         self._kept: OrderedDict[Hashable, Values] = OrderedDict()
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._kept
 
     def get(self, key: Hashable, source: Source) -> Values:
         """Return what is kept under a key, made by its source when it is not there."""
@@ -83,6 +89,14 @@ class Columns:
         """Return a whole column. Raises KeyError."""
         return self.shelf.get((self._number, name), self._sources[name])
 
+    def some(self, name: str, places: Places) -> Values:
+        """Return a column at some places; where they are few of many, without reading all of it. Raises KeyError."""
+        source = self._sources[name]
+        few = not len(places) or (len(places) <= FEW and self.rows > MANY)
+        if few and isinstance(source, (_Column, _Shared)) and (self._number, name) not in self.shelf:
+            return source.some(places)
+        return self.get(name)[places]
+
     def further(self, more: Mapping[str, Source]) -> Columns:
         """Return the same columns and more; what is shared is kept once."""
         found = Columns(self.rows, self.shelf)
@@ -103,7 +117,24 @@ class _Column:
         self._path, self._name = path, name
 
     def __call__(self) -> Values:
-        column = pq.read_table(self._path, columns=[self._name], use_threads=False)[self._name].to_pandas()
+        return self._values(pq.read_table(self._path, columns=[self._name], use_threads=False))
+
+    def some(self, places: Places) -> Values:
+        """Return the column at some places: only the groups of rows that hold them are read."""
+        with pq.ParquetFile(self._path) as file:
+            if not len(places):
+                return self._values(file.schema_arrow.empty_table().select([self._name]))
+            sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+            ends = np.cumsum(sizes)
+            of = np.searchsorted(ends, places, side="right")
+            groups = np.unique(of)
+            before = np.cumsum([0, *(sizes[group] for group in groups[:-1])])
+            found = self._values(file.read_row_groups(groups.tolist(), columns=[self._name], use_threads=False))
+        starts = ends - np.array(sizes)
+        return found[places - starts[of] + before[np.searchsorted(groups, of)]]
+
+    def _values(self, table: pa.Table) -> Values:
+        column = table[self._name].to_pandas()
         return column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
 
 
@@ -115,6 +146,10 @@ class _Shared:
 
     def __call__(self) -> Values:
         return self._columns.get(self._name)
+
+    def some(self, places: Places) -> Values:
+        """Return the column at some places."""
+        return self._columns.some(self._name, places)
 
 
 class Rows(pd.DataFrame):
@@ -274,7 +309,8 @@ class Rows(pd.DataFrame):
         if isinstance(self._places, slice):
             whole = self._columns.get(name)
             return whole if self._length == self._columns.rows else whole[self._places]
-        return self._columns.shelf.get((self._number, name), lambda: self._columns.get(name)[self._places])
+        places = self._places
+        return self._columns.shelf.get((self._number, name), lambda: self._columns.some(name, places))
 
     def _mask(self, key: Any) -> npt.NDArray[np.bool_] | None:
         """Return a key as truth values that go with these rows; None when it is none of that kind."""

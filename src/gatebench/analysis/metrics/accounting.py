@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 
@@ -33,6 +33,12 @@ def _billed(scope: Scope) -> tuple[pd.DataFrame, Floats, Floats]:
 
     Only the sides that an answer names are compared: an embedding has no completion tokens.
     """
+    if "billed" not in scope.shared:
+        scope.shared["billed"] = _billed_and_made(scope)
+    return cast("tuple[pd.DataFrame, Floats, Floats]", scope.shared["billed"])
+
+
+def _billed_and_made(scope: Scope) -> tuple[pd.DataFrame, Floats, Floats]:
     rows = scope.rows[scope.rows["complete"]]
     rows, made = with_makers(scope.tables, rows)
     has_in = (rows["usage_in"] != NO_USAGE_IN).to_numpy()
