@@ -290,7 +290,9 @@ class BlockBootstrap:
         chances = np.bincount(floor, weight * (1 - (place - floor)), minlength=cells + 1)
         chances += np.bincount(floor + 1, weight * (place - floor), minlength=cells + 1)
         total = self.blocks * cells
-        reached = np.cumsum(_sum_of(chances, self.blocks, 1 << (total + 1).bit_length())[: total + 1])
+        reached = np.cumsum(
+            _sum_of(chances.astype(np.float64), self.blocks, 1 << (total + 1).bit_length())[: total + 1]
+        )
         step = width / cells
         return np.minimum(reached, 1.0), step, self.blocks * float(weight @ (held - low))
 
