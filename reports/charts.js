@@ -13,6 +13,10 @@
     unsent: ["var(--grey)", "square2"],
     "in flight": ["var(--sky)", "plus"],
   };
+  const WORDS = {
+    ...Object.fromEntries(Object.entries(STATES).map(([state, [colour]]) => [state, colour])),
+    "from the cache": "var(--green)", revalidated: "var(--sky)", coalesced: "var(--purple)", "from a provider": "var(--orange)", unstamped: "var(--grey)", "no answer": "var(--vermillion)",
+  };
   const CYCLE = ["var(--blue)", "var(--orange)", "var(--green)", "var(--purple)", "var(--ink)", "var(--sky)", "var(--vermillion)"];
   const PERCENTILES = [["p99", "var(--ink)"], ["p95", "var(--green)"], ["p50", "var(--blue)"]];
   const ROLES = { warmup: "var(--grey)", baseline: "var(--blue)", fault: "var(--vermillion)", recovery: "var(--green)", steady: "var(--sky)" };
@@ -53,6 +57,13 @@
   const grouped = (value) => d3.format(",")(value).replaceAll(",", "\u202f");
   const highest = (values) => (d3.max(values) ?? 0) * 1.08 || 1;
   const time = (width) => ({ domain: [0, timeline.end_s], label: null, ticks: width < 500 ? 4 : 9, tickFormat: clock });
+
+  // What holds in every bin, also in those of which a table has no row, as points of a line of steps.
+  function binsOf(rows, width_s, end_s, wanted, column) {
+    const found = new Map(rows.filter(wanted).map((row) => [Math.round(row.from_s / width_s), row[column]]));
+    const bins = Math.max(1, Math.ceil(end_s / width_s - 1e-9));
+    return d3.range(bins + 1).map((bin) => ({ at_s: Math.min(bin * width_s, end_s), value: found.get(Math.min(bin, bins - 1)) ?? 0 }));
+  }
 
   // Faults: a lane above the frame for each use of a fault, whose windows share one label, and a band behind the data for each window.
   const ROW = 15, APART = 1.5;
@@ -204,38 +215,25 @@
       };
     },
 
+    // Bars on top of each other: rates, or shares of one; `line` is the second table, drawn over them.
     stack(chart, size) {
-      const { by, words, y } = chart.facts, rows = table(chart);
-      const colour = by === "state" ? (word) => STATES[word][0] : colourOf(words);
+      const { by, words, y, line, width_s, value = "per_s" } = chart.facts, rows = table(chart), share = value === "share";
+      const colour = (word) => WORDS[word] ?? colourOf(words)(word);
       const order = words.filter((word) => rows.some((row) => row[by] === word));
+      const over = line ? binsOf(table(chart, 1), width_s, timeline.end_s, () => true, value) : [];
+      const tops = d3.rollup(rows, (own) => d3.sum(own, (row) => row[value]), (row) => row.from_s).values();
+      const said = (number) => (share ? d3.format(".1%")(number) : `${number} per second`);
       return {
-        x: time(size.width), y: { label: null, grid: true, ticks: 4, tickFormat: grouped, domain: [0, highest(d3.rollup(rows, (own) => d3.sum(own, (row) => row.per_s), (row) => row.from_s).values())] },
+        x: time(size.width), y: { label: null, grid: true, ticks: 4, tickFormat: share ? "%" : grouped, domain: [0, share ? 1 : highest([...tops, ...over.map((row) => row.value)])] },
         color: { domain: order, range: order.map(colour) },
         marks: [
           ...backdrop(size),
-          Plot.rectY(rows, Plot.stackY({ x1: "from_s", x2: "to_s", y: "per_s", fill: by, order, fillOpacity: 0.85, shapeRendering: "crispEdges" })), ...edgeMarks(size),
+          Plot.rectY(rows, Plot.stackY({ x1: "from_s", x2: "to_s", y: value, fill: by, order, fillOpacity: 0.85, shapeRendering: "crispEdges" })), ...edgeMarks(size),
           Plot.ruleY([0], { stroke: "var(--soft)" }),
-          Plot.tip(rows, Plot.pointerX(Plot.stackY({ x1: "from_s", x2: "to_s", y: "per_s", order, z: by, title: (row) => `${clock(row.from_s)} – ${clock(row.to_s)}\n${row[by]}: ${row.per_s} per second` }))),
+          ...(over.length ? [Plot.lineY(over, { x: "at_s", y: "value", stroke: "var(--ink)", strokeWidth: 1.5, curve: "step-after" })] : []),
+          Plot.tip(rows, Plot.pointerX(Plot.stackY({ x1: "from_s", x2: "to_s", y: value, order, z: by, title: (row) => `${clock(row.from_s)} – ${clock(row.to_s)}\n${row[by]}: ${said(row[value])}` }))),
         ],
-        legend: [...order.map((word) => [word, colour(word), "area"]), ...bandLegend(size)], unit: y,
-      };
-    },
-
-    steps(chart, size) {
-      const { by, words, y, width_s } = chart.facts, colour = colourOf(words);
-      const found = d3.group(table(chart), (row) => row[by], (row) => Math.round(row.from_s / width_s));
-      const bins = Math.ceil(timeline.end_s / width_s);
-      const rows = words.flatMap((word) => d3.range(bins + 1).map((bin) => ({
-        at_s: Math.min(bin * width_s, timeline.end_s), [by]: word, per_s: found.get(word)?.get(Math.min(bin, bins - 1))?.[0].per_s ?? 0,
-      })));
-      return {
-        x: time(size.width), y: { label: null, grid: true, ticks: 4, tickFormat: grouped, domain: [0, highest(rows.map((row) => row.per_s))] },
-        marks: [
-          ...backdrop(size), Plot.ruleY([0], { stroke: "var(--soft)" }),
-          ...words.map((word) => Plot.lineY(rows.filter((row) => row[by] === word), { x: "at_s", y: "per_s", stroke: colour(word), strokeWidth: 1.75, curve: "step-after" })),
-          tip(rows, "at_s", "per_s", (row) => `from ${clock(row.at_s)}\n${row[by]}: ${row.per_s} per second`),
-        ],
-        legend: [...words.map((word) => [word, colour(word), "line"]), ...bandLegend(size)], unit: y,
+        legend: [...order.map((word) => [word, colour(word), "area"]), ...(over.length ? [[line, "var(--ink)", "line"]] : []), ...bandLegend(size)], unit: y,
       };
     },
 
@@ -275,23 +273,24 @@
 
     closeup(chart, size, choices) {
       size.left = Math.max(size.left, Math.min(110, 16 + 6.4 * d3.max(chart.facts.providers, (name) => name.length)));
-      const { facts } = chart, rows = table(chart), attempts = table(chart, 1), colour = colourOf(facts.providers);
-      const x = { domain: [-facts.reach_s, facts.reach_s], label: null, ticks: size.width < 500 ? 5 : 9, tickFormat: (value) => `${value > 0 ? "+" : ""}${+value.toFixed(3)} s` };
+      const { facts } = chart, edge = facts.edges[choices["around its"]] ?? Object.values(facts.edges)[0];
+      const rows = table(chart, edge.requests), attempts = edge.attempts === null ? [] : table(chart, edge.attempts), colour = colourOf(facts.providers);
+      const x = { domain: [-edge.reach_s, edge.reach_s], label: null, ticks: size.width < 500 ? 5 : 9, tickFormat: (value) => `${value > 0 ? "+" : ""}${+value.toFixed(3)} s` };
       const good = rows.filter((row) => row.state === "good"), bad = rows.filter((row) => row.state !== "good");
-      const marks = facts.marks.filter((mark) => mark.what !== "proven" || mark.since_s <= facts.reach_s);
-      const known = marks.find((mark) => mark.what === "proven");
-      const near = timeline.faults.filter((fault) => fault.end_s > facts.t0_s - facts.reach_s && fault.start_s < facts.t0_s + facts.reach_s).map((fault) => since(fault, facts.t0_s));
+      const marks = edge.marks.filter((mark) => mark.what !== "proven" || mark.since_s <= edge.reach_s);
+      const known = marks.find((mark) => mark.what === "proven"), change = marks.find((mark) => mark.since_s === 0 && mark.what !== "requested");
+      const near = timeline.faults.filter((fault) => fault.end_s > edge.t0_s - edge.reach_s && fault.start_s < edge.t0_s + edge.reach_s).map((fault) => since(fault, edge.t0_s));
       return {
         x, y: milliseconds([...rows.map((row) => row.response_ms), facts.objective_ms], choices.scale, null, false),
         marks: [
           bandsMark(near, x.domain),
           Plot.ruleX([0], { stroke: "var(--vermillion)", strokeWidth: 1.5 }),
-          Plot.ruleX(marks.filter((mark) => mark.what !== "acknowledged"), { x: "since_s", stroke: "var(--vermillion)", strokeDasharray: "3,3" }),
-          Plot.text([0], { x: 0, text: () => "acknowledged", frameAnchor: "top", textAnchor: "end", dx: -4, dy: -11, fill: "var(--fail)" }),
+          Plot.ruleX(marks.filter((mark) => mark !== change && Math.abs(mark.since_s) <= edge.reach_s), { x: "since_s", stroke: "var(--vermillion)", strokeDasharray: "3,3" }),
+          Plot.text([0], { x: 0, text: () => (change ? `acknowledged ${change.what}` : "acknowledged"), frameAnchor: "top", textAnchor: "end", dx: -4, dy: -11, fill: "var(--fail)" }),
           Plot.text(known ? [known] : [], { x: "since_s", text: () => `proven +${compact(known.since_s * 1000)}`, frameAnchor: "top", textAnchor: "start", dx: 4, dy: -11, fill: "var(--fail)" }),
           ...objective(facts.objective_ms),
           Plot.dot(good, { x: "since_s", y: "response_ms", r: 2.4, fill: (row) => colour(row.provider), fillOpacity: 0.75 }),
-          ...stateDots(bad, "since_s", (row) => colour(row.provider)),
+          ...stateDots(bad, "since_s", (row) => (row.state === "late" ? colour(row.provider) : STATES[row.state][0])),
           tip(rows, "since_s", "response_ms", (row) => `due ${row.since_s > 0 ? "+" : ""}${(row.since_s * 1000).toFixed(1)} ms\n${compact(row.response_ms)}, ${row.state}\nmade by ${row.provider}, ${row.attempts} attempt${row.attempts === 1 ? "" : "s"}`),
         ],
         below: attempts.length ? {
@@ -324,9 +323,66 @@
       };
     },
 
+    changes(chart, size) { return changes(chart, size); },
+    rounds(chart, size, choices) { return rounds(chart, size, choices); },
     lines(chart, size) { return free(chart, size, "lineY"); },
     dots(chart, size) { return free(chart, size, "dot"); },
   };
+  Object.assign(kinds, globalThis.gatebenchMechanisms?.({ table, time, clock, grouped, highest, backdrop, edgeMarks, bandLegend, binsOf }));
+
+  // Charts of a comparison. A side keeps its colour and its mark in all of them.
+  const MARKS = ["circle", "diamond2", "square2", "triangle2", "plus", "times", "asterisk"];
+  const sideMark = (sides, side) => MARKS[sides.indexOf(side) % MARKS.length];
+  const sideColour = (sides, side) => CYCLE[sides.indexOf(side) % CYCLE.length];
+  const signed = (value) => `${value > 0 ? "+" : value < 0 ? "\u2212" : ""}${Math.abs(value).toFixed(1)} %`;
+  const percentTick = (value) => `${value > 0 ? "+" : value < 0 ? "\u2212" : ""}${+Math.abs(value).toPrecision(3)} %`;
+
+  // Intervals under each other, each below its own words, so that they have the whole width on a phone.
+  function changes(chart, size) {
+    const { sides, base } = chart.facts, rows = table(chart), several = sides.length > 2;
+    size.left = 8;
+    const y = (row) => `${row.number}\n${row.side}`, ends = rows.flatMap((row) => [row.low_pct, row.high_pct, 0]);
+    const reach = [d3.min(ends), d3.max(ends)], wide = (reach[1] - reach[0]) * 0.06 || 1;
+    const colour = (row) => sideColour(sides, row.side);
+    return {
+      height: 56 + 38 * rows.length, marginTop: 8, marginBottom: 30,
+      x: { domain: [reach[0] - wide, reach[1] + wide], label: null, grid: true, ticks: size.width < 500 ? 4 : 8, tickFormat: percentTick },
+      y: { type: "band", domain: rows.map(y), axis: null },
+      marks: [
+        Plot.ruleX([0], { stroke: "var(--ink)" }),
+        Plot.ruleY(rows, { y, x1: "low_pct", x2: "high_pct", stroke: colour, strokeWidth: 2, dy: 7 }),
+        Plot.tickX(rows, { y, x: "low_pct", stroke: colour, insetTop: 20, insetBottom: 7 }),
+        Plot.tickX(rows, { y, x: "high_pct", stroke: colour, insetTop: 20, insetBottom: 7 }),
+        Plot.dot(rows, { y, x: "change_pct", r: 4.5, dy: 7, stroke: colour, strokeWidth: 1.8, fill: (row) => (row.shown === "yes" ? colour(row) : "var(--paper)") }),
+        ...[["yes", 600], ["no", 400]].map(([word, fontWeight]) => Plot.text(rows.filter((row) => row.shown === word), { y, frameAnchor: "left", dx: 2, dy: -9, text: (row) => `${several ? `${row.side}: ` : ""}${row.number}   ${signed(row.change_pct)}`, fill: "var(--ink)", fontWeight, stroke: "var(--paper)", strokeWidth: 4 })),
+        Plot.tip(rows, Plot.pointerY({ y, x: "change_pct", dy: 7, title: (row) => `${row.side} against ${base}\n${row.number}\n${signed(row.change_pct)} (${signed(row.low_pct)} to ${signed(row.high_pct)})`, stroke: "var(--rule)" })),
+      ],
+      legend: [
+        ...(several ? sides.slice(1).map((side) => [side, sideColour(sides, side), "line"]) : []),
+        ["shown to differ", several ? "var(--ink)" : sideColour(sides, sides[1]), "dot"], ["not shown", several ? "var(--ink)" : sideColour(sides, sides[1]), "circle"],
+      ],
+    };
+  }
+
+  function rounds(chart, size, choices) {
+    const { sides, unit, floors } = chart.facts, all = table(chart);
+    const phase = choices.phase ?? all[0].phase, rows = all.filter((row) => row.phase === phase), floor = floors[phase];
+    const near = floor !== undefined && floor > d3.min(rows, (row) => row.value) * 0.6 ? [floor] : [];
+    const values = [...rows.map((row) => row.value), ...near], low = d3.min(values), high = d3.max(values), wide = (high - low) * 0.15 || Math.abs(high) * 0.1 || 1;
+    const last = d3.max(rows, (row) => row.place);
+    const shown = unit === "ms" ? compact : (value) => `${+value.toPrecision(4)}${unit === "%" || unit === "s" ? ` ${unit}` : ""}`;
+    return {
+      x: { domain: [0.5, last + 0.5], label: null, ticks: d3.range(1, last + 1).filter((place) => last <= 12 || place % Math.ceil(last / 10) === 0), tickFormat: (place) => `${place}` },
+      y: { domain: [low - wide, high + wide], label: null, grid: true, ticks: 4, tickFormat: shown },
+      marks: [
+        ...(near.length ? [Plot.ruleY(near, { stroke: "var(--grey)", strokeDasharray: "2,3" }), Plot.text(near, { y: (value) => value, text: () => "null target", frameAnchor: "right", textAnchor: "end", dy: -7, fill: "var(--soft)" })] : []),
+        ...sides.map((side) => Plot.lineY(rows.filter((row) => row.side === side).sort((a, b) => a.place - b.place), { x: "place", y: "value", stroke: sideColour(sides, side), strokeOpacity: 0.35 })),
+        ...sides.map((side) => Plot.dot(rows.filter((row) => row.side === side), { x: "place", y: "value", symbol: sideMark(sides, side), stroke: sideColour(sides, side), fill: "var(--paper)", strokeWidth: 1.8, r: 4 })),
+        tip(rows, "place", "value", (row) => `${row.side}, round ${row.place}\n${shown(row.value)}\npair ${row.pair}, seed ${row.seed}`),
+      ],
+      legend: [...sides.filter((side) => rows.some((row) => row.side === side)).map((side) => [side, sideColour(sides, side), sideMark(sides, side)])], unit: unit === "per second" ? unit : undefined,
+    };
+  }
 
   // Charts of a section's own data.
   function free(chart, size, mark) {
@@ -395,11 +451,11 @@
     const chart = page.charts[figure.dataset.chart], plot = figure.querySelector(".plot");
     const width = Math.max(280, Math.floor(plot.clientWidth));
     const heights = { tall: width < 500 ? 300 : 360, low: 210, small: 190, "": 260 };
-    const size = { width, left: width < 500 ? 46 : 54, right: 10 };
+    const size = { width, left: width < 500 ? 46 : 54, right: 14 };
     const choices = Object.fromEntries([...figure.querySelectorAll("input:checked")].map((input) => [input.dataset.switch, input.value]));
     const { legend: entries, below, unit, ...options } = kinds[chart.kind](chart, size, choices);
     const frame = { width, marginLeft: size.left, marginRight: size.right, marginBottom: 26, style: { background: "transparent", fontFamily: "inherit", fontSize: "12px", "--plot-background": "var(--paper)" } };
-    const svg = Plot.plot({ ...frame, height: heights[plot.dataset.size] + (size.lanes ?? 0), marginTop: size.top ?? 22, ...options, ariaLabel: size.lanes ? `${chart.label} ${faultWords}` : chart.label });
+    const svg = Plot.plot({ ...frame, height: heights[plot.dataset.size] + (size.plus ?? 0) + (size.lanes ?? 0), marginTop: size.top ?? 22, ...options, ariaLabel: size.lanes ? `${chart.label} ${faultWords}` : chart.label });
     svg.setAttribute("role", "img");
     for (const group of svg.querySelectorAll("g[aria-label]")) group.removeAttribute("aria-label"); // an image has one name
     const parts = [legend(entries), svg];

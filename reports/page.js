@@ -57,7 +57,7 @@
 
   let closed = [];
   addEventListener("beforeprint", () => {
-    closed = [...document.querySelectorAll("main details:not(.data):not([open])")];
+    closed = [...document.querySelectorAll("main details:not(.data, .long):not([open])")];
     for (const details of closed) details.open = true;
   });
   addEventListener("afterprint", () => {

@@ -1,7 +1,8 @@
 """Every request comes four times under one idempotency key; each is executed once, also when the first try fails.
 
 Four copies of a request arrive within a tenth of a second: some while the first is being executed (409, or they wait), some after
-it (the same answer again). A fifth of the keys is used with other bodies, which must be refused. Then both providers fail nine
+it (the same answer again). A fifth of the keys is used with other bodies, which must be refused; another fifth by two tenants,
+each of whom must get an answer of their own. Then both providers fail nine
 requests in ten: a failed execution must give its key back, so that the next copy is executed.
 """
 
@@ -9,7 +10,7 @@ from gatebench import Scenario, check, fault, phase, poisson
 from gatebench.traffic import chat
 
 scenario = Scenario(
-    traffic=chat(tenants=5, prompt_words=20, copies=4, idempotency_key=True, conflicting=0.2),
+    traffic=chat(tenants=5, prompt_words=20, copies=4, idempotency_key=True, conflicting=0.2, between_tenants=0.2),
     load=poisson("60/s"),
     phases=[
         phase("warmup", "2s"),
@@ -39,6 +40,7 @@ scenario = Scenario(
         check("replays_differ", at_most=0),
         check("refused_after_answer", at_most=0),
         check("key_reuse_accepted", at_most=0),
+        check("replays_across_tenants", at_most=0),
         check("keys_unanswered", phase="baseline", at_most=0),
         check("keys_locked", phase="fault", at_most=0),
     ],

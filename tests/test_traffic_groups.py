@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from gatebench.traffic import Generator, Request, Traffic, chat, messages, rest
+from gatebench.traffic.generator import OTHERS
 
 
 def requests(raw: Any, count: int, seed: int = 5) -> list[Request]:
@@ -69,6 +70,27 @@ def test_conflicting_groups_ask_for_something_else_under_the_same_key() -> None:
     assert all(one.tenant == other.tenant and one.key == other.key for one, other in pairs)
 
 
+def test_keys_that_two_tenants_use() -> None:
+    """Every other copy is the next tenant's: the same words under the same number, and another group."""
+    asked = requests(chat(copies=4, idempotency_key=True, between_tenants=0.25, tenants=3), 4000)
+    groups = [asked[start : start + 4] for start in range(0, 4000, 4)]
+    between = [group for group in groups if len({one.tenant for one in group}) == 2]
+    assert len(between) == pytest.approx(250, abs=50)
+    for group in between:
+        assert len({one.named for one in group}) == len({one.body for one in group}) == 1
+        assert [one.tenant for one in group] == [group[0].tenant, (group[0].tenant + 1) % 3] * 2
+        assert [one.key - group[0].key for one in group] == [0, OTHERS, 0, OTHERS]
+    assert all(one.key == one.named for group in groups if group not in between for one in group)
+
+
+def test_a_tenant_that_is_said_keeps_its_key() -> None:
+    """A load that says who asks has every copy asked by one tenant: that is one group."""
+    raw = chat(copies=2, idempotency_key=True, between_tenants=1.0, tenants=3)
+    generator = Generator(Traffic.model_validate(raw), 1)
+    pairs = [[generator.request(2 * group + place, tenant=1) for place in range(2)] for group in range(20)]
+    assert all(len({one.key for one in pair}) == 1 for pair in pairs)
+
+
 def test_headers_and_usage_of_a_route() -> None:
     """They are in every request of it."""
     (one,) = requests(chat(stream=True, usage=True, headers={"x-priority": "low"}), 1)
@@ -81,6 +103,8 @@ def test_what_makes_no_sense_is_said() -> None:
     for raw, said in (
         (chat(churn=5), "there is none"),
         (chat(idempotency_key=True), "copies=2"),
+        (chat(copies=2, idempotency_key=True, between_tenants=0.1), "tenants=2"),
+        (chat(copies=2, tenants=2, idempotency_key=True, between_tenants=0.6, conflicting=0.6), "add up"),
         (rest(copies=2), "not for rest"),
     ):
         with pytest.raises(ValidationError, match=said):

@@ -90,6 +90,19 @@ class Tls(BaseModel):
     verify: bool = True
 
 
+class Build(BaseModel):
+    """How the target is built from a checkout of its repository: `command`, run at the checkout's root, `within` a time.
+
+    The command is a Jinja template over `root` (the checkout), `folder`, `here`, `python` and `settings`. `bench gate` runs it for a
+    version that is a git ref; `bench run` takes what is there.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    command: tuple[str, ...] = Field(min_length=1)
+    within: Duration = "10m"
+
+
 class Timing(BaseModel):
     """Which settings say how long the target's mechanism needs, so that phases can be long enough (`measurement.md` 24)."""
 
@@ -125,6 +138,7 @@ class TargetDefinition(BaseModel):
     description: str = Field(min_length=1)
     capabilities: tuple[str, ...] = ()
     requires: tuple[Requirement, ...] = ()
+    build: Build | None = None
     version: Version | None = None
     request_id: tuple[Literal["header", "user"], ...] = ("header", "user")
     settings: dict[str, Setting] = Field(default_factory=dict)

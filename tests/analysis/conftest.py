@@ -3,45 +3,81 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pytest
 
+from gatebench.analysis.checks import judge
+from gatebench.analysis.ledger import balance
+from gatebench.analysis.metrics import measure
 from gatebench.analysis.summary import summarise
 from gatebench.analysis.tables import RunTables, read
+from gatebench.analysis.validity import findings
 from gatebench.run.folder import RunFolder
-from gatebench.run.summary import CheckResult, Finding, MetricValue, Summary
+from gatebench.run.summary import CheckResult, Finding, Ledger, MetricValue, Summary
 from tests.factory import make_run
 
 BRIEF = {"warmup_s": 0.5, "baseline_s": 4.0, "fault_s": 5.0, "recovery_s": 8.0}
 
 
-@dataclass(frozen=True)
 class Reading:
-    """A run folder, its tables and its summary."""
+    """A run folder, its tables and its summary; each part is read when it is first asked for, for the whole takes seconds."""
 
-    folder: RunFolder
-    tables: RunTables
-    summary: Summary
+    def __init__(self, run: RunFolder) -> None:
+        self._run = run
+        self._values: dict[str, list[MetricValue]] = {}
+
+    @property
+    def folder(self) -> RunFolder:
+        """The run folder, with its summary written."""
+        assert self.summary
+        return self._run
+
+    @cached_property
+    def tables(self) -> RunTables:
+        """The tables."""
+        return read(self._run)
+
+    @cached_property
+    def summary(self) -> Summary:
+        """The whole reading, as the command makes it."""
+        return summarise(self._run)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The books."""
+        return balance(self.tables)
+
+    @cached_property
+    def validity(self) -> list[Finding]:
+        """Every question to the measurement."""
+        return findings(self.tables, self.ledger)
+
+    @cached_property
+    def checks(self) -> list[CheckResult]:
+        """The result of every check."""
+        return judge(self.tables, measure(self.tables, {use.metric for use in self.tables.plan.checks}))
 
     def finding(self, name: str) -> Finding:
         """Return the finding of that name."""
-        return next(finding for finding in self.summary.validity if finding.name == name)
+        return next(finding for finding in self.validity if finding.name == name)
 
     def check(self, metric: str) -> CheckResult:
         """Return the result of the check on that metric."""
-        return next(check for check in self.summary.checks if check.metric == metric)
+        return next(check for check in self.checks if check.metric == metric)
 
     def value(self, name: str, phase: str | None = None, route: str | None = None) -> MetricValue:
         """Return the value of a metric in one scope."""
-        there = {(value.name, value.phase, value.route): value for value in self.summary.metrics}
+        if name not in self._values:
+            self._values[name] = measure(self.tables, {name})
+        there = {(value.name, value.phase, value.route): value for value in self._values[name]}
         return there[name, phase, route]
 
     @property
     def invalid(self) -> set[str]:
         """Names of the findings that make the run invalid."""
-        return {finding.name for finding in self.summary.validity if finding.status == "invalid"}
+        return {finding.name for finding in self.validity if finding.status == "invalid"}
 
 
 Read = Callable[..., Reading]
@@ -56,9 +92,7 @@ def reading(tmp_path_factory: pytest.TempPathFactory) -> Read:
         turned = BRIEF | knobs
         key = repr(sorted(turned.items()))
         if key not in kept:
-            folder = make_run(tmp_path_factory.mktemp("runs"), **turned)
-            summary = summarise(folder)
-            kept[key] = Reading(folder, read(folder), summary)
+            kept[key] = Reading(make_run(tmp_path_factory.mktemp("runs"), **turned))
         return kept[key]
 
     return read_run

@@ -9,7 +9,7 @@ from tests.analysis.conftest import Read, Reading
 
 def test_healthy_books_balance(healthy: Reading) -> None:
     """scheduled = sent + unsent, every arrival has one row, and both ends of the wire agree."""
-    books = healthy.summary.ledger
+    books = healthy.ledger
     due = healthy.tables.plan.schedule().due_ns
     assert books.balances
     assert books.scheduled == len(due) == books.sent == books.ok
@@ -36,8 +36,8 @@ def test_healthy_books_balance(healthy: Reading) -> None:
 def test_imbalance_is_named(reading: Read, knobs: dict[str, object], words: str) -> None:
     """What is wrong stands in words, with the arrivals it concerns, and the run is invalid for it."""
     read = reading(**knobs)
-    assert not read.summary.ledger.balances
-    assert any(words in sentence for sentence in read.summary.ledger.sentences)
+    assert not read.ledger.balances
+    assert any(words in sentence for sentence in read.ledger.sentences)
     assert "books" in read.invalid
 
 
@@ -56,7 +56,7 @@ def test_what_the_target_does_does_not_unbalance_the_books(
     reading: Read, knobs: dict[str, object], field: str, count: int
 ) -> None:
     """Rows that were not sent, errors and attempts of strangers are counted in their column, and the books balance."""
-    books = reading(**knobs).summary.ledger
+    books = reading(**knobs).ledger
     assert getattr(books, field) == count
     assert books.balances
     assert books.scheduled == books.sent + books.unsent_pool + books.unsent_generator + books.unsent_stopped
@@ -65,18 +65,18 @@ def test_what_the_target_does_does_not_unbalance_the_books(
 
 def test_resends_are_unknown_when_nobody_counted(reading: Read) -> None:
     """At a gateway, without the client's own count, a second arrival may be the gateway's retry: null, not 0."""
-    assert reading(killed_at_s=6.7).summary.ledger.client_resends is None
-    assert reading(killed_at_s=6.7, direct=True).summary.ledger.client_resends == 0
+    assert reading(killed_at_s=6.7).ledger.client_resends is None
+    assert reading(killed_at_s=6.7, direct=True).ledger.client_resends == 0
 
 
 def test_causes_are_counted(reading: Read) -> None:
     """Rows that did not end well are counted by cause."""
-    assert reading(lost=2, truncated=3).summary.ledger.causes == {"status": 2, "truncated": 3}
+    assert reading(lost=2, truncated=3).ledger.causes == {"status": 2, "truncated": 3}
 
 
 def test_interrupted_run_owes_only_what_was_due_by_then(reading: Read) -> None:
     """After a stop the schedule is cut where each worker stopped, so an interrupted run's books balance."""
-    books = reading(stopped_at_s=6.0, workers=2).summary.ledger
+    books = reading(stopped_at_s=6.0, workers=2).ledger
     assert books.balances
     assert books.in_flight > 0
     assert books.scheduled == books.sent < 1400
@@ -84,14 +84,14 @@ def test_interrupted_run_owes_only_what_was_due_by_then(reading: Read) -> None:
 
 def test_killed_run_owes_everything(reading: Read) -> None:
     """Nobody wrote down where a killed run stopped, so every arrival without a row is missing."""
-    books = reading(killed_at_s=6.7).summary.ledger
+    books = reading(killed_at_s=6.7).ledger
     assert not books.balances
     assert books.missing == books.scheduled - books.sent > 1000
 
 
 def test_no_ledger_leaves_nulls(reading: Read) -> None:
     """Without a ledger its columns are null, not 0, and the books of the client still balance."""
-    books = reading(evidence="no-ledger", provider_streams=()).summary.ledger
+    books = reading(evidence="no-ledger", provider_streams=()).ledger
     assert books.balances
     assert books.attempts is None
     assert books.answers_joined is None

@@ -143,6 +143,8 @@ def test_arrivals_are_the_ledger_without_canaries(healthy: Reading) -> None:
     attempts = healthy.tables.attempts
     assert attempts is not None
     assert drawn["attempts"].sum() == (attempts["kind"] != "canary").sum()
+    beside = plain(chart(providers.arrivals(healthy.tables)).data[1])
+    assert beside["requests"].sum() == int((healthy.tables.samples["sent_ns"] >= 0).sum())
 
 
 def test_without_ledger_nobody_counts(reading: Read) -> None:
@@ -176,16 +178,34 @@ def test_closeup_is_around_the_acknowledgement(healthy: Reading) -> None:
     assert len(rows) == int(((due_s - t0_s).abs() <= 2).sum())
     assert set(rows[rows["since_s"] > 0]["provider"]) == {"provider-b"}
     assert rows[rows["since_s"] > 0]["attempts"].max() == 2
-    assert {"requested", "acknowledged", "proven"} == {mark["what"] for mark in drawn.facts["marks"]}
+    beginning = drawn.facts["edges"]["beginning"]
+    assert [mark["what"] for mark in beginning["marks"]] == ["requested", "on", "proven"]
     assert set(plain(drawn.data[1])["end"]) == {"completed", "dropped"}
+
+
+def test_closeup_is_around_the_end_too(reading: Read) -> None:
+    """The other edge has requests and attempts of its own; a fault that was never cleared has but one."""
+    run = reading(lost=5)
+    drawn = next(closeup.build(run.tables))
+    t1_s = run.summary.faults[0].cleared_s
+    assert t1_s is not None
+    end = drawn.facts["edges"]["end"]
+    assert end["t0_s"] == round(t1_s, 4)
+    rows = plain(drawn.data[end["requests"]])
+    assert len(rows) == int(((run.tables.samples["due_s"] - t1_s).abs() <= 2).sum())
+    assert drawn.switches["around its"] == ("beginning", "end")
+    assert "5 were lost" in drawn.label
+    stopped = next(closeup.build(reading(stopped_at_s=7.0).tables))
+    assert list(stopped.facts["edges"]) == ["beginning"]
+    assert "around its" not in stopped.switches
 
 
 def test_crowded_closeup_looks_closer(healthy: Reading, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there are too many requests the window gets shorter, so that each one is still drawn, and it says so."""
     monkeypatch.setattr(closeup, "DOTS_MOST", 300)
     drawn = next(closeup.build(healthy.tables))
-    assert drawn.data[0].rows <= 300
-    assert drawn.facts["reach_s"] == 0.5
+    assert all(drawn.data[edge["requests"]].rows <= 300 for edge in drawn.facts["edges"].values())
+    assert drawn.facts["edges"]["beginning"]["reach_s"] == 0.5
     assert "within 500\u202fms" in drawn.caption
 
 

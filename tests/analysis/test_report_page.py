@@ -107,7 +107,7 @@ def test_verdict_comes_first(page: Outline, healthy: Reading) -> None:
     level, words = page.headings[0]
     assert (level, words.replace("\u00a0", " ")) == (1, healthy.summary.headline)
     assert [attributes["id"] for attributes in page.having("section")] == [
-        "verdict", "figures", "checks", "charts", "distribution", "cpu", "faults", "ledger", "metrics", "provenance",
+        "verdict", "figures", "checks", "charts", "closeup", "distribution", "cpu", "faults", "ledger", "metrics", "provenance",
     ]  # fmt: skip
     assert page.text.index("✓ pass every applicable check passed") < page.text.index(words.replace("\u00a0", " "))
 
@@ -128,7 +128,7 @@ def test_only_our_scripts_run(page: Outline) -> None:
         for attributes, text in page.scripts
         if attributes.get("type") is None
     }
-    assert len(digests) == 4
+    assert len(digests) == 5
     assert set(re.findall(r"'sha256-([^']+)'", policy)) == digests
     assert policy.startswith("default-src 'none'; script-src 'sha256-")
     assert "connect-src" not in policy
@@ -227,7 +227,7 @@ def test_hostile_text_stays_text(healthy: Reading, tmp_path: Path) -> None:
     hostile(folder)
     found = outline(folder, tmp_path)
     assert found.having("img") == []
-    assert len(found.scripts) == 5
+    assert len(found.scripts) == 6
     assert found.text.count(HOSTILE) > 10
     assert HOSTILE in [phase["name"] for phase in found.data["timeline"]["phases"]]
     assert found.troubles == []
@@ -263,8 +263,8 @@ def garble(name: str, *, without: str = "") -> Callable[[RunFolder], None]:
         (garble("summary.json"), "summary.json cannot be read"),
         (drop("run.json"), "run.json is not there"),
         (garble("run.json"), "run.json cannot be read"),
-        (garble("samples.parquet", without="parts"), "one of the run's tables cannot be read"),
-        (garble("attempts.parquet", without="parts"), "one of the run's tables cannot be read"),
+        (garble("samples.parquet", without="parts"), "samples.parquet cannot be read"),
+        (garble("attempts.parquet", without="parts"), "attempts.parquet cannot be read"),
         (garble("series.parquet"), "series.parquet cannot be read"),
         (drop("parts", "samples.parquet", "attempts.parquet"), "The run holds no request"),
         (drop("run.json", "summary.json", "parts", "samples.parquet", "attempts.parquet"), "summary.json is not there"),

@@ -65,12 +65,21 @@ def test_rows_answer_as_a_frame_does(choose: Callable[[Any], Any], rows: Rows, p
         pd.testing.assert_frame_equal(frame, wanted, check_index_type=False)
 
 
+def noted(names: list[str], name: str, source: Callable[[], Any]) -> Callable[[], Any]:
+    """Return a source that notes whenever it is asked."""
+
+    def note() -> Any:
+        names.append(name)
+        return source()
+
+    return note
+
+
 def test_only_columns_that_are_asked_for_are_read(rows: Rows) -> None:
     """A selection by one column and a look at another read these two."""
     read: list[str] = []
     for name in rows._columns.names:
-        source = rows._columns._sources[name]
-        rows.define(name, lambda name=name, source=source: (read.append(name), source())[1])  # type: ignore[misc]
+        rows.define(name, noted(read, name, rows._columns._sources[name]))
     assert rows[rows["number"] > 50]["time"].sum() > 0
     assert len(rows[rows["number"] > 50].index) > 0
     assert sorted(read) == ["number", "time"]
@@ -80,12 +89,9 @@ def test_a_shelf_makes_room(plain: pd.DataFrame) -> None:
     """What was not used for longest goes; what is asked for again is made again."""
     made: list[str] = []
 
-    def source(name: str) -> Callable[[], np.ndarray[Any, Any]]:
-        return lambda: (made.append(name), np.zeros(100))[1]
-
     shelf = Shelf(2 * 800)
     for name in ("a", "b", "a", "c", "a", "b"):
-        shelf.get(name, source(name))
+        shelf.get(name, noted(made, name, lambda: np.zeros(100)))
     assert made == ["a", "b", "c", "b"]
     assert shelf.used <= shelf.most
 

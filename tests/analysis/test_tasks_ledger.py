@@ -51,7 +51,7 @@ def found(tables: RunTables, name: str) -> list[Finding]:
 def test_further_requests_balance(healthy: Reading) -> None:
     """scheduled + further = sent + unsent; the arrivals are those of the schedule."""
     tables = with_samples(healthy.tables, further(healthy.tables))
-    books, before = balance(tables), healthy.summary.ledger
+    books, before = balance(tables), healthy.ledger
     assert books.balances, books.sentences
     assert books.scheduled == before.scheduled
     assert books.further == len(tables.samples) - before.scheduled > 0

@@ -15,8 +15,8 @@ from tests.factory import make_run
 
 def test_healthy_run_is_valid(healthy: Reading) -> None:
     """Every question is answered with ok, in a sentence."""
-    assert {finding.status for finding in healthy.summary.validity} == {"ok"}
-    assert {finding.name for finding in healthy.summary.validity} == {
+    assert {finding.status for finding in healthy.validity} == {"ok"}
+    assert {finding.name for finding in healthy.validity} == {
         "finished",
         "workers",
         "instruments",
@@ -99,7 +99,7 @@ def test_level_of_evidence_is_no_sickness(reading: Read) -> None:
     """A run against somebody else's upstream is not invalid for having no ledger."""
     read = reading(evidence="no-ledger", provider_streams=())
     assert read.invalid == set()
-    assert "provider_ledger" not in {finding.name for finding in read.summary.validity}
+    assert "provider_ledger" not in {finding.name for finding in read.validity}
 
 
 def test_stop_condition_and_failure_are_named(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gatebench.cli.options import commas, headers, pairs
-from gatebench.cli.run import redacted
+from gatebench.cli.requests import redacted
 from gatebench.errors import Problem
 
 

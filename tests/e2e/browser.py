@@ -38,6 +38,19 @@ _DRAWN = """new Promise((done) => {
   look();
 }).then(() => true)"""
 
+SAVED_CSV = """(async () => {
+  const details = document.querySelector('#chart-%s details.data');
+  details.open = true;
+  await new Promise((done) => setTimeout(done, 50));
+  const saved = [];
+  const original = URL.createObjectURL;
+  URL.createObjectURL = (blob) => { saved.push(blob); return original(blob); };
+  for (const button of details.querySelectorAll('button')) button.click();
+  URL.createObjectURL = original;
+  return Promise.all(saved.map((blob) => blob.text()));
+})()"""
+"""What the buttons of a chart's data (its id put in) save, as texts."""
+
 
 def program() -> str | None:
     """Return the path of a Chromium, or None when there is none."""

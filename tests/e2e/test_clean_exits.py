@@ -42,8 +42,17 @@ def nothing_is_left(run: Path, within_s: float = 12.0) -> None:
     assert not ports_of(run) & listening()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-@pytest.mark.parametrize("stage", ["process.started", "load.started", "fault.proven"])
+@pytest.mark.parametrize(
+    ("stage", "number"),
+    [
+        pytest.param("process.started", signal.SIGINT, id="process.started-Ctrl-C", marks=pytest.mark.slow),
+        pytest.param("process.started", signal.SIGTERM, id="process.started-SIGTERM"),
+        pytest.param("load.started", signal.SIGINT, id="load.started-Ctrl-C"),
+        pytest.param("load.started", signal.SIGTERM, id="load.started-SIGTERM", marks=pytest.mark.slow),
+        pytest.param("fault.proven", signal.SIGINT, id="fault.proven-Ctrl-C", marks=pytest.mark.slow),
+        pytest.param("fault.proven", signal.SIGTERM, id="fault.proven-SIGTERM"),
+    ],
+)
 def test_an_interrupted_run_is_taken_down_and_reported(bench: Bench, stage: str, number: signal.Signals) -> None:
     """Exit 130, the fault cleared, a summary that says interrupted."""
     with ended(start(bench, "nginx" if stage == "load.started" else "reference")) as process:
@@ -64,7 +73,9 @@ def test_an_interrupted_run_is_taken_down_and_reported(bench: Bench, stage: str,
             assert summary["ledger"]["sent"] > 0
 
 
-@pytest.mark.parametrize("stage", ["process.started", "load.started", "fault.proven"])
+@pytest.mark.parametrize(
+    "stage", [pytest.param("process.started", marks=pytest.mark.slow), "load.started", "fault.proven"]
+)
 def test_a_killed_harness_leaves_nothing_and_its_samples_are_readable(bench: Bench, stage: str) -> None:
     """SIGKILL of bench: the guardian ends all trees; `bench report` reads what was flushed."""
     with ended(start(bench, "nginx" if stage == "fault.proven" else "reference")) as process:
@@ -90,7 +101,7 @@ def test_a_killed_guardian_leaves_nothing_either(bench: Bench) -> None:
         nothing_is_left(run, within_s=1.0)
 
 
-@pytest.mark.parametrize("fault", ["link-down", "latency"])
+@pytest.mark.parametrize("fault", ["link-down", pytest.param("latency", marks=pytest.mark.slow)])
 def test_a_killed_harness_leaves_no_fault_on_somebody_elses_toxiproxy(bench: Bench, fault: str) -> None:
     """A server that we did not start outlives us: our proxies are taken off it, and only ours."""
     program = find_real_server()

@@ -87,6 +87,7 @@ def test_faults_on_the_front_link_of_a_tls_target(bench: Bench, tmp_path: Path) 
     assert all(fault["bit"] and fault["gone"] for fault in done.summary()["faults"])
 
 
+@pytest.mark.slow
 def test_a_target_behind_a_unix_socket(bench: Bench, tmp_path: Path) -> None:
     """It is reached without a link, which is said; faults on that link are refused, and so are sockets that are none."""
     bench.scenario("brief", checks=CHECK, more=CALM)

@@ -27,6 +27,9 @@ KINDS = (
     ("process-kill", "provider-a"),
     ("process-pause", "gateway"),
 )
+KINDS_TWO_SLOW = tuple(
+    pytest.param(*kind, marks=pytest.mark.slow) if kind[0] in {"latency", "process-pause"} else kind for kind in KINDS
+)
 
 
 def killed_in(bench: Bench, fault: str, place: str, *options: str) -> Path:
@@ -54,7 +57,7 @@ def nothing_is_left(run: Path) -> None:
     assert not ports_of(run) & listening()
 
 
-@pytest.mark.parametrize(("fault", "place"), KINDS)
+@pytest.mark.parametrize(("fault", "place"), KINDS_TWO_SLOW)
 def test_nothing_outlives_a_killed_run(bench: Bench, fault: str, place: str) -> None:
     """Own engine: the fault goes with everything else, long before its time to live."""
     nothing_is_left(killed_in(bench, fault, place))

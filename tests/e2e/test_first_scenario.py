@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = ROOT / "docs" / "your-first-scenario.md"
 
-pytestmark = [pytest.mark.e2e, pytest.mark.light]
+pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")

@@ -162,6 +162,7 @@ class Undecided(GatewayUser):
     assert said == [f"No task raised an exception; {ledger['unsent_task']} arrivals asked for nothing."]
 
 
+@pytest.mark.slow
 def test_tasks_that_raise_are_named_and_counted(bench: Bench) -> None:
     """Before asking: a row unsent/task. After: its rows stay. Exit 3 with task, exception, line and count, of all workers."""
     body = """

@@ -23,7 +23,7 @@ SECRET = "Bearer hush-hush-4711"
 S = 1_000_000_000
 
 
-@pytest.mark.parametrize("workers", [1, 2, 3])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow), 3])
 def test_every_arrival_is_on_the_wire_once_and_in_the_books_once(tmp_path: Path, workers: int) -> None:
     """Rows, schedule and the server's count agree to the last request; headers arrive and their values are written nowhere."""
     plan = load_plan(rate="500/s", duration_s=2, warmup_s=0.5, arrivals="poisson", workers=workers)

@@ -84,6 +84,7 @@ def test_counts_agree_at_our_own_providers(bench: Bench, base: str) -> None:
     assert ours["/v1/chat/completions"] > ours["/v1/models"] > 0
 
 
+@pytest.mark.slow
 def test_a_shape_ends_the_run_itself(bench: Bench) -> None:
     """LoadTestShape with FastHttpUser, a task set and catch_response: no option is needed, and its steps are run."""
     done = bench("run", demo(bench, "shaped.py"), "--target", "direct")

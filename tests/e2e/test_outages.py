@@ -80,7 +80,8 @@ def test_a_gateway_that_fails_over_loses_nothing(bench: Bench, target: str, engi
     assert 0 < len(dropped) < 200  # a gateway without an ejection would have tried all six hundred
 
 
-@pytest.mark.parametrize("engine", ENGINES_ONE_SLOW)
+@pytest.mark.slow  # what a fault does on `direct` the next test shows as well
+@pytest.mark.parametrize("engine", ENGINES)
 def test_without_a_gateway_the_outage_is_an_outage(bench: Bench, engine: str) -> None:
     """Exit 1 on `direct`: nothing to fail over to; and each sample has at most one attempt on the wire."""
     needs(engine)
@@ -115,7 +116,7 @@ def test_under_resets_no_request_is_sent_twice_by_the_client(bench: Bench, engin
         pytest.param("latency", "embedded", marks=SLOW),
         pytest.param("timeout", "embedded", marks=SLOW),
         ("bandwidth", "embedded"),
-        ("link-down", "toxiproxy"),
+        pytest.param("link-down", "toxiproxy", marks=SLOW),
         pytest.param("latency", "toxiproxy", marks=SLOW),
         pytest.param("timeout", "toxiproxy", marks=SLOW),
         pytest.param("bandwidth", "toxiproxy", marks=SLOW),
@@ -135,7 +136,8 @@ def test_link_faults_bite_and_are_gone_on_both_engines(bench: Bench, fault: str,
         assert 0.8 <= times["fidelity"] <= 1.2
 
 
-@pytest.mark.parametrize("workers", [2, pytest.param(3, marks=SLOW)])
+@pytest.mark.slow  # tests/e2e/test_load_processes.py has the short version
+@pytest.mark.parametrize("workers", [2, 3])
 def test_workers_share_one_schedule(bench: Bench, workers: int) -> None:
     """Locust's master and workers: no arrival lost or doubled."""
     bench.scenario("short", load='poisson("150/s")', more="dispatch_limit_ms=200,")

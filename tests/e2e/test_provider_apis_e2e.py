@@ -45,7 +45,10 @@ def table(run: Path, name: str) -> list[dict[str, Any]]:
     return list(pq.read_table(run / f"{name}.parquet").to_pylist())
 
 
-@pytest.mark.parametrize("target", ["direct", "reference", pytest.param("nginx", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "target",
+    ["direct", pytest.param("reference", marks=pytest.mark.slow), pytest.param("nginx", marks=pytest.mark.slow)],
+)
 def test_every_api_passes_through(bench: Bench, target: str) -> None:
     """All are ok and stamped for the right prompt, streams are whole, unchanged resources are known by their header."""
     if target == "nginx" and not shutil.which("nginx"):

@@ -141,6 +141,7 @@ scenario = Scenario(
     )
 
 
+@pytest.mark.slow
 def test_a_run_joins_them_as_one_provider(bench: Bench) -> None:
     """A fault hits both; the ledger is one, nothing is missing, and nothing is left behind."""
     phases = (

@@ -104,7 +104,9 @@ def exactly_once(folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
-@pytest.mark.parametrize(("workers", "far"), [(0, 1), pytest.param(2, 1, marks=pytest.mark.slow), (1, 2)])
+@pytest.mark.parametrize(
+    ("workers", "far"), [pytest.param(0, 1, marks=pytest.mark.slow), pytest.param(2, 1, marks=pytest.mark.slow), (1, 2)]
+)
 def test_every_arrival_has_one_row_wherever_it_was_sent(bench: Bench, workers: int, far: int) -> None:
     """Mixes of workers here and elsewhere share one schedule; strangers who knock on the port change nothing."""
     listen = place()
@@ -159,7 +161,8 @@ def found(folder: Path) -> dict[str, Any]:
     return dict(json.loads((folder / "summary.json").read_text()))
 
 
-@pytest.mark.parametrize("seconds_ahead", [pytest.param(0, marks=pytest.mark.slow), 5000])
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds_ahead", [0, 5000])
 def test_two_machines_with_addresses_of_their_own(bench: Bench, seconds_ahead: int) -> None:
     """Over a cable between two network namespaces: guards and refusals first, then a run that passes, on one clock.
 

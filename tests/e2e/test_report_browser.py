@@ -16,7 +16,7 @@ from gatebench.analysis.summary import summarise
 from gatebench.content import Content
 from gatebench.run.folder import RunFolder
 from tests.crowded import FLAPS, crowd
-from tests.e2e.browser import Browser, program
+from tests.e2e.browser import SAVED_CSV, Browser, program
 from tests.factory import make_run
 
 pytestmark = [
@@ -26,17 +26,6 @@ pytestmark = [
 ]
 
 HOSTILE = "=1+1</script><script>window.pwned = true</script><img src=x onerror='window.pwned = true'>"
-CSV = """(async () => {
-  const details = document.querySelector('#chart-%s details.data');
-  details.open = true;
-  await new Promise((done) => setTimeout(done, 50));
-  const saved = [];
-  const original = URL.createObjectURL;
-  URL.createObjectURL = (blob) => { saved.push(blob); return original(blob); };
-  for (const button of details.querySelectorAll('button')) button.click();
-  URL.createObjectURL = original;
-  return Promise.all(saved.map((blob) => blob.text()));
-})()"""
 
 
 LANES = """(() => {
@@ -134,7 +123,7 @@ def test_theme_can_be_chosen(browser: Browser, run: RunFolder) -> None:
 def test_data_can_be_saved(browser: Browser, run: RunFolder) -> None:
     """The CSV behind the response times holds a line for every request, and the same numbers as the samples."""
     browser.open(run.report)
-    bins, requests = browser.evaluate(CSV % "latency")
+    bins, requests = browser.evaluate(SAVED_CSV % "latency")
     lines = requests.strip().split("\r\n")
     samples = pq.read_table(run.samples)
     assert lines[0] == "due_s,response_ms,state,provider"
@@ -194,13 +183,13 @@ def test_metrics_can_be_filtered(browser: Browser, run: RunFolder) -> None:
 
 
 def test_page_prints(browser: Browser, run: RunFolder) -> None:
-    """Printing makes a PDF with everything unfolded, and folds it again afterwards."""
+    """Printing makes a PDF with everything unfolded but the two long lists, and folds it again afterwards."""
     browser.open(run.report, scheme="dark")
     folded = browser.evaluate("document.querySelectorAll('main details:not([open])').length")
     printed = base64.b64decode(browser.call("Page.printToPDF")["data"])
     assert printed.startswith(b"%PDF")
     browser.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert browser.evaluate("document.querySelectorAll('main details:not(.data):not([open])').length") == 0
+    assert browser.evaluate("document.querySelectorAll('main details:not(.data, .long):not([open])').length") == 0
     browser.evaluate("dispatchEvent(new Event('afterprint'))")
     assert browser.evaluate("document.querySelectorAll('main details:not([open])').length") == folded
 
@@ -212,7 +201,7 @@ def test_hostile_text_does_nothing(browser: Browser, hostile: RunFolder) -> None
     assert browser.evaluate("document.querySelectorAll('img').length") == 0
     assert browser.evaluate("document.querySelector('h1').textContent") == HOSTILE
     assert browser.complaints == []
-    (percentiles,) = browser.evaluate(CSV % "percentiles")
+    (percentiles,) = browser.evaluate(SAVED_CSV % "percentiles")
     assert f'"\'{HOSTILE}"' in percentiles or f"'{HOSTILE}" in percentiles
     assert f"\n{HOSTILE}" not in percentiles
 

@@ -42,7 +42,7 @@ def reasons(done: Done) -> str:
     return " ".join(done.summary()["reasons"])
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_killed_load_worker_makes_the_run_invalid(bench: Bench, workers: int) -> None:
     """kill -9 in the middle of the load: exit 3, the worker is named, its flushed samples are kept."""
     bench.scenario("short", phases='phase("baseline", "5s")')
@@ -85,7 +85,11 @@ def test_a_saturated_generator_makes_the_run_invalid(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "word"), [(LIES, "bite"), (REFUSED, "applied")], ids=["does not bite", "never applied"]
+    ("text", "word"),
+    [
+        pytest.param(LIES, "bite", id="does not bite"),
+        pytest.param(REFUSED, "applied", id="never applied", marks=pytest.mark.slow),
+    ],
 )
 def test_a_fault_that_was_not_makes_the_run_invalid(bench: Bench, text: str, word: str) -> None:
     """A fault whose canaries disagree, and one that the engine refused."""

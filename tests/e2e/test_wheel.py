@@ -63,3 +63,19 @@ def test_the_installed_wheel_finds_its_content(wheel: Path, tmp_path: Path) -> N
     assert {"'overhead'", "'smoke'", "'spike'"} <= set(
         done.stdout.strip().removesuffix("] []").removeprefix("[").split(", ")
     )
+
+
+def test_the_installed_wheel_is_a_pytest_plugin(wheel: Path, tmp_path: Path) -> None:
+    """pytest finds it by itself, and warns of nothing."""
+    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "pytest", "--markers"],
+        cwd=empty,
+        env={"PYTHONPATH": str(tmp_path / "site")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "@pytest.mark.gatebench(**options): makes a run of load" in done.stdout

@@ -15,6 +15,7 @@ from typing import Final, Literal, cast
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gatebench.analysis.columns import numbers
@@ -46,7 +47,10 @@ def costs(folder: RunFolder, tables: RunTables) -> list[ProcessCost]:
     """Return the cost of every process whose use was read, the target's first; nothing when nobody read it."""
     if not folder.series.exists() or tables.samples.empty:
         return []
-    series = cast(pd.DataFrame, pq.read_table(folder.series).to_pandas())
+    try:
+        series = cast(pd.DataFrame, pq.read_table(folder.series).to_pandas())
+    except (OSError, pa.ArrowException):
+        return []  # damaged: the requests stand without it
     used = series[series["metric"] == "cpu_s"]
     measured = [window for window in tables.windows if window.role != "warmup"]
     if used.empty or not measured:

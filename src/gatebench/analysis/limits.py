@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gatebench.plan import Plan
@@ -21,7 +22,10 @@ def harness_limits(folder: RunFolder, plan: Plan) -> Iterator[str]:
     """
     if not folder.series.exists():
         return
-    series = pq.read_table(folder.series).to_pandas()
+    try:
+        series = pq.read_table(folder.series).to_pandas()
+    except (OSError, pa.ArrowException):
+        return  # damaged: the requests stand without it
     used = series[series["metric"] == "cpu_s"]
     theirs = {process.name for process in plan.target.definition.process} if plan.target.definition else set()
     for name, rows in used.groupby("process", observed=True):

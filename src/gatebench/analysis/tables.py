@@ -359,7 +359,8 @@ def _derive(samples: pd.DataFrame, plan: Plan, start_ns: int) -> None:
         return np.where((sent_ns != NEVER) & planned, (sent_ns - moment("due_ns")) / NS_PER_MS, np.nan)
 
     def good() -> npt.NDArray[np.bool_]:
-        return values_of(samples, "complete") & (values_of(samples, "response_ms") <= plan.objective.response_ms)
+        in_time = values_of(samples, "response_ms") <= plan.objective.response_ms
+        return cast("npt.NDArray[np.bool_]", values_of(samples, "complete") & in_time)
 
     compute(samples, "due_s", lambda: (moment("due_ns") - start_ns) / 1e9)
     for name, formula in (

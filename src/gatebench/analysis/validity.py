@@ -264,6 +264,11 @@ def _ledger(tables: RunTables) -> Iterator[Finding]:
     if gone:
         sentence = f"No stream {', '.join(gone)}, so what reached the providers is not known. Look into logs/ for why."
         yield _invalid("provider_ledger", sentence)
+    elif tables.attempts is None:
+        sentence = (
+            "attempts.parquet is not there any more, so what reached the providers is not known. Put back a copy."
+        )
+        yield _invalid("provider_ledger", sentence)
     else:
         yield _ok("provider_ledger", "Every provider left its ledger.")
 

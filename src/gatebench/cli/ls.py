@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -173,8 +174,6 @@ def _plan_row(name: str) -> dict[str, str]:
 
 
 def _run_rows() -> list[dict[str, str]]:
-    from pathlib import Path
-
     rows = []
     for path in sorted(Path("runs").glob("*/run.json")):
         summary = path.parent / "summary.json"
@@ -183,4 +182,14 @@ def _run_rows() -> list[dict[str, str]]:
         except (OSError, ValueError, KeyError, TypeError):
             verdict = "not read yet, or damaged: bench report reads it"
         rows.append({"name": path.parent.name, "verdict": verdict})
-    return rows
+    rows += [{"name": path.parent.name, "verdict": _found(path)} for path in Path("runs").glob("*/experiment.json")]
+    return sorted(rows, key=lambda row: row["name"])
+
+
+def _found(path: Path) -> str:
+    """Return what an experiment found in a sentence, or else its state."""
+    try:
+        record = json.loads(path.read_text())
+        return str(record["result"].get("sentence") or record["status"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return "damaged: bench report says how"

@@ -8,7 +8,7 @@ import traceback
 
 import typer
 
-from gatebench.cli import chaos, check, doctor, ls, new, report, run, up, worker
+from gatebench.cli import aa, baseline, chaos, check, compare, doctor, gate, ls, new, report, run, up, worker
 from gatebench.errors import EnvironmentFailure, GatebenchError
 
 app = typer.Typer(
@@ -30,6 +30,10 @@ app = typer.Typer(
     """,
 )
 app.command("run")(run.run)
+app.command("compare")(compare.compare)
+app.add_typer(baseline.baseline, name="baseline")
+app.command("aa")(aa.aa)
+app.command("gate")(gate.gate)
 app.command("report")(report.report)
 app.command("ls")(ls.ls)
 app.command("check")(check.check)

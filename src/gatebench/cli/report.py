@@ -14,21 +14,25 @@ if TYPE_CHECKING:
 
 def report(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN", help="Run folders; a partial or interrupted one is fine.")
+        list[Path],
+        typer.Argument(metavar="RUN", help="Runs or experiments; partial or interrupted ones are fine."),
     ],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Write the report to this file (one run only).")
     ] = None,
     show: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
 ) -> None:
-    """Rebuild summary.json and report.html from a run folder, also after a crash.
+    """Rebuild summary.json and report.html from a run folder, also after a crash; of an experiment, its comparison.
+
+    Ends with 0 when the run was read whole, whatever its verdict; with 3 when something is missing or it cannot be trusted.
 
     bench report runs/20261120T234500Z-failover-outage-reference --open
     """
     from gatebench.cli import say
     from gatebench.cli.terminal import print_summary
     from gatebench.errors import Problem
-    from gatebench.experiment.making import read
+    from gatebench.experiment.rereading import reread
+    from gatebench.experiment.stored import is_experiment
     from gatebench.run.folder import RunFolder
 
     problems = [problem for path in runs for problem in _unreadable(path)]
@@ -39,32 +43,44 @@ def report(
     if problems:
         say.problems(problems)
         raise typer.Exit(2)
+    codes = []
     for path in runs:
+        if is_experiment(path):
+            _experiment(path, out, show=show)
+            continue
         folder = RunFolder(path)
-        summary = read(folder)
+        found = reread(folder)
         if out is not None:
             out.write_text(folder.report.read_text(encoding="utf-8"), encoding="utf-8")
-        print_summary(summary, folder)
+        if found.summary is not None:
+            print_summary(found.summary, folder)
+        say.missing(str(folder.report), found.missing, read=found.summary is not None)
+        codes.append(found.exit_code)
         if show:
             webbrowser.open((out or folder.report).resolve().as_uri())
+    raise typer.Exit(max(codes, default=0))
+
+
+def _experiment(path: Path, out: Path | None, *, show: bool) -> None:
+    """Write the comparison of an experiment again, and show it."""
+    from gatebench.cli.comparison_view import print_comparison
+    from gatebench.experiment.comparing import rebuild
+    from gatebench.experiment.record import ExperimentFolder
+
+    written = out or ExperimentFolder(path).report
+    found = rebuild(path, [], written)
+    if found is not None:
+        print_comparison(found, written)
+    if show:
+        webbrowser.open(written.resolve().as_uri())
 
 
 def _unreadable(path: Path) -> list[Problem]:
-    from pydantic import ValidationError
+    from gatebench.experiment.stored import is_experiment, read_experiment
+    from gatebench.run.opening import unreadable
 
-    from gatebench.errors import Problem
-    from gatebench.run.folder import RunFolder
-
-    try:
-        RunFolder(path).load()
-    except OSError:
-        return [Problem(str(path), "is no run folder: it holds no run.json.", "Name a folder below runs/.")]
-    except (ValidationError, UnicodeDecodeError):
-        return [
-            Problem(
-                str(path),
-                "its run.json is damaged or of another version.",
-                "Without the plan nothing can be read; run again.",
-            )
-        ]
-    return []
+    if is_experiment(path):
+        problems: list[Problem] = []
+        read_experiment(path, problems)
+        return problems
+    return unreadable(path)

@@ -6,11 +6,12 @@ import json
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from gatebench.cli import completing
+from gatebench.cli.requests import redacted, wanted, writable
 from gatebench.errors import ConfigurationError, EnvironmentFailure, Problem
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ def run(
     users: Annotated[int | None, typer.Option(help="Of a locustfile: how many users.")] = None,
     spawn_rate: Annotated[float | None, typer.Option(help="Of a locustfile: users started a second.")] = None,
     run_time: Annotated[str | None, typer.Option(help="Of a locustfile: how long, as in 30s.")] = None,
+    rounds: Annotated[
+        int, typer.Option(help="Make each run so many times, each with a seed of its own, the targets in turn.")
+    ] = 1,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -96,17 +100,11 @@ def run(
     bench run my_locustfile.py --target http://127.0.0.1:8080 --users 10 --spawn-rate 5 --run-time 30s
     """
     from gatebench.cli.inviting import invitation
-    from gatebench.content import Content
 
     problems: list[Problem] = []
-    content = Content()
-    plans, sent_headers = _plans(
-        content,
+    asked = wanted(
         scenarios,
         target or [],
-        settings or [],
-        header or [],
-        allow_remote or [],
         {
             "seed": seed,
             "rate": rate,
@@ -124,18 +122,32 @@ def run(
             "run_time": run_time,
         },
         problems,
+        settings=settings or [],
+        header=header or [],
+        allow_remote=allow_remote or [],
     )
+    plans, sent_headers, content = list(asked.plans.values()), asked.headers, asked.content
+    if rounds < 1:
+        problems.append(Problem(f"--rounds {rounds}", "is none.", "Ask for one round at least."))
+    if rounds > 1 and remote_workers:
+        cure = "Leave one of the two out: a remote worker joins one run."
+        problems.append(Problem(f"--rounds {rounds}", "cannot be combined with --remote-workers.", cure))
     if problems:
         _refuse(problems, as_json=as_json)
     if dry_run:
         _show(plans, as_json=as_json)
         return
-    _writable(out, problems)
+    writable(out, problems)
     token = invitation(plans, {name for plan in plans for name in plan.headers} | set(sent_headers), problems)
     if problems:
         _refuse(problems, as_json=as_json)
+    if rounds > 1:
+        from gatebench.cli.rounds import Rounds
+
+        order = Rounds("rounds", rounds, seed, out, quiet=quiet, as_json=as_json)
+        raise typer.Exit(order.make(asked))
     codes, summaries = _make(plans, out, sent_headers, content.workspace, token=token, quiet=quiet, as_json=as_json)
-    code = next(code for code in _ORDER if code in codes)
+    code = worst(codes)
     if as_json:
         document = {
             "schema": "gatebench.results/1",
@@ -172,62 +184,6 @@ def _refuse(problems: list[Problem], *, as_json: bool) -> NoReturn:
         document = {"schema": "gatebench.results/1", "exit_code": 2, "problems": sentences, "runs": []}
         sys.stdout.write(json.dumps(document) + "\n")
     raise typer.Exit(2)
-
-
-def _plans(
-    content: Any,
-    scenarios: list[str],
-    targets: list[str],
-    settings: list[str],
-    header: list[str],
-    allow_remote: list[str],
-    options: dict[str, Any],
-    problems: list[Problem],
-) -> tuple[list[Plan], dict[str, str]]:
-    from gatebench.analysis.metrics import known_metrics
-    from gatebench.cli.options import commas, headers, pairs
-    from gatebench.execution.asking import RunRequest
-    from gatebench.execution.locustfile_plan import is_locustfile, make_locustfile_plan
-    from gatebench.execution.planning import make_plan
-
-    wanted = commas(targets)
-    if not wanted:
-        cure = f"Add --target NAME; the targets are: {', '.join(content.target_names())}."
-        problems.append(Problem("--target", "is missing.", cure))
-    if not commas(scenarios):
-        cure = f"Name one; the scenarios are: {', '.join(content.scenario_names())}."
-        problems.append(Problem("SCENARIO", "is missing.", cure))
-    if wanted == ["all"]:
-        wanted = content.target_names()
-    sent_headers = headers(header, problems)
-    chosen = pairs("--set", settings, problems)
-    if sent_headers and any(is_locustfile(name) for name in commas(scenarios)):
-        cure = "Set headers in the file: self.client.headers of an HttpUser, default_headers of a FastHttpUser."
-        problems.append(Problem(f"--header {', '.join(sent_headers)}", "does not reach a locustfile's requests.", cure))
-    plans = []
-    for name in commas(scenarios):
-        for target in wanted or ["direct"]:
-            request = RunRequest(
-                scenario=name, target=target, settings=chosen, allow_remote=tuple(commas(allow_remote)), **options
-            )
-            try:
-                if is_locustfile(name):
-                    plans.append(make_locustfile_plan(request, content))
-                else:
-                    plans.append(make_plan(request, content, known_metrics()))
-            except ConfigurationError as error:
-                problems.extend(error.problems)
-    return plans, sent_headers
-
-
-def _writable(out: Path, problems: list[Problem]) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        probe = out / ".gatebench-probe"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        problems.append(Problem(f"--out {out}", f"cannot be written: {error.strerror}.", "Choose another folder."))
 
 
 def _make(
@@ -270,15 +226,6 @@ def _make(
     return codes, summaries
 
 
-def redacted(argv: list[str]) -> list[str]:
-    """Return the command line with every header's value left out."""
-    shown = []
-    hide = False
-    for word in argv[1:]:
-        if hide:
-            word = f"{word.partition('=')[0]}=…"  # noqa: PLW2901 - the word as it may be shown
-        elif word.startswith("--header="):
-            word = f"--header={word[9:].partition('=')[0]}=…"  # noqa: PLW2901 - as above
-        shown.append(word)
-        hide = word == "--header"
-    return ["bench", *shown]
+def worst(codes: set[int]) -> int:
+    """Return the exit code that counts among several runs'; 0 when there is none."""
+    return next((code for code in _ORDER if code in codes), 0)

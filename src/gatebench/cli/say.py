@@ -46,6 +46,19 @@ def problems(found: Iterable[Problem]) -> None:
         )
 
 
+def missing(report: str, sentences: Iterable[str], *, read: bool) -> None:
+    """Say what a report lacks; without a reading of the run, where the report is too."""
+    console, listed = out(), list(sentences)
+    if not read:
+        console.print("[bold]not read[/bold]  The run cannot be read again; its report shows what is left.")
+    if listed:
+        console.print("  its report lacks:")
+    for sentence in listed:
+        console.print(f"  • {escape(sentence)}")
+    if not read:
+        console.print(f"report  {escape(report)}", soft_wrap=True)
+
+
 def failure(error: EnvironmentFailure) -> None:
     """Say what would not start, with its last log lines."""
     console = err()

@@ -11,15 +11,19 @@ from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtr, stdtrit
+from scipy.special import betaincinv, stdtr, stdtrit
 
 from gatebench.comparing.line import Floats, Line, Measure
-from gatebench.comparing.looks import ALPHA, LEAST_PAIRS, MISSING, PASSING, Looks
+from gatebench.comparing.looks import LEAST_PAIRS, MISSING, PASSING, SPENT, Looks
 
 Word = Literal["regressed", "improved", "equivalent", "not worse", "cannot tell", "missing"]
 Bools = npt.NDArray[np.bool_]
 ENOUGH: Final = 0.8
 """Part of the pairs in which a number has to be there on both sides to be judged at all; to pass, it has to be in all."""
+
+
+_NOTHING: Final = 1e-9
+"""A spread below this part of the mean is rounding: the differences are equal."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,17 @@ class Shown:
     p_better: Floats
 
 
-def look(measures: Sequence[Measure], base: Floats, head: Floats, share: float, alpha: float = ALPHA) -> Shown:
-    """Judge every measure after one look that may spend `share` of each allowance; `base`, `head`: (…, pairs, measures).
+def look(
+    measures: Sequence[Measure],
+    base: Floats,
+    head: Floats,
+    share: float,
+    alpha: float = SPENT,
+    *,
+    rows: Floats | None = None,
+) -> Shown:
+    """Judge every measure after one look that may spend `share` of each allowance; `base`, `head`: (…, pairs, measures),
+    `rows` the requests behind each head's shares, NaN where they are not known.
 
     Regressed: the one-sided t-test of "not worse at all" is rejected at alpha, by Holm's step-down procedure over the
     measures ("A Simple Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of Statistics 6, 1979), and
@@ -49,7 +62,7 @@ def look(measures: Sequence[Measure], base: Floats, head: Floats, share: float, 
     Technometrics 24, 1982). Fewer than two pairs show nothing.
     """
     pairs = base.shape[-2]
-    worse = np.stack([m.worse(base[..., i], head[..., i]) for i, m in enumerate(measures)], axis=-1)
+    worse = _worse(measures, base, head)
     margin = np.stack([m.margin(base[..., i]) for i, m in enumerate(measures)], axis=-1)
     mean = worse.mean(axis=-2)
     if pairs < 2:
@@ -60,12 +73,53 @@ def look(measures: Sequence[Measure], base: Floats, head: Floats, share: float, 
     p_worse, p_better = _chance_above(mean, error, pairs), _chance_above(-mean, error, pairs)
     regressed = _shifted(p_worse, mean, margin, alpha * share)
     improved = _shifted(p_better, -mean, margin, alpha * share)
-    not_worse = _below(mean, margin, error, pairs) <= PASSING * share
-    equivalent = not_worse & (_below(-mean, margin, error, pairs) <= PASSING * share)
-    reach = stdtrit(pairs - 1, 1 - MISSING * share / 2) * error
-    return Shown(
-        regressed, not_worse, improved, equivalent, mean, mean - reach, mean + reach, margin, p_worse, p_better
-    )
+    highest = _highest(mean, error, pairs, PASSING * share)
+    unseen = np.where(margin > 0, unseen_share(measures, base, head, PASSING * share, rows), -np.inf)
+    not_worse = (highest <= margin) & (unseen <= margin)
+    equivalent = not_worse & (_highest(-mean, error, pairs, PASSING * share) <= margin)
+    tail = MISSING * share / 2
+    reach = stdtrit(pairs - 1, 1 - tail) * error
+    low = np.minimum(mean - reach, -unseen_share(measures, head, base, tail, rows))
+    high = np.maximum(mean + reach, unseen_share(measures, base, head, tail, rows))
+    return Shown(regressed, not_worse, improved, equivalent, mean, low, high, margin, p_worse, p_better)
+
+
+def upper_bound(
+    measures: Sequence[Measure], base: Floats, head: Floats, share: float, rows: Floats | None = None
+) -> Floats:
+    """Return the most that each measure may have become worse, at the confidence by which `look` lets it pass: it passes
+    every tolerance above 0 that is not below it. Shapes as in `look`, → (…, measures); infinite for one pair.
+    """
+    pairs = base.shape[-2]
+    worse = _worse(measures, base, head)
+    if pairs < 2:
+        return np.full(worse.mean(axis=-2).shape, np.inf)
+    error = worse.std(axis=-2, ddof=1) / np.sqrt(pairs)
+    highest = _highest(worse.mean(axis=-2), error, pairs, PASSING * share)
+    return np.maximum(highest, unseen_share(measures, base, head, PASSING * share, rows))
+
+
+def unseen_share(measures: Sequence[Measure], base: Floats, head: Floats, level: float, rows: Floats | None) -> Floats:
+    """Return by how much a share may be worse than the base's although no more was seen of it: the exact upper end of the
+    head's share at 1 - `level` (Clopper and Pearson, Biometrika 26, 1934) over the rows of all rounds, less the base's.
+
+    Rounds without an event do not differ, and a t-test of no differences is sure of anything; but 400 requests without
+    an error say no more than "below 0.75 %". Minus infinity where it is no share or the rows are not known.
+    """
+    found = np.full((*base.shape[:-2], base.shape[-1]), -np.inf)
+    for i, measure in enumerate(measures):
+        if rows is None or not measure.counted or not np.isfinite(rows[..., i]).all():
+            continue
+        count = rows[..., i].sum(axis=-1)
+        events = np.rint((measure.bad(head[..., i]) * rows[..., i]).sum(axis=-1))
+        with np.errstate(invalid="ignore"):
+            end = np.where(events < count, betaincinv(events + 1, count - events, 1 - level), 1.0)
+        found[..., i] = end - measure.bad(base[..., i]).mean(axis=-1)
+    return found
+
+
+def _worse(measures: Sequence[Measure], base: Floats, head: Floats) -> Floats:
+    return np.stack([m.worse(base[..., i], head[..., i]) for i, m in enumerate(measures)], axis=-1)
 
 
 def _chance_above(mean: Floats, error: Floats, pairs: int) -> Floats:
@@ -74,17 +128,15 @@ def _chance_above(mean: Floats, error: Floats, pairs: int) -> Floats:
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         p = stdtr(pairs - 1, -mean / error)
-    return np.where(error > 0, p, np.where(mean > 0, 0.5**pairs, 1.0))
+    return np.where(error > _NOTHING * np.abs(mean), p, np.where(mean > 0, 0.5**pairs, 1.0))
 
 
-def _below(mean: Floats, margin: Floats, error: Floats, pairs: int) -> Floats:
-    """Return the p-value of "the mean is below the margin". Where no pair differs at all it is zero: what is the same in
-    every round is not worse.
+def _highest(mean: Floats, error: Floats, pairs: int, level: float) -> Floats:
+    """Return the upper end of the one-sided interval of the mean at 1 - `level`. Where no pair differs at all it is zero:
+    what is the same in every round is not worse. Other differences without a spread count once signs alone would do.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        p = stdtr(pairs - 1, (mean - margin) / error)
-    same = np.where(mean == 0, 0.0, np.where(mean < margin, 0.5**pairs, 1.0))
-    return np.where(error > 0, p, same)
+    same = np.where(mean == 0, 0.0, mean if 0.5**pairs <= level else np.inf)
+    return np.where(error > _NOTHING * np.abs(mean), mean + stdtrit(pairs - 1, 1 - level) * error, same)
 
 
 def _shifted(p: Floats, mean: Floats, margin: Floats, alpha: float) -> Bools:
@@ -140,7 +192,7 @@ class Judgement:
         return 0 if words and all(word in {"improved", "equivalent", "not worse"} for word in words) else 4
 
 
-def judge(lines: Sequence[Line], looks: Looks, alpha: float = ALPHA) -> Judgement:
+def judge(lines: Sequence[Line], looks: Looks, alpha: float = SPENT) -> Judgement:
     """Judge lines of equally many pairs by every look that they reach, in order, and stop at the first that settles it.
 
     A pair counts for a line when both its rounds have the number. A line with a pair that does not count can regress, but
@@ -162,7 +214,7 @@ def judge(lines: Sequence[Line], looks: Looks, alpha: float = ALPHA) -> Judgemen
 
 
 def _judge_at(lines: Sequence[Line], pairs: int, share: float, alpha: float, passed: set[str]) -> list[LineVerdict]:
-    cut = [Line(line.measure, line.base[:pairs], line.head[:pairs]) for line in lines]
+    cut = [_first(line, pairs) for line in lines]
     shown = [_look_at(line, pairs, share, alpha) for line in cut]
     mean, margin, p_worse, p_better = (
         np.array([float(getattr(one, name)[0]) if one else nothing for one in shown])
@@ -198,7 +250,13 @@ def _look_at(line: Line, pairs: int, share: float, alpha: float) -> Shown | None
     fine = line.complete
     if int(fine.sum()) < max(min(LEAST_PAIRS, pairs), ENOUGH * pairs):
         return None
-    return look([line.measure], line.base[fine][:, None], line.head[fine][:, None], share, alpha)
+    rows = None if line.rows is None else line.rows[fine][:, None]
+    return look([line.measure], line.base[fine][:, None], line.head[fine][:, None], share, alpha, rows=rows)
+
+
+def _first(line: Line, pairs: int) -> Line:
+    rows = None if line.rows is None else line.rows[:pairs]
+    return Line(line.measure, line.base[:pairs], line.head[:pairs], rows)
 
 
 def _open_question(measure: Measure, one: Shown) -> str:

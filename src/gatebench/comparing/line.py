@@ -41,6 +41,15 @@ class Measure:
         """Metric and phase in one word, as tolerances are written."""
         return self.metric + (f"@{self.phase}" if self.phase else "")
 
+    @property
+    def counted(self) -> bool:
+        """Whether it is a share of requests that is compared by differences: so many events among so many rows."""
+        return self.unit == "share" and not self.relative
+
+    def bad(self, share: Floats) -> Floats:
+        """Return the share of rows that are bad; of a share that is better higher, what is missing to 1."""
+        return share if self.better == "lower" else np.asarray(1.0 - share)
+
     def worse(self, base: Floats, head: Floats) -> Floats:
         """Return by how much each head is worse than its base: a log-ratio or a difference, positive is worse; any shape."""
         sign = 1.0 if self.better == "lower" else -1.0
@@ -65,11 +74,15 @@ class Measure:
 
 @dataclass(frozen=True)
 class Line:
-    """A measure with what each pair found: `base` and `head` of shape (pairs,), NaN where a round has no number."""
+    """A measure with what each pair found: `base` and `head` of shape (pairs,), NaN where a round has no number.
+
+    `rows`: of a share, the requests in each head; without them nobody knows how much a share without an event is worth.
+    """
 
     measure: Measure
     base: Floats
     head: Floats
+    rows: Floats | None = None
 
     @property
     def complete(self) -> npt.NDArray[np.bool_]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gatebench.comparing.judging import look
+from gatebench.comparing.judging import look, upper_bound
 from gatebench.comparing.line import Floats, Measure
 from gatebench.comparing.looks import Looks
+from gatebench.comparing.order import turns
 from gatebench.stats import block_length
 
 CHUNK = 2_000
@@ -17,11 +18,15 @@ CHUNK = 2_000
 
 @dataclass(frozen=True)
 class Identical:
-    """Rounds of identical builds: what the run that came first in each pair measured, and the second; (pairs, measures)."""
+    """Rounds of identical builds: what the run that came first in each pair measured, and the second; (pairs, measures).
+
+    `rows`: the requests behind each share, NaN for other measures; None when nobody knows them.
+    """
 
     measures: tuple[Measure, ...]
     first: Floats
     second: Floats
+    rows: Floats | None = None
 
     @property
     def residuals(self) -> Floats:
@@ -53,6 +58,10 @@ class Simulated:
     covered: Floats
     regressed: Floats
 
+    def __add__(self, other: Simulated) -> Simulated:
+        both = {name: mine + getattr(other, name) for name, mine in vars(self).items()}
+        return Simulated(**both)
+
 
 def longest_block(rounds: Identical) -> int:
     """Return how many neighbouring pairs are drawn together: as long as the longest memory of any residual."""
@@ -65,43 +74,81 @@ def simulate(rounds: Identical, looks: Looks, gates: int, seed: int, effects: Se
     Block-Resampling Procedure for Stationary Data", 1992).
 
     Whole pairs are drawn with all their measures, so what the measures of a round share stays shared; blocks keep drift
-    and memory between neighbours. Which of a pair is base and which head follows from its place in ABBA order, as live,
+    and memory between neighbours. Which of a pair is base and which head follows from its place in the order of a gate, as live,
     and no residual is centred: what the order itself does to the second run of a pair is part of what is tested.
     """
     generator = np.random.default_rng(seed)
     length = min(longest_block(rounds), len(rounds.first))
-    total = np.zeros(4, np.int64)
-    covered, regressed = (np.zeros(len(rounds.measures)) for _ in range(2))
+    total = Simulated(0, 0, 0, 0, 0, *(np.zeros(len(rounds.measures)) for _ in range(2)))
     for begun in range(0, gates, CHUNK):
         count = min(CHUNK, gates - begun)
-        base, head = _drawn(rounds, looks.most, count, length, generator)
+        base, head, rows = _drawn(rounds, looks.most, count, length, generator)
         for effect in effects:
-            places = [i for i, m in enumerate(rounds.measures) if m.metric == effect.metric]
-            head[..., places] = head[..., places] * effect.factor + effect.added
-        ends, within, worse = _play(rounds.measures, looks, base, head, effects)
-        total += ends
-        covered += within
-        regressed += worse
-    alarms, passes, undecided, pairs = (int(number) for number in total)
-    return Simulated(gates, alarms, passes, undecided, pairs, covered, regressed)
+            for place, measure in enumerate(rounds.measures):
+                if measure.metric == effect.metric:
+                    more = _added(measure, effect, None if rows is None else rows[..., place], generator)
+                    head[..., place] = head[..., place] * effect.factor + more
+        total += play(rounds.measures, looks, (base, head, rows), effects)
+    return total
+
+
+def passing_bounds(rounds: Identical, looks: Looks, gates: int, seed: int) -> Floats:
+    """Return for each of `gates` gates on identical builds the least tolerance at which it lets each measure pass, on the
+    scale of `Measure.worse`; (gates, measures).
+
+    A measure passes at the first look whose one-sided upper bound lies at or below the tolerance, so the least of these
+    bounds over the looks is the tolerance that was just enough.
+    """
+    generator = np.random.default_rng(seed)
+    length = min(longest_block(rounds), len(rounds.first))
+    found = []
+    for begun in range(0, gates, CHUNK):
+        base, head, rows = _drawn(rounds, looks.most, min(CHUNK, gates - begun), length, generator)
+        bounds = [
+            upper_bound(rounds.measures, base[:, :after], head[:, :after], share, _some(rows, after))
+            for after, share in zip(looks.pairs, looks.shares, strict=True)
+        ]
+        found.append(np.min(bounds, axis=0))
+    return np.concatenate(found)
 
 
 def _drawn(
     rounds: Identical, pairs: int, gates: int, length: int, generator: np.random.Generator
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats, Floats, Floats | None]:
     there = len(rounds.first)
     blocks = -(-pairs // length)
     starts = generator.integers(0, there, (gates, blocks, 1))
     places = ((starts + np.arange(length)) % there).reshape(gates, -1)[:, :pairs]
     first, second = rounds.first[places], rounds.second[places]
-    turned = (np.arange(pairs) % 2 == 1)[None, :, None]  # A B, B A, A B, …
-    turned = turned ^ (generator.random((gates, 1, 1)) < 0.5)
-    return np.where(turned, second, first), np.where(turned, first, second)
+    turned = turns(pairs)[None, :, None] ^ (generator.random((gates, 1, 1)) < 0.5)
+    rows = None if rounds.rows is None else rounds.rows[places]
+    return np.where(turned, second, first), np.where(turned, first, second), rows
 
 
-def _play(
-    measures: Sequence[Measure], looks: Looks, base: Floats, head: Floats, effects: Sequence[Effect]
-) -> tuple[list[int], Floats, Floats]:
+def _added(measure: Measure, effect: Effect, rows: Floats | None, generator: np.random.Generator) -> Floats | float:
+    """Return what an effect adds to each head. Of a share whose requests are counted it is as many events as chance has
+    among them: requests that fail one time in a hundred do not fail equally often in every round.
+    """
+    if rows is None or not measure.counted or not np.isfinite(rows).all() or not effect.added:
+        return effect.added
+    drawn = generator.binomial(rows.astype(np.int64), min(1.0, abs(effect.added))) / np.maximum(rows, 1)
+    return np.asarray(np.sign(effect.added) * drawn)
+
+
+def _some(rows: Floats | None, pairs: int) -> Floats | None:
+    return None if rows is None else rows[:, :pairs]
+
+
+def play(
+    measures: Sequence[Measure],
+    looks: Looks,
+    drawn: tuple[Floats, Floats, Floats | None],
+    effects: Sequence[Effect] = (),
+) -> Simulated:
+    """Play gates on given pairs: base, head and rows (None: unknown) of shape (gates, pairs, measures). `effects` say what
+    is in the head already; intervals are held against it.
+    """
+    base, head, rows = drawn
     gates, count = len(base), len(measures)
     running = np.ones(gates, np.bool_)
     passed = np.zeros((gates, count), np.bool_)
@@ -113,7 +160,7 @@ def _play(
         if not len(who):
             break
         seen = base[who, :after], head[who, :after]
-        shown = look(measures, *seen, share)
+        shown = look(measures, *seen, share, rows=None if rows is None else rows[who, :after])
         passed[who] |= shown.not_worse | shown.improved
         red = shown.regressed.any(axis=-1)
         calm = ~red & passed[who].all(axis=-1)
@@ -126,11 +173,8 @@ def _play(
         alarmed[who[red]], green[who[calm]] = True, True
         pairs += after * int(ending.sum())
         running[who[ending]] = False
-    return (
-        [int(alarmed.sum()), int(green.sum()), gates - int(alarmed.sum()) - int(green.sum()), pairs],
-        covered,
-        regressed,
-    )
+    alarms, passes = int(alarmed.sum()), int(green.sum())
+    return Simulated(gates, alarms, passes, gates - alarms - passes, pairs, covered, regressed)
 
 
 def _truth(measure: Measure, base: Floats, effects: Sequence[Effect]) -> Floats:

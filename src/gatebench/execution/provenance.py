@@ -33,14 +33,32 @@ def provenance(workspace: Path) -> dict[str, Any]:
         "commit": _commit(workspace),
         "python": platform.python_version(),
         "libraries": {name: _library(name) for name in _LIBRARIES},
-        "machine": {
-            "system": f"{platform.system()} {platform.release()}",
-            "architecture": platform.machine(),
-            "processor": _processor(),
-            "cores": os.cpu_count(),
-            "memory_bytes": psutil.virtual_memory().total,
-            "load_average": list(os.getloadavg()),
-        },
+        "machine": {**_machine(), "load_average": list(os.getloadavg())},
+    }
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "system": f"{platform.system()} {platform.release()}",
+        "architecture": platform.machine(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+    }
+
+
+def machine_kind(machine: dict[str, Any] | None = None) -> dict[str, str | int | None]:
+    """Return what makes two machines alike to a measurement, of `machine` as a run's provenance tells it, or of this one.
+
+    It stays over a reboot, and from one runner of a pool to the next.
+    """
+    known = _machine() if machine is None else machine
+    return {
+        "system": str(known.get("system") or "").partition(" ")[0],
+        "architecture": known.get("architecture"),
+        "processor": known.get("processor"),
+        "cores": known.get("cores"),
+        "memory_gib": round((known.get("memory_bytes") or 0) / 2**30),
     }
 
 

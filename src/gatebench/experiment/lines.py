@@ -39,16 +39,18 @@ def lines(wanted: Sequence[Measure], pairs: Iterable[tuple[Summary | None, Summa
     found = []
     for one in wanted:
         key = (one.metric, one.phase)
-        sides = np.array([[side.get(key, math.nan) for side in pair] for pair in known]).reshape(-1, 2)
-        found.append(Line(one, sides[:, 0], sides[:, 1]))
+        sides = np.array([[side.get(key, (math.nan, 0))[0] for side in pair] for pair in known]).reshape(-1, 2)
+        rows = np.array([float(head.get(key, (math.nan, 0))[1] or math.nan) for _, head in known])
+        found.append(Line(one, sides[:, 0], sides[:, 1], rows if one.counted else None))
     return found
 
 
-def _known(summary: Summary | None) -> Mapping[tuple[str, str | None], float]:
+def _known(summary: Summary | None) -> Mapping[tuple[str, str | None], tuple[float, int]]:
+    """Return every known number by metric and phase, with the rows behind it."""
     if summary is None:
         return {}
     return {
-        (value.name, value.phase): value.value
+        (value.name, value.phase): (value.value, value.n)
         for value in summary.metrics
         if value.route is None and value.status == "known" and value.value is not None
     }

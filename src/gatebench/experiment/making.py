@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from gatebench.errors import ConfigurationError, EnvironmentFailure, GatebenchError, Interrupted
 from gatebench.execution.runner import Runner, Watcher
 from gatebench.plan import Plan
 from gatebench.run.folder import RunFolder
 from gatebench.run.summary import Summary
+
+_OF_SERIES: Final[set[Any]] = set()
+"""The handlers of series that are under way."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,11 @@ def read(folder: RunFolder) -> Summary:
 
 
 @contextlib.contextmanager
-def heeding_signals() -> Iterator[Callable[[], None]]:
-    """SIGTERM interrupts like Ctrl-C. The yielded function makes us deaf to both: taking down must not be cut short."""
+def heeding_signals(*, series: bool = False) -> Iterator[Callable[[], None]]:
+    """SIGTERM interrupts like Ctrl-C. The yielded function makes us deaf to both: taking down must not be cut short.
+
+    Around a `series` of runs, what a single run was deaf to while it was taken down interrupts the series once it is down.
+    """
 
     def interrupt(number: int, frame: Any) -> None:
         raise Interrupted(f"signal {number}")
@@ -87,13 +93,19 @@ def heeding_signals() -> Iterator[Callable[[], None]]:
         if signal.getsignal(number) is not signal.SIG_IGN
     ]
     before = {number: signal.signal(number, interrupt) for number in heard}
+    missed: list[int] = []
+    if series:
+        _OF_SERIES.add(interrupt)
 
     def calm() -> None:
         for number in before:
-            signal.signal(number, signal.SIG_IGN)
+            signal.signal(number, lambda number, frame: missed.append(number))
 
     try:
         yield calm
     finally:
+        _OF_SERIES.discard(interrupt)
         for number, handler in before.items():
             signal.signal(number, handler)
+        if missed and before[signal.Signals(missed[0])] in _OF_SERIES:
+            signal.raise_signal(missed[0])

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gatebench.run.folder import RunFolder, write_atomically
+from gatebench.run.folder import RunFolder, fresh_folder, write_atomically
 from gatebench.run.summary import Summary
 
 EXPERIMENT_SCHEMA = "gatebench.experiment/1"
@@ -74,16 +74,8 @@ class ExperimentFolder:
     @classmethod
     def create(cls, root: Path, kind: Kind, name: str) -> ExperimentFolder:
         """Make a fresh folder below `root`, named by time, kind and `name`."""
-        stem = f"{datetime.now(UTC).strftime('%Y%m%dT%H%M%SZ')}-{kind}-{name}"
-        number = 1
-        while True:
-            path = root / (stem if number == 1 else f"{stem}-{number}")
-            try:
-                path.mkdir(parents=True)
-                break
-            except FileExistsError:
-                number += 1
-        return cls(path)
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        return cls(fresh_folder(root, f"{stamp}-{kind}-{name}"))
 
     def new_record(self, kind: Kind, command: list[str], **facts: Any) -> ExperimentRecord:
         """Return the record of an experiment that is about to begin, already written."""

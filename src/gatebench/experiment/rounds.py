@@ -1,4 +1,4 @@
-"""Rounds: the same scenario on every side in turn, A B, B A, A B, …, so that what drifts hits both alike (`measurement.md` 26)."""
+"""Rounds: the same scenario on every side in turn, ABBA BAAB …, so that what drifts hits both alike (`measurement.md` 26)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gatebench.comparing.order import turned
 from gatebench.errors import GatebenchError
 from gatebench.experiment.making import Made, Making, make
 from gatebench.experiment.record import ExperimentFolder, ExperimentRecord, Round
@@ -57,12 +58,13 @@ def play(
 ) -> Ended:
     """Make pairs until there are as many complete ones as were asked for, or `settled(complete pairs)` says it is enough.
 
-    A pair in which a run is invalid is kept, does not count, and is made again with the next seed, at most `SPARE` times
-    as many as were asked for. The record is written after every run. A side that does not start ends the series.
+    A pair in which a run is invalid is kept, does not count, and is made again with the next seed and in the same order, so
+    that the pairs that count take turns; at most `SPARE` times as many as were asked for.
+    The record is written after every run. A side that does not start ends the series.
     """
     complete, tries = 0, 0
     while complete < course.pairs and tries < course.pairs + round(SPARE * course.pairs):
-        sides = course.sides if tries % 2 == 0 else tuple(reversed(course.sides))
+        sides = course.sides if not turned(complete) else tuple(reversed(course.sides))
         rounds = []
         for side in sides:
             one, made = _one(course, side, tries, books)

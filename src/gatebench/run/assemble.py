@@ -144,7 +144,10 @@ def assembled(folder: RunFolder) -> Assembly | None:
     """Return what was found when the tables that are there were assembled, or None when there are none."""
     if not folder.samples.exists():
         return None
-    found = json.loads(pq.read_schema(folder.samples).metadata[_KEY])["assembly"]
+    head = (pq.read_schema(folder.samples).metadata or {}).get(_KEY)
+    if head is None:
+        raise ValueError("samples.parquet does not say what it was assembled from")
+    found = json.loads(head)["assembly"]
     return Assembly(
         samples=found["samples"],
         attempts=found["attempts"],
@@ -273,7 +276,7 @@ def _plain(column: pa.ChunkedArray, type_name: str, places: npt.NDArray[np.int64
     ends = np.cumsum([len(chunk) for chunk in chunks])
     first, last = np.searchsorted(ends, (places.min(), places.max()), side="right")
     before = int(ends[first - 1]) if first else 0  # what stands together came together: few chunks hold it
-    return cast("npt.NDArray[Any]", np.concatenate(chunks[first : last + 1])[places - before])
+    return np.concatenate(chunks[first : last + 1])[places - before]
 
 
 def _numbers(values: npt.NDArray[Any]) -> pa.Array:

@@ -84,15 +84,7 @@ class RunFolder:
         target = plan.target.name if plan.target.is_ours else "unix" if plan.target.unix else "url"
         if plan.target.profile != "default":
             target += f"-{plan.target.profile}"
-        stem = f"{stamp}-{plan.scenario}-{target}"
-        number = 1
-        while True:
-            path = root / (stem if number == 1 else f"{stem}-{number}")
-            try:
-                path.mkdir(parents=True)
-                break
-            except FileExistsError:
-                number += 1
+        path = fresh_folder(root, f"{stamp}-{plan.scenario}-{target}")
         for name in ("parts", "logs", "work"):
             (path / name).mkdir()
         return cls(path)
@@ -180,6 +172,19 @@ class RunFolder:
             if isinstance(event, dict) and isinstance(event.get("at_ns"), int):
                 found.append(event)
         return sorted(found, key=lambda event: int(event["at_ns"]))
+
+
+def fresh_folder(root: Path, stem: str) -> Path:
+    """Make a folder below `root` that was not there before: `stem`, or `stem-2` and so on."""
+    number = 1
+    while True:
+        path = root / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+        else:
+            return path
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -10,7 +10,8 @@ class Request(NamedTuple):
 
     `headers` are complete header lines of this request's own, each with its line end; `read_bytes_per_s` above 0 makes
     the client read the answer no faster than that. `key` is the number of the group of arrivals that ask for the same, -1
-    without one; `keyed` ones say so with an idempotency key. `meaning` is the number of what a shipped question means, -1 for other
+    without one; `keyed` ones say so with an idempotency key of the number `named`, which
+    groups of two tenants may share. `meaning` is the number of what a shipped question means, -1 for other
     prompts.
     """
 
@@ -26,4 +27,5 @@ class Request(NamedTuple):
     read_bytes_per_s: int = 0
     key: int = -1
     keyed: bool = False
+    named: int = -1
     meaning: int = -1

@@ -29,7 +29,8 @@ class Route(BaseModel):
     `questions` draws from the shipped ones, which say what they mean, by the same law.
 
     With `copies`, so many consecutive arrivals are one group: the same tenant asks for the same, under one
-    `idempotency-key` if they are to be keyed. In a `conflicting` share of the groups each asks for something else.
+    `idempotency-key` if they are to be keyed. In a `conflicting` share of the groups each asks for something else; in another
+    share, `between_tenants`, every other copy is the next tenant's, who happens to use the same key for the same words.
 
     A route of the kind "task" is a task of the user's own code in `file`; planning makes one of each `task` there is.
     """
@@ -62,6 +63,7 @@ class Route(BaseModel):
     copies: int = Field(default=1, ge=1, le=1_000)
     idempotency_key: bool = False
     conflicting: float = Field(default=0.0, ge=0, le=1)
+    between_tenants: float = Field(default=0.0, ge=0, le=1)
     questions: bool = False
     usage: bool = False
     headers: dict[str, str] = Field(default_factory=dict)
@@ -79,6 +81,14 @@ class Route(BaseModel):
             problems.append("churn replaces prompts of a pool, and there is none; give prompts=, or leave churn out")
         if (self.idempotency_key or self.conflicting) and self.copies == 1:
             problems.append("an idempotency key is for groups of arrivals; give copies=2 or more")
+        if self.between_tenants and (self.tenants < 2 or not self.idempotency_key):
+            problems.append(
+                "between_tenants is for keys that two tenants use; give tenants=2 or more and idempotency_key=True"
+            )
+        if self.conflicting + self.between_tenants > 1:
+            problems.append(
+                "conflicting and between_tenants are shares of the same groups; let them add up to at most 1"
+            )
         if (self.prompts or self.copies > 1) and self.kind not in ("chat", "messages"):
             problems.append(f"prompts and copies are for chat and messages, not for {self.kind}; leave them out")
         if self.questions and self.kind != "chat":
@@ -140,7 +150,7 @@ def _raw(routes: list[dict[str, Any]]) -> Traffic:
 def chat(*, stream: bool = False, name: str | None = None, **route: Any) -> Traffic:
     """OpenAI chat completions: `tenants`, `model`, `prompt_words`, `max_tokens`, `stream`, `weight`, `name`; of a pool of
     `prompts` (`skew`, `churn`) or the shipped `questions` (`skew`);
-    in groups of `copies` (`idempotency_key`, `conflicting`); with `headers`, `usage` of streams.
+    in groups of `copies` (`idempotency_key`, `conflicting`, `between_tenants`); with `headers`, `usage` of streams.
     """
     return _raw([{"kind": "chat", "stream": stream, "name": name or ("chat-stream" if stream else "chat"), **route}])
 

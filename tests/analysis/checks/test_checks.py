@@ -34,10 +34,10 @@ EVERYTHING = (
 def test_healthy_run_passes_everything(reading: Read) -> None:
     """A gateway that fails over as it should passes every check, and passing shows no offenders."""
     read = reading(checks=EVERYTHING)
-    assert {check.metric: check.verdict for check in read.summary.checks} == dict.fromkeys(
+    assert {check.metric: check.verdict for check in read.checks} == dict.fromkeys(
         (use.metric for use in EVERYTHING), "pass"
     )
-    assert not any(check.evidence for check in read.summary.checks)
+    assert not any(check.evidence for check in read.checks)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_routes(reading: Read) -> None:
     routes = (Route(name="chat"), Route(name="talk", stream=True))
     use = CheckUse(metric="response_p95_ms", phase="fault", route="talk", at_most=1000)
     read = reading(routes=routes, checks=(use,))
-    (check,) = read.summary.checks
+    (check,) = read.checks
     assert check.verdict == "pass"
     assert check.n == ((read.tables.load["route"] == "talk") & (read.tables.load["label"] == "fault")).sum()
 
@@ -153,7 +153,7 @@ def test_level_of_evidence_makes_unknown(reading: Read) -> None:
 def test_not_applicable(reading: Read) -> None:
     """A target without the capability is n/a in every check, which is neither 0 nor a pass."""
     read = reading(not_applicable="reference does not declare failover")
-    assert {check.verdict for check in read.summary.checks} == {"n/a"}
+    assert {check.verdict for check in read.checks} == {"n/a"}
     assert (read.summary.verdict, read.summary.exit_code) == ("inconclusive", 4)
     assert "reference does not declare failover" in read.summary.reasons[0]
 

@@ -9,6 +9,7 @@ from gatebench.analysis.metrics import idempotency
 from gatebench.analysis.metrics.integrity import requests_lost
 from gatebench.analysis.metrics.registry import Measured, Scope
 from gatebench.traffic import Route
+from gatebench.traffic.generator import OTHERS
 from tests.analysis.conftest import Reading
 from tests.analysis.handmade import Played, scope_of
 from tests.planned import MS
@@ -90,6 +91,25 @@ def test_too_few_keys_are_unknown(healthy: Reading) -> None:
     assert (few.status, few.why) == ("unknown", "it takes 20 executed keys; here were 19")
     none = measured(idempotency.executions_per_key, healthy, [Played() for _ in range(30)])
     assert none.why == "no request of this scope was sent in copies"
+
+
+def test_an_answer_is_replayed_to_whom_it_was_made_for(healthy: Reading) -> None:
+    """Two tenants use a key: each executes it once, or the second gets what was made for the first."""
+
+    def own(key: int, first: int) -> list[Played]:
+        mine = Played({"tenant": "tenant-0"}, key=key, body=key)
+        return [mine, Played({"tenant": "tenant-1"}, key=key + OTHERS, body=key)]
+
+    def shared(key: int, first: int) -> list[Played]:
+        mine = Played({"tenant": "tenant-0"}, key=key, body=key)
+        return [mine, Played({"tenant": "tenant-1"}, NOBODY, by=first, key=key + OTHERS, body=key)]
+
+    green, red = (measured(idempotency.replays_across_tenants, healthy, groups(each)) for each in (own, shared))
+    assert (green.value, green.n) == (0.0, 20)
+    assert (red.value, red.n) == (20.0, 20)
+    few = measured(idempotency.replays_across_tenants, healthy, groups(shared, 19))
+    assert few.status == "unknown"
+    assert measured(idempotency.replays_across_tenants, healthy, groups(executed_once)).status == "unknown"
 
 
 def test_a_reused_key_must_not_be_accepted(healthy: Reading) -> None:

@@ -197,16 +197,16 @@ class TestNothingLeaks:
     def test_served_checks_and_figures_are_the_same(self, good: Reading, awful: Reading) -> None:
         """Who served, what the checks say, and the table of the report."""
         assert good.summary.served == awful.summary.served
-        plain = [[check.model_copy(update={"evidence": []}) for check in run.summary.checks] for run in (good, awful)]
+        plain = [[check.model_copy(update={"evidence": []}) for check in run.checks] for run in (good, awful)]
         assert plain[0] == plain[1]  # evidence names attempts, whose ordinals count those of every lane
         tables = [by_phase(read_for_report(run.folder), run.summary) for run in (good, awful)]
         assert tables[0] == tables[1]
 
     def test_the_books_hold_every_lane(self, good: Reading, awful: Reading) -> None:
         """The ledger still accounts for every arrival of the schedule, whichever lane it took."""
-        assert good.summary.ledger.scheduled == awful.summary.ledger.scheduled == len(good.tables.samples)
-        assert good.summary.ledger.balances and awful.summary.ledger.balances
-        assert awful.summary.ledger.error >= len(awful.tables.samples) * 2 // 3 - 3
+        assert good.ledger.scheduled == awful.ledger.scheduled == len(good.tables.samples)
+        assert good.ledger.balances and awful.ledger.balances
+        assert awful.ledger.error >= len(awful.tables.samples) * 2 // 3 - 3
 
     def test_a_target_that_never_asks_upstream_is_still_seen(self, good: Reading) -> None:
         """The controls' attempts do not make a gateway look as if it had asked a provider."""

@@ -6,7 +6,7 @@ from gatebench.traffic import chat
 scenario = Scenario(
     traffic=chat(questions=True, skew=0.3, max_tokens=4),
     load=poisson("80/s"),
-    phases=[phase("baseline", "14s")],
+    phases=[phase("baseline", "18s")],
     objective={"response_ms": 500},
     target_settings={"cache": "semantic", "cache_ttl": "60s", "cache_threshold": 0.9, "cache_scope": "tenant"},
     checks=[

@@ -5,7 +5,16 @@ from gatebench.traffic import chat, mix
 
 scenario = Scenario(
     traffic=mix(
-        chat(tenants=3, prompt_words=5, max_tokens=4, copies=4, idempotency_key=True, conflicting=0.3, weight=3),
+        chat(
+            tenants=3,
+            prompt_words=5,
+            max_tokens=4,
+            copies=4,
+            idempotency_key=True,
+            conflicting=0.3,
+            between_tenants=0.3,
+            weight=3,
+        ),
         chat(tenants=3, prompt_words=5, max_tokens=4, copies=4, name="unkeyed", weight=1),
     ),
     load=poisson("80/s"),
@@ -35,6 +44,7 @@ scenario = Scenario(
         check("replays_differ", at_most=0),
         check("refused_after_answer", at_most=0),
         check("key_reuse_accepted", at_most=0),
+        check("replays_across_tenants", at_most=0),
         check("keys_unanswered", phase="baseline", at_most=0),
         check("keys_locked", phase="failing", at_most=0),
         check("executions_per_window", at_most=1),

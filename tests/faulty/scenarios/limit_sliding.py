@@ -5,7 +5,7 @@ from gatebench.traffic import chat
 
 # 600 ms every 2.4 s: seen from windows of two seconds, each burst begins 400 ms later than the one before, so that one at
 # least reaches across the edge of a window, wherever the windows lie.
-STARTS = [3 + 2.4 * number for number in range(5)]
+STARTS = [4 + 2.4 * number for number in range(5)]
 
 scenario = Scenario(
     traffic=chat(tenants=4, prompt_words=5, max_tokens=4),
@@ -13,7 +13,7 @@ scenario = Scenario(
         *(spike("0.4/s", "200/s", at=f"{start:.1f}s", lasting="600ms", tenant="tenant-0") for start in STARTS),
         *(poisson("8/s", tenant=f"tenant-{number}") for number in range(1, 4)),
     ),
-    phases=[phase("baseline", "3s"), phase("bursts", "12s")],
+    phases=[phase("baseline", "4s"), phase("bursts", "12s")],
     objective={"response_ms": 500},
     reactive=reactive(pace="120/s"),
     target_settings={"limit_algorithm": "sliding-log", "limit_rate": 50, "limit_period": "2s"},

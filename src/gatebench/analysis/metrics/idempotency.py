@@ -16,6 +16,7 @@ from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, 
 from gatebench.analysis.metrics.shares import share
 from gatebench.analysis.metrics.work import no_ledger
 from gatebench.oracles.copies import NO_GROUP, after_first, differing, stuck, sums
+from gatebench.traffic.generator import OTHERS
 from gatebench.units import duration_s
 
 if TYPE_CHECKING:
@@ -126,6 +127,26 @@ def unanswered(scope: Scope) -> pd.DataFrame:
     return _of_keys(rows, keys[answers == 0])
 
 
+def of_another_tenant(scope: Scope) -> pd.DataFrame:
+    """Ok answers under a key of two tenants that an attempt for the other one made."""
+    rows = _between(scope)
+    attempts = scope.tables.attempts
+    if attempts is None or rows.empty:
+        return rows.iloc[:0]
+    rows = rows[rows["complete"] & (rows["made_by"] >= 0)]
+    asker = attempts["sample"].to_numpy()[rows["made_by"].to_numpy(np.int64)]
+    owner = scope.tables.samples["tenant"].astype(object).reindex(asker).to_numpy()
+    elsewhere = (asker >= 0) & (owner != rows["tenant"].astype(object).to_numpy())
+    return rows[np.asarray(elsewhere, bool)]
+
+
+def _between(scope: Scope) -> pd.DataFrame:
+    """Return the keyed rows of keys that two tenants used, with the number on the wire as `named`."""
+    rows = _groups(scope, keyed=True)
+    rows = rows.assign(named=rows["key"] % OTHERS)
+    return rows[rows.groupby("named")["key"].transform("nunique") > 1]
+
+
 def _stuck(rows: pd.DataFrame) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     refused = rows["status"].isin((_IN_PROGRESS, _REUSED)).to_numpy(np.bool_)
     good = rows["complete"].to_numpy(np.bool_)
@@ -215,6 +236,26 @@ def key_reuse_accepted(scope: Scope) -> Measured:
     if keys < LEAST_KEYS:
         return _too_few(keys, "keys that were used with another body")
     return known(float(len(accepted_reuse(scope))), keys)
+
+
+@metric(
+    unit="answers",
+    better="lower",
+    title="Answers replayed to another tenant",
+    judged="exact",
+    offenders=of_another_tenant,
+    quiet=True,
+)
+def replays_across_tenants(scope: Scope) -> Measured:
+    """Ok answers under an idempotency key that two tenants use, made by an attempt for the other one: a key belongs to
+    whoever chose it. Must be 0. At least 20 keys that two tenants used.
+    """
+    if not scope.tables.has_stamps or scope.tables.attempts is None:
+        return unknown("without stamps and a ledger nothing says which attempt made an answer")
+    keys = _between(scope)["named"].nunique()
+    if keys < LEAST_KEYS:
+        return _too_few(keys, "keys that two tenants used")
+    return known(float(len(of_another_tenant(scope))), keys)
 
 
 @metric(unit="share", better="higher", title="Reused keys named as such", quiet=True)

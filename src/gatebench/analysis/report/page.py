@@ -1,38 +1,19 @@
-"""Builds the page: finds the sections, lets each one render, and frames them with style, scripts and data."""
+"""Builds the page of a run: what its sections have at hand, its charts, and the data behind them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jinja2
-from markupsafe import Markup
-
-from gatebench.analysis.report import embedding, figures, overhead, provenance, words
+from gatebench.analysis.report import figures, overhead, provenance
 from gatebench.analysis.report.charts import Drawn, charts
 from gatebench.analysis.report.charts.chart import Chart, Data, column
 from gatebench.analysis.report.faults import fault_views, in_words
+from gatebench.analysis.report.frame import DATA_SCHEMA, Frame
 from gatebench.analysis.report.reading import Reading
 from gatebench.analysis.report.uses import steps, uses
-
-DATA_SCHEMA = "gatebench.report/1"
-_SCRIPTS = ("vendor/d3.min.js", "vendor/plot.min.js", "charts.js", "page.js")
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the page; `id` is its file's name without number and ending.
-
-    A `bare` one brings its own heading; `trouble` says why one could not render.
-    """
-
-    id: str
-    title: str
-    body: Markup
-    bare: bool = False
-    trouble: str = ""
 
 
 @dataclass
@@ -45,39 +26,12 @@ class Page:
 
     def __post_init__(self) -> None:
         self._charts = charts(self.reading)
-        self._environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader([str(folder) for folder in self.folders]),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._environment.filters.update(_FILTERS)
-        self._environment.globals.update(self._context())
+        self._frame = Frame(self.folders)
+        self._frame.know(self._context())
 
     def render(self) -> str:
         """Return the whole page. Raises FileNotFoundError when the frame itself is missing."""
-        sections = [self._section(name) for name in section_names(self.folders)]
-        scripts = [self._text(name) for name in _SCRIPTS]
-        page = self._environment.get_template("page.html.j2")
-        return page.render(
-            sections=[section for section in sections if section.trouble or section.body.strip()],
-            style=embedding.as_style(self._text("style.css")),
-            scripts=[embedding.as_script(script) for script in scripts],
-            policy=embedding.policy(scripts),
-            data=embedding.as_json(self._data()),
-        )
-
-    def _section(self, name: str) -> Section:
-        """Render one section; one that fails is named in its place, and the others stand."""
-        section_id = name.removesuffix(".html.j2").partition("-")[2] or name.removesuffix(".html.j2")
-        try:
-            module: Any = self._environment.get_template(f"sections/{name}").make_module()
-            title, bare = str(getattr(module, "title", section_id)), bool(getattr(module, "bare", False))
-            return Section(section_id, title, Markup(str(module)), bare)  # noqa: S704 - autoescaped
-        except Exception as error:  # a user's template may raise anything; the report of the run matters more
-            trouble = f"sections/{name} cannot be shown: {type(error).__name__}: {error}"
-            return Section(section_id, section_id, Markup(), trouble=trouble)
+        return self._frame.render("page.html.j2", "sections", self._data)
 
     def _context(self) -> dict[str, Any]:
         reading, summary = self.reading, self.reading.summary
@@ -92,7 +46,7 @@ class Page:
             "provenance": provenance,
             "faults": fault_views(reading),
             "fault_words": in_words,
-            "licences": self._text("vendor/LICENSES.txt"),
+            "licences": self._frame.text("vendor/LICENSES.txt"),
             "charts": self._ask,
             "plot": self._plot,
         }
@@ -171,31 +125,3 @@ class Page:
                 for fault in use.windows
             ],
         }
-
-    def _text(self, name: str) -> str:
-        for folder in self.folders:
-            if (folder / name).is_file():
-                return (folder / name).read_text()
-        raise FileNotFoundError(
-            f"reports/{name} is in none of the reports folders; install gatebench again or put it back."
-        )
-
-
-def section_names(folders: Sequence[Path]) -> list[str]:
-    """Return the file names of all sections in order of their numbers; a name in two folders counts once."""
-    return sorted({path.name for folder in folders for path in (folder / "sections").glob("*.html.j2")})
-
-
-_FILTERS: dict[str, Callable[..., str]] = {
-    "bound": words.bound,
-    "count": words.count,
-    "duration": words.duration,
-    "exact": words.exact,
-    "interval": words.interval,
-    "milliseconds": words.milliseconds,
-    "moment": words.moment,
-    "percent": words.percent,
-    "quantity": words.quantity,
-    "significant": words.significant,
-    "tied": words.tied,
-}

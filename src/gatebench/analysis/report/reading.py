@@ -18,7 +18,8 @@ from gatebench.run.summary import Summary
 
 _Read = TypeVar("_Read")
 
-_DAMAGE = (pa.ArrowException, ValidationError, AssertionError, KeyError, OSError, TypeError, ValueError)
+DAMAGE = (pa.ArrowException, ValidationError, AssertionError, KeyError, OSError, TypeError, ValueError)
+"""What reading a damaged file may raise."""
 
 _ENDINGS = {
     "interrupted": "was interrupted",
@@ -56,7 +57,10 @@ def read(folder: RunFolder) -> Reading:
     )
     tables = None
     if record is not None:
-        tables = _read(lambda: read_tables(folder), "one of the run's tables", "there is nothing to draw", missing)
+        which = _damaged_table(folder) or "one of the run's tables"
+        tables = _read(lambda: read_tables(folder), which, "there is nothing to draw", missing)
+        if tables is None and summary is not None:
+            missing.append("The verdict and its figures are those of an earlier reading, when the tables were whole.")
     if tables is not None and tables.samples.empty:
         missing.append("The run holds no request: there is nothing to draw.")
     series = None
@@ -64,6 +68,8 @@ def read(folder: RunFolder) -> Reading:
         series = _read(lambda: _series(folder, tables), "series.parquet", "the use of processors is not known", missing)
     if summary is None or summary.verdict != "invalid":  # an invalid run's reasons say it already
         missing = [*_unfinished(record), *_cut_short(tables), *missing]
+    if record is not None:
+        missing += _events(folder)
     return Reading(folder, record, summary, tables, series, tuple(missing))
 
 
@@ -72,9 +78,18 @@ def _read(reader: Callable[[], _Read], name: str, consequence: str, missing: lis
         return reader()
     except FileNotFoundError:
         missing.append(f"{name} is not there: {consequence}.")
-    except _DAMAGE as error:
-        missing.append(f"{name} cannot be read ({type(error).__name__}): {consequence}.")
+    except DAMAGE as error:
+        missing.append(f"{name} cannot be read ({_how(error)}): {consequence}.")
     return None
+
+
+def _how(error: BaseException) -> str:
+    """Return what is wrong with a file, in words where they are known."""
+    if isinstance(error, pa.ArrowException | OSError):
+        return "it is no whole Parquet file: it was cut or overwritten"
+    if isinstance(error, ValidationError):
+        return "it is damaged, or of another version"
+    return type(error).__name__
 
 
 def _series(folder: RunFolder, tables: RunTables) -> pd.DataFrame:
@@ -96,4 +111,31 @@ def _cut_short(tables: RunTables | None) -> list[str]:
         f"{name} ends without its mark: its writer was killed, and up to a second of its rows is lost."
         for name in tables.assembly.torn
     ]
-    return torn + [f"{name} was promised by the plan and is not there." for name in tables.assembly.missing]
+    absent = [f"{name} was promised by the plan and is not there." for name in tables.assembly.missing]
+    if tables.attempts is None and tables.assembly.attempts is not None:
+        absent.append("attempts.parquet is not there any more: what reached the providers is not known.")
+    return torn + absent
+
+
+def _damaged_table(folder: RunFolder) -> str:
+    """Return the name of the first table that is there and is no whole Parquet file; empty when there is none."""
+    for path in (folder.samples, folder.attempts):
+        try:
+            pq.read_schema(path)
+        except FileNotFoundError:
+            continue
+        except (OSError, pa.ArrowException):
+            return path.name
+    return ""
+
+
+def _events(folder: RunFolder) -> list[str]:
+    path = folder.path / "events.jsonl"
+    if not path.is_file():
+        return [
+            "events.jsonl is not there: when faults began and ended is not known, and phases stand as they were planned."
+        ]
+    written = sum(bool(line.strip()) for line in path.read_text(encoding="utf-8", errors="replace").splitlines())
+    damaged = written - len(folder.events())
+    lines = "a line" if damaged == 1 else f"{damaged} lines"
+    return [f"events.jsonl: {lines} cannot be read; what happened then is not known."] if damaged else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gatebench.analysis.report.page import Page
-from gatebench.analysis.report.reading import read
+from gatebench.analysis.report.reading import Reading, read
 from gatebench.content import Content
 from gatebench.run.folder import RunFolder, write_atomically
 
@@ -15,6 +15,11 @@ def write_report(folder: RunFolder, content: Content | None = None) -> Path:
 
     Sections, style and scripts come from the `reports` folders of `content` (default: the working directory's over the shipped ones).
     """
+    return write_reading(read(folder), content)
+
+
+def write_reading(reading: Reading, content: Content | None = None) -> Path:
+    """Write the `report.html` of a run that was read already, see `write_report`."""
     folders = (content or Content()).folders("reports")
-    write_atomically(folder.report, Page(read(folder), folders).render())
-    return folder.report
+    write_atomically(reading.folder.report, Page(reading, folders).render())
+    return reading.folder.report

@@ -79,7 +79,7 @@ class Wire:
                 body = b"%b%b%b}" % (body[:-1], comma, field % request_id)
         length = b"content-length: %d\r\n" % len(body) if body or request.method == "POST" else b""
         if request.keyed:
-            identity += b"idempotency-key: gb-%b-%d\r\n" % (self._token.encode(), request.key)
+            identity += b"idempotency-key: gb-%b-%d\r\n" % (self._token.encode(), request.named)
         return b"%b%b%b%b\r\n%b" % (head, request.headers, identity, length, body)
 
     def _head(self, key: _HeadKey) -> bytes:

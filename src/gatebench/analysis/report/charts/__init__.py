@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gatebench.analysis.report.charts import closeup, harness, latency, outcomes, overhead, percentiles, providers
+from gatebench.analysis.report.charts import (
+    breaker,
+    cache,
+    closeup,
+    harness,
+    latency,
+    limiter,
+    outcomes,
+    overhead,
+    percentiles,
+    providers,
+)
 from gatebench.analysis.report.charts.chart import Chart, NoChart
 from gatebench.analysis.report.reading import Reading
 
@@ -23,6 +34,9 @@ def charts(reading: Reading) -> dict[str, Callable[[], list[Drawn]]]:
         "arrivals": lambda: [providers.arrivals(tables)],
         "percentiles": lambda: [percentiles.build(tables)],
         "closeup": lambda: list(closeup.build(tables)),
+        "breaker": lambda: list(breaker.build(tables)),
+        "limiter": lambda: limiter.build(tables),
+        "cache": lambda: cache.build(tables),
         "overhead": lambda: [overhead.build(tables)],
         "dispatch": lambda: [harness.dispatch(tables)],
         "processes": lambda: [harness.processes(tables, series)],

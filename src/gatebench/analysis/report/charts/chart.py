@@ -66,11 +66,12 @@ class Coded:
 
 def coded(values: pd.Series[Any], known: Sequence[str]) -> Coded:
     """Return a text column as codes: the `known` words first, in their order, then whatever else occurs."""
-    codes, found = pd.factorize(values, use_na_sentinel=False)
-    occurring = [str(word) for word in found]
-    listed = [*known, *sorted(set(occurring) - set(known))]
-    places = np.array([listed.index(word) for word in occurring], dtype=np.int64)
-    return Coded(listed, places[codes] if len(codes) else np.empty(0, np.int64))
+    codes, unique = pd.factorize(values, use_na_sentinel=False)
+    found = [str(word) for word in unique]
+    listed = [*known, *sorted(set(found) - set(known))]
+    places = {word: place for place, word in enumerate(listed)}
+    of_found = np.array([places[word] for word in found], dtype=np.int64)
+    return Coded(listed, of_found[codes])
 
 
 def decimals(values: npt.ArrayLike, digits: int) -> list[float | None]:

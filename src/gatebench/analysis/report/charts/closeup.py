@@ -1,8 +1,9 @@
-"""The seconds around the beginning of a fault, request by request: what failover looked like to the users it happened to."""
+"""The seconds around the edges of a fault, request by request: what failover looked like to the users it happened to."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import pandas as pd
@@ -18,6 +19,17 @@ REACH_S: Final = 2.0
 REACH_LEAST_S: Final = 0.01
 DOTS_MOST: Final = 4_000
 CLOSEUPS_MOST: Final = 4
+BEGINNING: Final = "beginning"
+END: Final = "end"
+
+
+@dataclass(frozen=True)
+class _Edge:
+    """One edge of a fault, seconds from the start of the load: which one, and what happened around it, from the edge."""
+
+    name: str
+    at_s: float
+    marks: list[dict[str, float | str]]
 
 
 def build(tables: RunTables) -> Iterator[Chart]:
@@ -29,40 +41,78 @@ def build(tables: RunTables) -> Iterator[Chart]:
 
 def _closeup(tables: RunTables, use: FaultUse) -> Chart:
     fault = use.first
-    t0_s = (fault.acknowledged_ns or 0) / 1e9
-    reach_s = REACH_S
-    rows = asked(tables)
-    rows = rows[(rows["due_s"] - t0_s).abs() <= reach_s]
-    while len(rows) > DOTS_MOST and reach_s > REACH_LEAST_S:
-        reach_s /= 2
-        rows = rows[(rows["due_s"] - t0_s).abs() <= reach_s]
-    found = states(rows)
-    bad = int((found != GOOD).sum())
-    data = [Data("closeup-requests", _requests(rows, found, t0_s))]
-    attempts = tables.attempts_for_target
-    if attempts is not None:
-        data.append(Data("closeup-attempts", _attempts(attempts, tables.start_ns, t0_s, reach_s)))
+    everything = asked(tables)
+    data: list[Data] = []
+    edges: dict[str, dict[str, object]] = {}
+    told, reaches = [], []
     what = use.what + (f" ({use.ramp})" if use.ramp else "") + (" (by hand)" if fault.planned.manual else "")
+    for edge in _edges(fault):
+        rows, reach_s = _near(everything, edge.at_s)
+        found = states(rows)
+        bad, lost = int((found != GOOD).sum()), int((~rows["complete"]).sum())
+        place = len(data)
+        reaches.append(duration(reach_s))
+        data.append(Data(f"closeup-{edge.name}-requests", _requests(rows, found, edge.at_s)))
+        attempts = tables.attempts_for_target
+        if attempts is not None:
+            near = _attempts(attempts, tables.start_ns, edge.at_s, reach_s)
+            data.append(Data(f"closeup-{edge.name}-attempts", near))
+        edges[edge.name] = {
+            "t0_s": round(edge.at_s, 4),
+            "reach_s": reach_s,
+            "marks": edge.marks,
+            "requests": place,
+            "attempts": place + 1 if attempts is not None else None,
+        }
+        told.append(
+            f"{count(len(rows))} requests within {duration(reach_s)} of the {edge.name} of {what}; {count(bad)} of them "
+            f"were not good, {count(lost)} were lost"
+        )
     windows = f" This is the first of its {len(use.windows)} windows." if len(use.windows) > 1 else ""
     return Chart(
         id=f"closeup-{fault.planned.id}",
         kind="closeup",
-        title=f"Close-up: {what} begins",
-        caption=f"Every request that was due within {duration(reach_s)} of the moment at which the engine acknowledged the "
-        "fault (0), coloured by the provider that answered; other marks than dots were not good. Ticks below are the "
-        f"attempts as they arrived at the providers.{windows}",
-        label=f"{count(len(rows))} requests within {duration(reach_s)} of the beginning of {what}; {count(bad)} of them "
-        "were not good.",
+        title=f"Close-up: {what}",
+        caption=f"Every request that was due within {' or '.join(dict.fromkeys(reaches))} of the moment (0) at "
+        "which the engine acknowledged that the fault was on, or off. Dots are good answers in the colour of the provider "
+        "that made them, diamonds late ones; every other mark is a request that was lost. Ticks below are the attempts as "
+        f"they arrived at the providers.{windows}",
+        label=". ".join(told) + ".",
         data=tuple(data),
         facts={
-            "reach_s": reach_s,
-            "t0_s": round(t0_s, 4),
+            "edges": edges,
             "objective_ms": tables.plan.objective.response_ms,
             "providers": [provider.name for provider in tables.plan.providers],
-            "marks": _marks(fault, t0_s),
         },
-        switches={"scale": ("log", "linear")},
+        switches={"around its": tuple(edges), "scale": ("log", "linear")}
+        if len(edges) > 1
+        else {"scale": ("log", "linear")},
     )
+
+
+def _edges(fault: FaultTimeline) -> Iterator[_Edge]:
+    """Yield the beginning of a fault, and its end where that was acknowledged."""
+    begun = (("requested", fault.requested_ns), ("on", fault.acknowledged_ns), ("proven", fault.proven_ns))
+    ended = (("requested", fault.clear_requested_ns), ("off", fault.cleared_ns), ("proven", fault.proven_clear_ns))
+    for name, at_ns, times in ((BEGINNING, fault.acknowledged_ns, begun), (END, fault.cleared_ns, ended)):
+        if at_ns is not None:
+            at_s = at_ns / 1e9
+            marks: list[dict[str, float | str]] = [
+                {"what": what, "since_s": round(time_ns / 1e9 - at_s, 4)}
+                for what, time_ns in times
+                if time_ns is not None
+            ]
+            yield _Edge(name, at_s, marks)
+
+
+def _near(rows: pd.DataFrame, at_s: float) -> tuple[pd.DataFrame, float]:
+    """Return the requests due around a moment, and how far they reach: closer where there are too many for dots."""
+    reach_s = REACH_S
+    near = rows[(rows["due_s"] - at_s).abs() <= reach_s]
+    while len(near) > DOTS_MOST and reach_s > REACH_LEAST_S:
+        reach_s /= 2
+        near = near[(near["due_s"] - at_s).abs() <= reach_s]
+    return near, reach_s
 
 
 def _requests(rows: pd.DataFrame, found: pd.Series[str], t0_s: float) -> dict[str, Column]:
@@ -84,8 +134,3 @@ def _attempts(attempts: pd.DataFrame, start_ns: int, t0_s: float, reach_s: float
         "provider": words(rows.loc[near, "provider"]),
         "end": words(rows.loc[near, "end"]),
     }
-
-
-def _marks(fault: FaultTimeline, t0_s: float) -> list[dict[str, float | str]]:
-    times = (("requested", fault.requested_ns), ("acknowledged", fault.acknowledged_ns), ("proven", fault.proven_ns))
-    return [{"what": what, "since_s": round(at_ns / 1e9 - t0_s, 4)} for what, at_ns in times if at_ns is not None]

@@ -9,13 +9,15 @@ import pandas as pd
 
 from gatebench.analysis.columns import codes_of, numbers, values_of, words_of
 from gatebench.analysis.report.charts.bins import rates
-from gatebench.analysis.report.charts.chart import NOBODY, Chart, Data, NoChart, coded
+from gatebench.analysis.report.charts.chart import NOBODY, Chart, Coded, Data, NoChart, coded
 from gatebench.analysis.report.charts.outcomes import bar_bins
 from gatebench.analysis.report.words import count, duration, percent
 from gatebench.analysis.tables import RunTables
+from gatebench.sample import NEVER
 
 SERVED: Final = "Who served"
 ARRIVALS: Final = "What reached the providers"
+CLIENTS: Final = "requests of clients"
 
 
 def served(tables: RunTables) -> Chart | NoChart:
@@ -56,14 +58,26 @@ def arrivals(tables: RunTables) -> Chart | NoChart:
     at_s = (numbers(rows["arrived_ns"]) - tables.start_ns) / 1e9
     bins = bar_bins(tables)
     totals = ", ".join(f"{name} {count(int((rows['provider'] == name).sum()))}" for name in who.words)
+    sent_ns = tables.at_target["sent_ns"].to_numpy(np.int64)
+    sent_s = (sent_ns[sent_ns != NEVER] - tables.start_ns) / 1e9
+    clients = Coded([CLIENTS], np.zeros(len(sent_s), np.int64))
     return Chart(
         id="arrivals",
-        kind="steps",
+        kind="stack",
         title=ARRIVALS,
         caption="Attempts per second arriving at each provider, canaries left out, in bins of "
-        f"{duration(bins.width_s)}. Single attempts at a provider that fails are what a breaker's probes look like; what "
-        "lies above the offered load are retries.",
-        label=f"Attempts by provider: {totals}.",
-        data=(Data("arrivals", rates(bins, at_s, who, by="provider", counted="attempts")),),
-        facts={"by": "provider", "words": who.words, "y": "attempts per second", "width_s": bins.width_s},
+        f"{duration(bins.width_s)}, beside the requests that clients sent. Attempts above the requests are retries, hedges or "
+        "probes; below them the gateway answered by itself, or refused.",
+        label=f"Attempts by provider: {totals}; requests that clients sent: {count(len(sent_s))}.",
+        data=(
+            Data("arrivals", rates(bins, at_s, who, by="provider", counted="attempts")),
+            Data("arrivals-requests", rates(bins, sent_s, clients, by="who", counted="requests")),
+        ),
+        facts={
+            "by": "provider",
+            "words": who.words,
+            "y": "per second",
+            "width_s": bins.width_s,
+            "line": CLIENTS,
+        },
     )

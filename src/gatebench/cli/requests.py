@@ -1,0 +1,112 @@
+"""What was asked for on the command line becomes requests, and requests become plans: every problem at once, nothing started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gatebench.errors import ConfigurationError, Problem
+
+if TYPE_CHECKING:
+    from gatebench.content import Content
+    from gatebench.execution.asking import RunRequest
+    from gatebench.plan import Plan
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Every scenario on every target, the request of each, the plan of each for the first seed, and what goes into headers."""
+
+    content: Content
+    scenarios: tuple[str, ...]
+    targets: tuple[str, ...]
+    requests: Mapping[tuple[str, str], RunRequest]
+    plans: Mapping[tuple[str, str], Plan]
+    headers: dict[str, str]
+
+    def plan(self, scenario: str, target: str, seed: int) -> Plan:
+        """Return the plan of a run with a seed of its own. Raises ConfigurationError."""
+        return planned(replace(self.requests[scenario, target], seed=seed), self.content)
+
+
+def wanted(
+    scenarios: Iterable[str],
+    targets: Iterable[str],
+    options: Mapping[str, Any],
+    problems: list[Problem],
+    *,
+    settings: Iterable[str] = (),
+    header: Iterable[str] = (),
+    allow_remote: Iterable[str] = (),
+) -> Wanted:
+    """Return what is wanted, planned; `options` are the fields of a RunRequest. Whatever is wrong goes to `problems`."""
+    from gatebench.cli.options import commas, headers, pairs
+    from gatebench.content import Content
+    from gatebench.execution.asking import RunRequest
+    from gatebench.execution.locustfile_plan import is_locustfile
+
+    content = Content()
+    named, chosen = commas(scenarios), commas(targets)
+    if not chosen:
+        cure = f"Add --target NAME; the targets are: {', '.join(content.target_names())}."
+        problems.append(Problem("--target", "is missing.", cure))
+    if not named:
+        cure = f"Name one; the scenarios are: {', '.join(content.scenario_names())}."
+        problems.append(Problem("SCENARIO", "is missing.", cure))
+    if chosen == ["all"]:
+        chosen = content.target_names()
+    sent = headers(header, problems)
+    set_to = pairs("--set", settings, problems)
+    if sent and any(is_locustfile(name) for name in named):
+        cure = "Set headers in the file: self.client.headers of an HttpUser, default_headers of a FastHttpUser."
+        problems.append(Problem(f"--header {', '.join(sent)}", "does not reach a locustfile's requests.", cure))
+    requests, plans = {}, {}
+    for name in named:
+        for target in chosen or ["direct"]:
+            request = RunRequest(
+                scenario=name, target=target, settings=set_to, allow_remote=tuple(commas(allow_remote)), **options
+            )
+            requests[name, target] = request
+            try:
+                plans[name, target] = planned(request, content)
+            except ConfigurationError as error:
+                problems.extend(error.problems)
+    return Wanted(content, tuple(named), tuple(chosen), requests, plans, sent)
+
+
+def planned(request: RunRequest, content: Content) -> Plan:
+    """Return the plan of a request for a scenario or a locustfile. Raises ConfigurationError with every problem."""
+    from gatebench.analysis.metrics import known_metrics
+    from gatebench.execution.locustfile_plan import is_locustfile, make_locustfile_plan
+    from gatebench.execution.planning import make_plan
+
+    if is_locustfile(request.scenario):
+        return make_locustfile_plan(request, content)
+    return make_plan(request, content, known_metrics())
+
+
+def writable(out: Path, problems: list[Problem]) -> None:
+    """Make the folder that receives runs; one that cannot be written is a problem."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".gatebench-probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        problems.append(Problem(f"--out {out}", f"cannot be written: {error.strerror}.", "Choose another folder."))
+
+
+def redacted(argv: list[str]) -> list[str]:
+    """Return the command line with every header's value left out."""
+    shown = []
+    hide = False
+    for word in argv[1:]:
+        if hide:
+            word = f"{word.partition('=')[0]}=…"  # noqa: PLW2901 - the word as it may be shown
+        elif word.startswith("--header="):
+            word = f"--header={word[9:].partition('=')[0]}=…"  # noqa: PLW2901 - as above
+        shown.append(word)
+        hide = word == "--header"
+    return ["bench", *shown]

@@ -1,0 +1,74 @@
+"""A series: the rounds of several scenarios on the same sides, the null target before them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gatebench.errors import ConfigurationError, GatebenchError, Interrupted
+from gatebench.experiment.making import Made, heeding_signals
+from gatebench.experiment.record import Round
+from gatebench.experiment.rounds import ENVIRONMENT, INTERRUPTED, Books, Course, Ended, play, play_floor
+from gatebench.plan import Plan
+
+Planner = Callable[[str, str, int], Plan]
+"""Returns the plan of a scenario on a side (by label) for a seed."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """What is played: every scenario in `pairs` pairs over the sides, `floor` the null target's plan of a scenario, if any."""
+
+    scenarios: Sequence[str]
+    sides: Sequence[str]
+    plan: Planner
+    pairs: int
+    seed: int
+    floor: Mapping[str, Plan] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Played:
+    """How a series ended: 0, or the exit code that counts most; `errors` by the scenario that they ended."""
+
+    code: int
+    errors: Mapping[str, GatebenchError]
+
+
+def play_series(series: Series, books: Books, said: Callable[[Round, Made], None] = lambda one, made: None) -> Played:
+    """Play everything and write the record's status. What does not start ends its scenario, and the others go on; an
+    interruption ends the series. The record holds whatever was made until then.
+    """
+    codes: list[int] = []
+    errors: dict[str, GatebenchError] = {}
+    for scenario in series.scenarios:
+        ended = _play_one(series, scenario, books, said)
+        codes.append(ended.code)
+        if ended.error is not None:
+            errors[scenario] = ended.error
+        if ended.code == INTERRUPTED:
+            break
+    code = next((code for code in (INTERRUPTED, ENVIRONMENT) if code in codes), 0)
+    books.record.status = "interrupted" if code == INTERRUPTED else "failed" if code else "finished"
+    books.folder.save(books.record)
+    return Played(code, errors)
+
+
+def _play_one(series: Series, scenario: str, books: Books, said: Callable[[Round, Made], None]) -> Ended:
+    """Play one scenario, the null target first. What could be planned once and no longer can is the environment's doing."""
+    course = Course(scenario, series.sides, _planner(series, scenario), series.pairs, series.seed)
+    try:
+        with heeding_signals(series=True):
+            if scenario in series.floor:
+                ended = play_floor(scenario, series.floor[scenario], books)
+                if ended.code != 0:
+                    return ended
+            return play(course, books, said=said)
+    except (Interrupted, KeyboardInterrupt):
+        return Ended(INTERRUPTED, Interrupted("between two runs"))
+    except ConfigurationError as error:
+        return Ended(ENVIRONMENT, error)
+
+
+def _planner(series: Series, scenario: str) -> Callable[[str, int], Plan]:
+    return lambda side, seed: series.plan(scenario, side, seed)
