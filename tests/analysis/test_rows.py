@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from gatebench.analysis.columns import worded
 from gatebench.analysis.rows import Columns, Rows, Shelf, among, belong
 
 N = 1000
@@ -21,7 +22,7 @@ N = 1000
 def plain() -> pd.DataFrame:
     """Return a frame with numbers, words with gaps, and truth values."""
     random = np.random.default_rng(3)
-    words = pd.Categorical.from_codes(random.integers(-1, 3, N), ["a", "b", "c"])
+    words = worded(random.integers(-1, 3, N), ["a", "b", "c"])
     return pd.DataFrame(
         {"number": random.integers(0, 99, N), "time": random.random(N), "word": words, "good": random.random(N) < 0.9}
     )

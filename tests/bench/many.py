@@ -53,7 +53,8 @@ Times = npt.NDArray[np.int64]
 def make_many(root: Path, rows: int, seed: int = 7) -> RunFolder:
     """Write a run of about `rows` requests below `root`, and return its folder."""
     lasting_s = rows / RATE_PER_S
-    knobs = Knobs(seed=seed, rate_per_s=RATE_PER_S, **{name: lasting_s * part for name, part in _SHARES.items()})
+    parts: dict[str, Any] = {name: lasting_s * part for name, part in _SHARES.items()}
+    knobs = Knobs(seed=seed, rate_per_s=RATE_PER_S, **parts)
     plan = make_plan(knobs)
     folder = RunFolder.create(root, plan)
     fault = plan.faults[0]

@@ -193,6 +193,8 @@ class TestRedis:
         async def ask() -> None:
             async with open_redis("redis://127.0.0.1:1") as redis:
                 with pytest.raises(StoreFault):
-                    await RedisStore(redis, "gcra", later=do_later, timeout_s=PATIENCE_S).admit("nobody", Limit(5, S, 5), 1)
+                    await RedisStore(redis, "gcra", later=do_later, timeout_s=PATIENCE_S).admit(
+                        "nobody", Limit(5, S, 5), 1
+                    )
 
         asyncio.run(ask())

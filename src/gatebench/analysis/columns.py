@@ -46,13 +46,19 @@ def is_any(values: Any, words: Sequence[str]) -> Flags:
 
 def codes_of(values: Any, words: Sequence[str]) -> npt.NDArray[np.int8]:
     """Return a column of text as places in a list of words, -1 for others."""
-    codes = getattr(values, "codes", None)
-    listed = list(words)
+    codes, found = getattr(values, "codes", None), getattr(values, "categories", ())
     if codes is None:
-        found, seen = np.unique(np.asarray(values).astype(str), return_inverse=True)
-        return np.array([listed.index(word) if word in listed else -1 for word in found], np.int8)[seen]
-    places = [listed.index(word) if word in listed else -1 for word in values.categories]
-    return np.array([*places, -1], np.int8)[codes]
+        found, codes = np.unique(np.asarray(values).astype(str), return_inverse=True)
+    listed = list(words)
+    places = np.array([*(listed.index(word) if word in listed else -1 for word in found), -1], np.int8)
+    return np.asarray(places[codes])
+
+
+def worded(codes: npt.NDArray[Any], words: Sequence[str]) -> pd.Categorical[Any]:
+    """Return a column of text from places in a list of words, -1 for none."""
+    import pandas as pd
+
+    return pd.Categorical.from_codes(cast(Any, codes), dtype=pd.CategoricalDtype(list(words)))
 
 
 def words_of(values: Any) -> list[str]:

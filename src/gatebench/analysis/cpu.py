@@ -122,9 +122,9 @@ def _of_load(number: str, tables: RunTables) -> Passing:
 
 def _cost(name: str, at_s: Floats, cpu_s: Floats, passing: Passing) -> ProcessCost:
     """Divide what was used between the first and the last reading by what passed between them."""
-    used_s, requests = np.diff(cpu_s), _between(passing.at_s, at_s)
+    used_s, requests = np.diff(cpu_s), _between(passing.at_s, at_s).astype(np.float64)
     kept = used_s >= 0  # a child that ended takes its time with it
-    used_s, requests = used_s[kept], requests[kept].astype(np.float64)
+    used_s, requests = used_s[kept], requests[kept]
     total = int(requests.sum())
     cost = ProcessCost(
         process=name,

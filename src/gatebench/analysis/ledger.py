@@ -261,8 +261,8 @@ def _scheduled(tables: RunTables, due_ns: npt.NDArray[np.int64], stopped: Ids) -
             own = own[due_ns[own] <= int(stopped_ns) - tables.start_ns]
         expected.append(own)
     wanted = np.zeros(len(due_ns), np.bool_)
-    for own in (*expected, stopped[stopped < len(due_ns)]):
-        wanted[own] = True
+    for sure in (*expected, stopped[stopped < len(due_ns)]):
+        wanted[sure] = True
     return np.flatnonzero(wanted)
 
 

@@ -55,7 +55,8 @@ def in_order(attempts: pd.DataFrame) -> pd.DataFrame:
         return ordered.with_columns(
             {name: spread_over(attempts, ordered, v) for name, v in found.items()} | {"pause_ns": pause_ns}
         )
-    return ordered.assign(**found, pause_ns=pause_ns()[ordered.index.to_numpy()])
+    told_of: pd.DataFrame = ordered.assign(**found, pause_ns=pause_ns()[ordered.index.to_numpy()])
+    return told_of
 
 
 def _by_request(sample: npt.NDArray[np.int64], arrived_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -20,7 +20,6 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pandas import Flags
 
 Values = Any
 """One column: a numpy array, or a categorical of pandas."""
@@ -167,7 +166,7 @@ class Rows(pd.DataFrame):
         ours(self, "_labels", None)
         ours(self, "_number", next(_NUMBERS))
         ours(self, "_attrs", {})
-        ours(self, "_flags", Flags(self, allows_duplicate_labels=True))
+        ours(self, "_flags", pd.DataFrame().flags)
         length = places.stop - places.start if isinstance(places, slice) else len(places)
         ours(self, "_length", length)
 
@@ -178,11 +177,11 @@ class Rows(pd.DataFrame):
     @property
     def _mgr(self) -> Any:
         """The frame itself, with all columns: whatever is not answered below needs it."""
-        return self.frame()._mgr  # type: ignore[attr-defined]
+        return self.frame()._mgr
 
     @_mgr.setter
     def _mgr(self, manager: Any) -> None:
-        self.frame()._mgr = manager  # type: ignore[attr-defined]
+        self.frame()._mgr = manager  # type: ignore[attr-defined] # not in the stubs
 
     @property
     def _constructor(self) -> type[pd.DataFrame]:
@@ -224,7 +223,7 @@ class Rows(pd.DataFrame):
         """Rows and columns."""
         return (self._length, len(self._columns.names)) if self._whole is None else self.frame().shape
 
-    @property
+    @property  # type: ignore[misc] # the positions of rows are not to be set
     def index(self) -> Any:
         """The positions of these rows in their table."""
         return self._own_index() if self._whole is None else self.frame().index
@@ -238,7 +237,7 @@ class Rows(pd.DataFrame):
     def columns(self, names: Any) -> None:
         self.frame().columns = names
 
-    def __contains__(self, name: Any) -> bool:
+    def __contains__(self, name: Any) -> bool:  # type: ignore[misc] # final in the stubs alone
         return name in self._columns.names if self._whole is None else name in self.frame()
 
     def __getitem__(self, key: Any) -> Any:
@@ -262,11 +261,11 @@ class Rows(pd.DataFrame):
         """The rows by what holds of them, or by their positions."""
         return _ByLabel(self) if self._whole is None else self.frame().loc
 
-    def head(self, n: int = 5) -> Any:
+    def head(self, n: int = 5) -> Any:  # type: ignore[misc] # final in the stubs alone
         """Return the first rows."""
         return self.iloc[:n]
 
-    def copy(self, deep: bool | None = True) -> Any:
+    def copy(self, deep: bool = True) -> Any:  # type: ignore[misc] # final in the stubs alone
         """Return a plain data frame of its own."""
         return self.frame().copy(deep)
 
@@ -356,7 +355,7 @@ class _Assigned(Rows):
                 frame[name] = values
         return super().frame()
 
-    def __contains__(self, name: Any) -> bool:
+    def __contains__(self, name: Any) -> bool:  # type: ignore[misc] # final in the stubs alone
         return name in self._given or super().__contains__(name)
 
     def assign(self, **columns: Any) -> Any:

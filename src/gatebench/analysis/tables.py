@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from gatebench.analysis.asked import asked
 from gatebench.analysis.blocks import by_block
 from gatebench.analysis.caching.served import served
-from gatebench.analysis.columns import codes_of, is_any, values_of, words_of
+from gatebench.analysis.columns import codes_of, is_any, values_of, worded, words_of
 from gatebench.analysis.faults import FaultTimeline, timelines
 from gatebench.analysis.limited import LimitedKey, limited_keys
 from gatebench.analysis.retries import in_order
@@ -198,7 +198,7 @@ class RunTables:
             self._during[outage] = rows[~is_any(values_of(rows, "label"), (TRANSITION,))]
         return self._during[outage]
 
-    @property
+    @cached_property
     def ids_arrive(self) -> bool:
         """Whether request ids reach the providers: at least 99 % of their arrivals, canaries left out, name a row."""
         if self.attempts is None or self.plan.request_id == "none":
@@ -336,11 +336,12 @@ def _derive(samples: pd.DataFrame, plan: Plan, start_ns: int) -> None:
         return cast("npt.NDArray[np.int64]", values_of(samples, name))
 
     def ended() -> npt.NDArray[np.bool_]:
-        return (moment("done_ns") != NEVER) & ~is_any(values_of(samples, "outcome"), ("unsent", "in_flight"))
+        left = is_any(values_of(samples, "outcome"), ("unsent", "in_flight"))
+        return np.asarray((moment("done_ns") != NEVER) & ~left)
 
     def complete() -> npt.NDArray[np.bool_]:
         whole = ~is_any(values_of(samples, "route"), streams) | (values_of(samples, "terminal") == 1)
-        return is_any(values_of(samples, "outcome"), ("ok",)) & whole
+        return np.asarray(is_any(values_of(samples, "outcome"), ("ok",)) & whole)
 
     def done_s() -> Floats:
         done_ns = moment("done_ns")
@@ -394,7 +395,7 @@ def _label(
         done_ns = np.where(done[part] == NEVER, np.iinfo(np.int64).max, done[part] - start_ns)
         labels = label(due_ns, done_ns, phases, cuts.edges, cuts.by_hand)
         codes[part] = np.where(labels < 0, names.index(TRANSITION), labels)
-    put(samples, "label", pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(names)))
+    put(samples, "label", worded(codes, names))
 
 
 def _keys(rows: pd.DataFrame) -> npt.NDArray[np.int64]:

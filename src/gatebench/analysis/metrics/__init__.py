@@ -54,9 +54,9 @@ def measure(tables: RunTables, only: Collection[str] | None = None) -> list[Metr
         for entry in of_rows:
             if len(tables.plan.lanes) > 1 or not entry.paired:
                 found[entry.name] += _of_scope(entry, scope)
-    for entry in wanted:
-        if isinstance(entry, OutageMetric) and tables.plan.faults:
-            found[entry.name] += _of_outages(entry, tables)
+    for of_outages in wanted:
+        if isinstance(of_outages, OutageMetric) and tables.plan.faults:
+            found[of_outages.name] += _of_outages(of_outages, tables)
     tables.shared.clear()
     return [value for values in found.values() for value in values]
 

@@ -72,7 +72,8 @@ def underbilled(scope: Scope) -> pd.DataFrame:
 
 def _should_bill(scope: Scope) -> pd.DataFrame:
     routes = [route.name for route in scope.tables.plan.traffic.routes if bills(route)]
-    return scope.rows[values_of(scope.rows, "complete") & is_any(values_of(scope.rows, "route"), routes)]
+    found: pd.DataFrame = scope.rows[values_of(scope.rows, "complete") & is_any(values_of(scope.rows, "route"), routes)]
+    return found
 
 
 def unbilled(scope: Scope) -> pd.DataFrame:

@@ -159,6 +159,11 @@ def _slowest(values: Values, scope: Scope) -> pd.DataFrame:
     return scope.rows.loc[values(scope.rows).sort_values(ascending=False, kind="stable").index]
 
 
+def _there(rows: pd.DataFrame, name: str) -> pd.Series[float]:
+    found: pd.Series[float] = rows.loc[~np.isnan(values_of(rows, name)), name]
+    return found
+
+
 @distribution("response", "Response time")
 def response_ms(rows: pd.DataFrame) -> pd.Series[float]:
     """done - due: what a user waits. Timeouts count at their deadline, rows that were not sent because the target held
@@ -170,7 +175,7 @@ def response_ms(rows: pd.DataFrame) -> pd.Series[float]:
 @distribution("service", "Service time")
 def service_ms(rows: pd.DataFrame) -> pd.Series[float]:
     """done - sent of the rows that were sent: what the target took, without the time that a row waited for us."""
-    return rows.loc[~np.isnan(values_of(rows, "service_ms")), "service_ms"]
+    return _there(rows, "service_ms")
 
 
 @distribution("success", "Response time of good answers", quiet=True)
@@ -194,4 +199,4 @@ def error_ms(rows: pd.DataFrame) -> pd.Series[float]:
 @distribution("dispatch_delay", "Dispatch delay")
 def dispatch_ms(rows: pd.DataFrame) -> pd.Series[float]:
     """sent - due of the rows that were sent: our own error, part of the response time."""
-    return rows.loc[~np.isnan(values_of(rows, "dispatch_ms")), "dispatch_ms"]
+    return _there(rows, "dispatch_ms")

@@ -50,7 +50,8 @@ def _rows(scope: Scope, attempts: pd.DataFrame) -> pd.DataFrame:
 def repeats(scope: Scope) -> pd.DataFrame:
     """Attempts at a provider that their request has been at before; hedges are none."""
     attempts = attempts_of(scope)
-    return attempts[values_of(attempts, "again") & ~values_of(attempts, "beside")]
+    found: pd.DataFrame = attempts[values_of(attempts, "again") & ~values_of(attempts, "beside")]
+    return found
 
 
 def repeated(scope: Scope) -> pd.DataFrame:

@@ -24,7 +24,8 @@ _SHED: Final = (429, 503)
 def _shed(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows that were refused without any provider being asked."""
     status = values_of(rows, "status")
-    return rows[((status == _SHED[0]) | (status == _SHED[1])) & (values_of(rows, "attempts") == 0)]
+    found: pd.DataFrame = rows[((status == _SHED[0]) | (status == _SHED[1])) & (values_of(rows, "attempts") == 0)]
+    return found
 
 
 @distribution("shed", "Response time of shed requests", quiet=True)

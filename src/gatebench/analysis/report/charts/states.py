@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 import pandas as pd
 
-from gatebench.analysis.columns import codes_of, is_any, values_of, words_of
+from gatebench.analysis.columns import codes_of, is_any, values_of, worded, words_of
 from gatebench.analysis.tables import RunTables
 
 GOOD: Final = "good"
@@ -26,6 +26,6 @@ def states(rows: pd.DataFrame) -> pd.Series[str]:
     outcome = values_of(rows, "outcome")
     listed = [GOOD, *dict.fromkeys("late" if word == "ok" else word.replace("_", " ") for word in words_of(outcome))]
     places = [listed.index("late" if word == "ok" else word.replace("_", " ")) for word in words_of(outcome)]
-    codes = np.array([*places, 0], np.int8)[codes_of(outcome, words_of(outcome))]
+    codes = np.array([*places, 0], np.int64)[codes_of(outcome, words_of(outcome))]
     codes[values_of(rows, "good").astype(bool)] = 0
-    return pd.Series(pd.Categorical.from_codes(codes, listed), index=rows.index).cat.remove_unused_categories()
+    return cast("pd.Series[str]", pd.Series(worded(codes, listed).remove_unused_categories(), index=rows.index))
