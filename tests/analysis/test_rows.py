@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gatebench.analysis.columns import worded
-from gatebench.analysis.rows import Columns, Rows, Shelf, among, belong
+from gatebench.analysis.columns import among, belong, worded
+from gatebench.analysis.rows import Columns, Rows, Shelf
 
 N = 1000
 
@@ -84,6 +84,15 @@ def test_only_columns_that_are_asked_for_are_read(rows: Rows) -> None:
     assert rows[rows["number"] > 50]["time"].sum() > 0
     assert len(rows[rows["number"] > 50].index) > 0
     assert sorted(read) == ["number", "time"]
+
+
+def test_a_column_that_is_defined_anew_is_the_new_one(rows: Rows) -> None:
+    """Also where it was read before, alone or with all others."""
+    assert rows["number"].sum() != N
+    assert rows.frame()["number"].sum() != N
+    rows.define("number", lambda: np.ones(N, np.int64))
+    assert rows["number"].sum() == N
+    assert rows.frame()["number"].sum() == N
 
 
 def test_a_shelf_makes_room(plain: pd.DataFrame) -> None:

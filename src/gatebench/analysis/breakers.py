@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 
-from gatebench.analysis.columns import is_any, values_of
+from gatebench.analysis.columns import among, is_any, values_of
 from gatebench.analysis.declared import declared_ns
-from gatebench.analysis.rows import among
 from gatebench.analysis.windows import Outage
 from gatebench.oracles.breaker import Arrivals, Burst, Opening, Story, Times, read, silent_requests
 from gatebench.sample import NEVER

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -73,3 +73,32 @@ def pd_notna(values: Any) -> Flags:
     import pandas as pd
 
     return np.asarray(pd.notna(values))
+
+
+def among(rows: pd.DataFrame, labels: Any) -> npt.NDArray[np.bool_]:
+    """Tell which rows have one of these positions (-1 is none), as `rows.index.isin(labels)` does, without hashing them."""
+    wanted = np.asarray(labels)
+    return belong(rows.index, wanted)
+
+
+def belong(values: Any, wanted: Any) -> npt.NDArray[np.bool_]:
+    """Tell which values, positions in a table or -1, are among those wanted."""
+    chosen = np.asarray(wanted)
+    chosen = chosen[chosen >= 0].astype(np.int64, copy=False)
+    if getattr(values, "step", None) == 1:  # positions side by side, of which nothing is to be looked up
+        found = np.zeros(len(values), np.bool_)
+        here = chosen - values.start
+        found[here[(here >= 0) & (here < len(values))]] = True
+        return found
+    asked = np.asarray(values)
+    if not len(asked) or not len(chosen):
+        return np.zeros(len(asked), np.bool_)
+    marked = np.zeros(max(int(chosen.max()), int(asked.max()), 0) + 2, np.bool_)
+    marked[chosen] = True
+    return cast("npt.NDArray[np.bool_]", marked[asked])  # -1, no position, is the last, which is never marked
+
+
+def parts(rows: int, most: int = 1 << 19) -> Iterator[slice]:
+    """Yield a table's rows in parts that fit a processor's cache, so that what is computed in between stays small."""
+    for start in range(0, rows, most):
+        yield slice(start, min(rows, start + most))

@@ -18,8 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gatebench.analysis.columns import numbers
-from gatebench.analysis.rows import parts
+from gatebench.analysis.columns import numbers, parts
 from gatebench.analysis.tables import RunTables
 from gatebench.run.folder import RunFolder
 from gatebench.run.summary import ProcessCost

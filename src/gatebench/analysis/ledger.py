@@ -14,9 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from gatebench.analysis.closed import visits_by_user
-from gatebench.analysis.columns import is_any, values_of
+from gatebench.analysis.columns import is_any, parts, values_of
 from gatebench.analysis.locust_books import agreement, apart, locust_counts
-from gatebench.analysis.rows import parts
 from gatebench.analysis.tables import RunTables
 from gatebench.analysis.wording import count
 from gatebench.run.summary import Ledger

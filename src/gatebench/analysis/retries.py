@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from gatebench.analysis.columns import is_any, values_of
-from gatebench.analysis.rows import Rows, spread_over
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +28,8 @@ def in_order(attempts: pd.DataFrame) -> pd.DataFrame:
     Beside the columns of `gatebench.sample.ATTEMPT`: `number` in its request from 0, `again` (its request has been at this
     provider before), `pause_ns` since the latest end of those before (NaN for the first), and `beside` (it is a hedge).
     """
+    from gatebench.analysis.rows import Rows  # here, for who only asks for names pays for no pandas
+
     sample = values_of(attempts, "sample")
     mine = attempts[(sample >= 0) & ~is_any(values_of(attempts, "kind"), ("canary",))]
     sample = np.asarray(values_of(mine, "sample"), np.int64)
@@ -40,23 +41,17 @@ def in_order(attempts: pd.DataFrame) -> pd.DataFrame:
     place = np.empty(len(sample), np.int64)
     place[order] = np.arange(len(sample))
     further = place[np.searchsorted(mine.index.to_numpy(), told.index.to_numpy())] if len(told) else place[:0]
-    defaults = {"number": np.int16(0), "again": np.False_, "beside": np.False_}
-    found = {name: np.full(len(sample), usual) for name, usual in defaults.items()}
-    for name, values in found.items():
-        values[further] = told[name].to_numpy()
     ordered = mine.iloc[order]
-
-    def pause_ns() -> npt.NDArray[np.float64]:
-        values = np.full(len(attempts), np.nan)
-        values[told.index.to_numpy()] = told["pause_ns"].to_numpy()
-        return values
-
-    if isinstance(ordered, Rows):  # for most attempts there is nothing to tell
-        return ordered.with_columns(
-            {name: spread_over(attempts, ordered, v) for name, v in found.items()} | {"pause_ns": pause_ns}
-        )
-    told_of: pd.DataFrame = ordered.assign(**found, pause_ns=pause_ns()[ordered.index.to_numpy()])
-    return told_of
+    usual = {"number": np.int16(0), "again": np.False_, "beside": np.False_, "pause_ns": np.float64(np.nan)}
+    if isinstance(ordered, Rows):  # whose columns are made when asked for; of most there is nothing to tell
+        places = told.index.to_numpy()
+        spread = {name: ordered.spread(places, told[name].to_numpy(), nothing) for name, nothing in usual.items()}
+        return ordered.with_columns(spread)
+    columns = {name: np.full(len(sample), nothing) for name, nothing in usual.items()}
+    for name, values in columns.items():
+        values[further] = told[name].to_numpy()
+    found: pd.DataFrame = ordered.assign(**columns)
+    return found
 
 
 def _by_request(sample: npt.NDArray[np.int64], arrived_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -10,7 +10,7 @@ Whatever it has no answer of its own for, it answers as the data frame that it s
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any, Final, cast
@@ -40,6 +40,11 @@ class Shelf:
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._kept
+
+    def drop(self, key: Hashable) -> None:
+        """Forget what is kept under a key, if anything is."""
+        if key in self._kept:
+            self.used -= _size(self._kept.pop(key))
 
     def get(self, key: Hashable, source: Source) -> Values:
         """Return what is kept under a key, made by its source when it is not there."""
@@ -83,6 +88,7 @@ class Columns:
     def define(self, name: str, source: Source) -> None:
         """Add a column, or put another in the place of one."""
         self._sources[name] = source
+        self.shelf.drop((self._number, name))
 
     def get(self, name: str) -> Values:
         """Return a whole column. Raises KeyError."""
@@ -121,8 +127,9 @@ class _Column:
     def some(self, places: Places) -> Values:
         """Return the column at some places: only the groups of rows that hold them are read."""
         with pq.ParquetFile(self._path) as file:
-            if not len(places):
-                return self._values(file.schema_arrow.empty_table().select([self._name]))
+            if not len(places):  # what is empty is of the same kind still
+                first = range(min(1, file.num_row_groups))
+                return self._values(file.read_row_groups(first, columns=[self._name], use_threads=False))[:0]
             sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
             ends = np.cumsum(sizes)
             of = np.searchsorted(ends, places, side="right")
@@ -195,12 +202,23 @@ class Rows(pd.DataFrame):
         return cast(pd.DataFrame, self._whole)
 
     def define(self, name: str, source: Source) -> None:
-        """Add a column to the whole table."""
+        """Add a column to the whole table, or put another in the place of one; done before rows are cut out of it."""
         self._columns.define(name, source)
+        object.__setattr__(self, "_whole", None)
 
     def with_columns(self, more: Mapping[str, Source]) -> Rows:
         """Return these rows with further columns, given as those of the whole table."""
         return Rows(self._columns.further(more), self._places)
+
+    def spread(self, places: Places, values: Values, usual: Any) -> Source:
+        """Return the source of a column of the whole table from what it is at some of its positions, `usual` elsewhere."""
+
+        def whole() -> Values:
+            found = np.full(self._columns.rows, usual)
+            found[places] = values
+            return found
+
+        return whole
 
     def column(self, name: str) -> Values:
         """Return a column of these rows: an array, or a categorical."""
@@ -355,6 +373,9 @@ class _Assigned(Rows):
                 frame[name] = values
         return super().frame()
 
+    def with_columns(self, more: Mapping[str, Source]) -> Rows:
+        return _Assigned(super().with_columns(more), self._given)
+
     def __contains__(self, name: Any) -> bool:  # type: ignore[misc] # final in the stubs alone
         return name in self._given or super().__contains__(name)
 
@@ -414,29 +435,6 @@ class _ByLabel:
         self._rows.frame().loc[key] = value
 
 
-def among(rows: pd.DataFrame, labels: Any, of: int | None = None) -> npt.NDArray[np.bool_]:
-    """Tell which rows have one of these positions (-1 is none), as `rows.index.isin(labels)` does, without hashing them."""
-    wanted = np.asarray(labels)
-    return belong(rows.index, wanted)
-
-
-def belong(values: Any, wanted: Any) -> npt.NDArray[np.bool_]:
-    """Tell which values, positions in a table or -1, are among those wanted."""
-    chosen = np.asarray(wanted)
-    chosen = chosen[chosen >= 0].astype(np.int64, copy=False)
-    if isinstance(values, pd.RangeIndex) and values.step == 1:
-        found = np.zeros(len(values), np.bool_)
-        here = chosen - values.start
-        found[here[(here >= 0) & (here < len(values))]] = True
-        return found
-    asked = np.asarray(values)
-    if not len(asked) or not len(chosen):
-        return np.zeros(len(asked), np.bool_)
-    marked = np.zeros(max(int(chosen.max()), int(asked.max()), 0) + 2, np.bool_)
-    marked[chosen] = True
-    return cast("npt.NDArray[np.bool_]", marked[asked])  # -1, no position, is the last, which is never marked
-
-
 def put(rows: pd.DataFrame, name: str, values: Values) -> None:
     """Add a column to a whole table."""
     if isinstance(rows, Rows):
@@ -448,16 +446,3 @@ def put(rows: pd.DataFrame, name: str, values: Values) -> None:
 def compute(rows: pd.DataFrame, name: str, formula: Source) -> None:
     """Add a column to a whole table by its formula: at once, or of rows that are read when asked, then."""
     put(rows, name, formula()) if not isinstance(rows, Rows) else rows.define(name, formula)
-
-
-def spread_over(table: pd.DataFrame, rows: Rows, values: Values) -> Source:
-    """Return the source of a column of a whole table from what it is for some of its rows."""
-    whole = np.zeros(len(table), values.dtype)
-    whole[rows.index.to_numpy()] = values
-    return lambda: whole
-
-
-def parts(rows: int, most: int = 1 << 19) -> Iterator[slice]:
-    """Yield a table's rows in parts that fit a processor's cache, so that what is computed in between stays small."""
-    for start in range(0, rows, most):
-        yield slice(start, min(rows, start + most))

@@ -22,11 +22,11 @@ import pyarrow.parquet as pq
 from gatebench.analysis.asked import asked
 from gatebench.analysis.blocks import by_block
 from gatebench.analysis.caching.served import served
-from gatebench.analysis.columns import codes_of, is_any, values_of, worded, words_of
+from gatebench.analysis.columns import codes_of, is_any, parts, values_of, worded, words_of
 from gatebench.analysis.faults import FaultTimeline, timelines
 from gatebench.analysis.limited import LimitedKey, limited_keys
 from gatebench.analysis.retries import in_order
-from gatebench.analysis.rows import Columns, Rows, Shelf, compute, parts, put
+from gatebench.analysis.rows import Columns, Rows, Shelf, compute, put
 from gatebench.analysis.windows import TRANSITION, Outage, Window, by_hand, edges, label, outages, windows
 from gatebench.plan import Plan
 from gatebench.run.assemble import Assembly, assemble

@@ -18,6 +18,7 @@ from gatebench.sample import FIXED_VOCABULARIES, Table, Vocabularies
 
 FLUSH_INTERVAL_S = 1.0
 _FIRST_CAPACITY = 4096
+_READ_BYTES = 100_000_000
 _END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
 
@@ -100,9 +101,7 @@ class StreamTail:
         """
         batches: list[pa.RecordBatch] = []
         try:
-            reader = pa.ipc.open_stream(
-                pa.memory_map(str(self.path))
-            )  # a long run's streams are larger than memory likes
+            reader = pa.ipc.open_stream(self._source())
         except (pa.ArrowInvalid, OSError):
             return
         head = json.loads(reader.schema.metadata[b"gatebench"])
@@ -114,6 +113,12 @@ class StreamTail:
         except (pa.ArrowInvalid, OSError):
             self.complete = False
         self.table = pa.Table.from_batches(batches, schema=reader.schema)
+
+    def _source(self) -> pa.NativeFile:
+        """Return the bytes: read where they are few, mapped where memory would not like them."""
+        if self.path.stat().st_size <= _READ_BYTES:
+            return pa.BufferReader(self.path.read_bytes())
+        return pa.memory_map(str(self.path))
 
     def _end(self) -> bytes:
         with self.path.open("rb") as file:

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 
-from gatebench.analysis.columns import is_any, numbers, values_of
+from gatebench.analysis.columns import belong, is_any, numbers, values_of
 from gatebench.analysis.makers import no_attempts, with_makers
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.analysis.metrics.work import no_ledger
-from gatebench.analysis.rows import belong
 from gatebench.sample import NO_USAGE_IN, NO_USAGE_OUT
 from gatebench.stats import Floats
 

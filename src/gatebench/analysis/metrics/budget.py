@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from gatebench.analysis.columns import values_of
+from gatebench.analysis.columns import among, values_of
 from gatebench.analysis.makers import no_attempts
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, outage_metric, unknown
 from gatebench.analysis.metrics.shares import not_good, share
-from gatebench.analysis.rows import among
 from gatebench.analysis.windows import Outage
 from gatebench.stats import JUDGED, SHOWN, Interval, wilson
 

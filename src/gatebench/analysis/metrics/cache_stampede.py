@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from gatebench.analysis.caching.rows import askable, unheard
-from gatebench.analysis.columns import values_of
+from gatebench.analysis.columns import belong, values_of
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.analysis.metrics.work import INVISIBLE
-from gatebench.analysis.rows import belong
 from gatebench.oracles.cache import Burst, Fetches, bursts
 from gatebench.sample import NEVER
 from gatebench.stats import percentile

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from gatebench.analysis.columns import numbers, values_of
+from gatebench.analysis.columns import belong, numbers, values_of
 from gatebench.analysis.metrics.latency import at_percentile
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.analysis.metrics.work import no_ledger
-from gatebench.analysis.rows import belong
 from gatebench.sample import NEVER
 
 if TYPE_CHECKING:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
-from gatebench.analysis.columns import is_any, numbers, values_of
+from gatebench.analysis.columns import among, is_any, numbers, values_of
 from gatebench.analysis.metrics.latency import BOTH_SIDES, PERCENTILES, at_percentile, ratio
 from gatebench.analysis.metrics.registry import Measured, Scope, known, outage_metric, unknown
-from gatebench.analysis.rows import among
 from gatebench.analysis.windows import Outage
 from gatebench.sample import NEVER
 from gatebench.stats import JUDGED, SHOWN, Interval, wilson

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from gatebench.analysis.columns import is_any, values_of
+from gatebench.analysis.columns import among, belong, is_any, values_of
 from gatebench.analysis.makers import no_attempts, with_makers
 from gatebench.analysis.metrics.failover import failover_sustained_s
 from gatebench.analysis.metrics.moments import SHARE_WINDOW_ROWS
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, outage_metric, unknown
 from gatebench.analysis.metrics.shares import share
 from gatebench.analysis.metrics.work import no_ledger
-from gatebench.analysis.rows import among, belong
 from gatebench.analysis.windows import Outage
 from gatebench.flags import weights as weights_of
 

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
-from gatebench.analysis.columns import numbers, values_of
+from gatebench.analysis.columns import belong, numbers, values_of
 from gatebench.analysis.makers import no_attempts, with_makers
 from gatebench.analysis.metrics.accounting import bills
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
-from gatebench.analysis.rows import belong
 from gatebench.sample import NEVER, NO_USAGE_IN, NO_USAGE_OUT
 
 if TYPE_CHECKING:

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 
-from gatebench.analysis.columns import numbers, values_of
+from gatebench.analysis.columns import among, numbers, values_of
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.analysis.metrics.retries import attempts_of
 from gatebench.analysis.metrics.shares import share
 from gatebench.analysis.metrics.work import no_ledger
-from gatebench.analysis.rows import among
 from gatebench.stats import percentile
 
 if TYPE_CHECKING:

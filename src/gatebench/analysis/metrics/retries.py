@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Final, cast
 import numpy as np
 import numpy.typing as npt
 
-from gatebench.analysis.columns import is_any, values_of
+from gatebench.analysis.columns import among, belong, is_any, values_of
 from gatebench.analysis.declared import declared_number
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.analysis.metrics.shares import NO_ROWS
 from gatebench.analysis.metrics.work import INVISIBLE, invisible, no_ledger
 from gatebench.analysis.retries import asks_to_wait, earlier, retry_after_ns
-from gatebench.analysis.rows import among, belong
 from gatebench.oracles.retries import budget_excess
 from gatebench.sample import NEVER
 
