@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import NormalDist
 from typing import Final, cast
 
@@ -53,6 +54,12 @@ def percentile(ordered: Floats, share: float) -> float:
     interpolation.
     """
     return float(ordered[rank(len(ordered), share) - 1])
+
+
+def percentile_of(values: Floats, share: float) -> float:
+    """Return the nearest-rank percentile of values in any order."""
+    place = rank(len(values), share) - 1
+    return float(np.partition(values, place)[place])
 
 
 def beyond(n: int, share: float) -> int:
@@ -108,6 +115,11 @@ def block_length(series: Floats) -> int:
     small = np.abs(covariance[1:] / covariance[0]) < 2 * math.sqrt(math.log10(n) / n)
     runs = np.convolve(small, np.ones(quiet), mode="valid") == quiet
     cut = min(2 * max(1, int(np.argmax(runs)) if runs.any() else reach), reach)
+    return _chosen_length(covariance, cut, n, least, most)
+
+
+def _chosen_length(covariance: Floats, cut: int, n: int, least: int, most: int) -> int:
+    """Return the length that the autocovariances up to the lag `cut` choose."""
     lag = np.arange(1, cut + 1)
     taper = np.minimum(1.0, 2 * (1 - lag / cut)) * covariance[1 : cut + 1]
     spread = float(covariance[0] + 2 * taper.sum())
@@ -118,6 +130,79 @@ def block_length(series: Floats) -> int:
     return min(max(least, chosen), most)
 
 
+LATTICE: Final = 1 << 17
+MANY: Final = 200_000
+"""From so many rows on, what a million of them cannot tell apart is computed in a simpler way."""
+MANY_BLOCKS: Final = 100
+SKEWED: Final = 0.1
+"""Up to this skew a sum is taken as normal, with its skew."""
+_CELLS: Final = 64
+_STEPS: Final = 4
+_BYTE: Final = 8
+_WORD: Final = 64
+
+
+class Bits:
+    """A long series of truth values, eight to a byte: what neighbours have in common is counted 64 rows at a time."""
+
+    def __init__(self, flags: npt.NDArray[np.bool_]) -> None:
+        self.n = len(flags)
+        packed = np.packbits(flags, bitorder="little")
+        self._bytes = np.bitwise_count(packed)
+        padded = np.zeros(-(-len(packed) // _BYTE) * _BYTE, np.uint8)
+        padded[: len(packed)] = packed
+        self._words = padded.view("<u8")
+        self._flags = flags
+        self.total = int(self._bytes.sum(dtype=np.int64))
+
+    def covariance(self, lag: int) -> float:
+        """Return the autocovariance at a lag: the mean over all rows of (x[i] - mean)(x[i + lag] - mean)."""
+        words, shift = divmod(lag, _WORD)
+        later = self._words[words:]
+        if shift:
+            following = np.append(later[1:], np.uint64(0))
+            later = (later >> np.uint64(shift)) | (following << np.uint64(_WORD - shift))
+        both = int(np.bitwise_count(self._words[: len(later)] & later).sum(dtype=np.int64))
+        mean = self.total / self.n
+        outside = int(np.count_nonzero(self._flags[:lag])) + int(np.count_nonzero(self._flags[self.n - lag :]))
+        return (both - mean * (2 * self.total - outside) + (self.n - lag) * mean * mean) / self.n
+
+    def counts(self, length: int) -> npt.NDArray[np.int64]:
+        """Return how many are true in each block of `length` rows, a multiple of 8, that begins at every eighth row."""
+        whole = self._bytes[: self.n // _BYTE]
+        running = np.concatenate(([0], np.cumsum(whole, dtype=np.int64)))
+        step = length // _BYTE
+        return cast("npt.NDArray[np.int64]", running[step:] - running[:-step])
+
+
+def block_length_of_many(bits: Bits) -> int:
+    """Return `block_length` of a long series of truth values, rounded up to whole bytes: lag by lag, and no further than the
+    rule looks.
+    """
+    n = bits.n
+    least = math.ceil(math.cbrt(n))
+    most = max(1, math.ceil(min(3 * math.sqrt(n), n / 3)))
+    if bits.total in (0, n):
+        return _whole_bytes(min(least, most))
+    quiet = max(5, int(math.sqrt(math.log10(n))))
+    reach = min(n - 1, math.ceil(math.sqrt(n)) + quiet)
+    covariance = [bits.covariance(0)]
+    limit = 2 * math.sqrt(math.log10(n) / n) * covariance[0]
+    still, cut = 0, reach
+    for lag in range(1, reach + 1):
+        covariance.append(bits.covariance(lag))
+        still = still + 1 if abs(covariance[-1]) < limit else 0
+        if still == quiet:
+            cut = min(2 * max(1, lag - quiet), reach)
+            break
+    covariance += [bits.covariance(lag) for lag in range(len(covariance), cut + 1)]
+    return _whole_bytes(_chosen_length(np.array(covariance), cut, n, least, most))
+
+
+def _whole_bytes(length: int) -> int:
+    return -(-length // _BYTE) * _BYTE
+
+
 class BlockBootstrap:
     """The moving-block bootstrap distribution of one percentile of one series, exactly.
 
@@ -126,12 +211,20 @@ class BlockBootstrap:
     that count is a sum of m independent draws from the counts of the blocks. So its chance is the tail of an m-fold
     convolution, which a Fourier transform gives for any x (with L = 1 it is the binomial tail of Maritz and Jarrett,
     JASA 73, 1978). An interval's end is the smallest value whose chance reaches the wanted level.
+
+    Of `MANY` rows and more, blocks begin at every eighth row and are whole bytes long, and where `MANY_BLOCKS` or more are drawn
+    the ends follow from the sum's distribution at the percentile itself.
     """
 
-    def __init__(self, series: Floats, share: float, rows: int | None = None) -> None:
+    def __init__(self, series: Floats, share: float, rows: int | None = None, ordered: Floats | None = None) -> None:
         self.series, self.share = series, share
-        self.ordered = np.sort(series)
-        self.length = block_length((series <= percentile(self.ordered, share)).astype(np.float64))
+        self.ordered = np.sort(series) if ordered is None else ordered
+        self._many = len(series) >= MANY
+        at_most = series <= percentile(self.ordered, share)
+        self._bits = Bits(at_most) if self._many else None
+        self.length = (
+            block_length(at_most.astype(np.float64)) if self._bits is None else block_length_of_many(self._bits)
+        )
         self.blocks = math.ceil((rows or len(series)) / self.length)
         drawn = self.blocks * self.length
         self.needed = rank(drawn, share)
@@ -145,14 +238,81 @@ class BlockBootstrap:
         JUDGED a p99 needs 688 rows for its upper end, a p95 135.
         """
         tail, n = (1 - confidence) / 2, len(self.series)
+        if self._bits is not None and self.blocks >= MANY_BLOCKS:
+            return Interval(self._end(tail), self._end(1 - tail))
         low = self._quantile(tail) if (1 - self.share) ** n <= tail else -math.inf
         high = self._quantile(1 - tail) if self.share**n <= tail else math.inf
         return Interval(low, high)
 
     def _counts(self, at_most: float) -> npt.NDArray[np.int64]:
         """Return for each block how many of its rows are ≤ `at_most`."""
+        if self._many:
+            return Bits(self.series <= at_most).counts(self.length)
         running = np.concatenate(([0], np.cumsum(self.series <= at_most)))
         return cast("npt.NDArray[np.int64]", running[self.length :] - running[: -self.length])
+
+    @cached_property
+    def _chances(self) -> Floats:
+        """How often a block holds 0, 1, 2, … rows up to the percentile."""
+        counts = self._bits.counts(self.length) if self._bits is not None else self._counts(self._middle)
+        return np.bincount(counts, minlength=self.length + 1) / len(counts)
+
+    @cached_property
+    def _moments(self) -> tuple[float, float]:
+        """The standard deviation and the skew of the sum of all blocks drawn, at the percentile itself."""
+        off = np.arange(len(self._chances)) - float(self._chances @ np.arange(len(self._chances)))
+        spread = math.sqrt(float(self._chances @ off**2))
+        skew = float(self._chances @ off**3) / spread**3 if spread else 0.0
+        return spread * math.sqrt(self.blocks), skew / math.sqrt(self.blocks)
+
+    def _reach(self, level: float) -> float:
+        """Return by how many standard deviations the sum's quantile at `level` lies off its mean: normal but for a small skew
+        (Cornish and Fisher, Revue de l'Institut International de Statistique 5, 1938), else from the sum itself.
+        """
+        spread, skew = self._moments
+        if not spread:
+            return 0.0
+        if abs(skew) <= SKEWED:
+            z = NormalDist().inv_cdf(level)
+            return z + skew * (z * z - 1) / 6
+        reached, step, mean = self._sum
+        return (int(np.argmax(reached >= level)) * step - mean) / spread
+
+    @cached_property
+    def _sum(self) -> tuple[Floats, float, float]:
+        """The distribution of the sum of all blocks drawn on a lattice, what a step of it is, and its mean."""
+        held = np.flatnonzero(self._chances)
+        low, width = int(held[0]), max(1, int(held[-1] - held[0]))
+        cells = min(width, max(_CELLS, LATTICE // self.blocks))
+        place = (held - low) / width * cells
+        floor = np.minimum(place.astype(np.int64), cells - 1)
+        weight = self._chances[held]
+        chances = np.bincount(floor, weight * (1 - (place - floor)), minlength=cells + 1)
+        chances += np.bincount(floor + 1, weight * (place - floor), minlength=cells + 1)
+        total = self.blocks * cells
+        reached = np.cumsum(
+            _sum_of(chances.astype(np.float64), self.blocks, 1 << (total + 1).bit_length())[: total + 1]
+        )
+        step = width / cells
+        return np.minimum(reached, 1.0), step, self.blocks * float(weight @ (held - low))
+
+    def _end(self, level: float) -> float:
+        """Return the quantile at `level` of the percentile of a resample of very many rows.
+
+        It is at most x when the resample's rows ≤ x, on average `drawn` × F(x), are `needed` or more. Their spread follows F(x)
+        as that of a share does, so the end is found by a few steps from the percentile itself.
+        """
+        n, drawn = len(self.ordered), self.blocks * self.length
+        spread, _ = self._moments
+        reach, usual, share = self._reach(1 - level), self.share * (1 - self.share), self.share
+        for _ in range(_STEPS):
+            scale = math.sqrt(share * (1 - share) / usual)
+            share = min(1.0, max(0.0, (self.needed - 0.5 - spread * scale * reach) / drawn))
+        return float(self.ordered[min(n - 1, max(0, math.ceil(share * n - 1e-9) - 1))])
+
+    @property
+    def _middle(self) -> float:
+        return percentile(self.ordered, self.share)
 
     def chance(self, position: int) -> float:
         """Return the chance that a resample's percentile is at most the value at `position` of the ordered series."""
@@ -215,10 +375,15 @@ def block_share_interval(flags: npt.NDArray[np.bool_], confidence: float, rows: 
     plain = wilson(int(flags.sum()), n, confidence)
     if n == 0:
         return plain
-    length = block_length(flags.astype(np.float64))
+    if n >= MANY:
+        bits = Bits(flags)
+        length = block_length_of_many(bits)
+        counts = bits.counts(length)
+    else:
+        length = block_length(flags.astype(np.float64))
+        running = np.concatenate(([0], np.cumsum(flags)))
+        counts = running[length:] - running[:-length]
     blocks = math.ceil((rows or n) / length)
-    running = np.concatenate(([0], np.cumsum(flags)))
-    counts = running[length:] - running[:-length]
     chances = np.bincount(counts, minlength=length + 1) / len(counts)
     drawn = blocks * length
     reached = np.cumsum(_sum_of(chances, blocks, 1 << drawn.bit_length())[: drawn + 1])
@@ -241,7 +406,6 @@ def rows_needed(successes: int, n: int, bound: float, confidence: float = JUDGED
     return None
 
 
-LATTICE: Final = 1 << 17
 DRAWS: Final = 2_000
 
 

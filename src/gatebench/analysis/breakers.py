@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 
+from gatebench.analysis.columns import among, is_any, values_of
 from gatebench.analysis.declared import declared_ns
 from gatebench.analysis.windows import Outage
 from gatebench.oracles.breaker import Arrivals, Burst, Opening, Story, Times, read, silent_requests
@@ -64,8 +65,10 @@ class Watched:
 
 def asked_ns(tables: RunTables) -> Times:
     """Return when requests were sent to the target, sorted, warm-up included."""
-    sent_ns = tables.at_target["sent_ns"].to_numpy(np.int64)
-    return np.sort(sent_ns[sent_ns != NEVER]) - tables.start_ns
+    if "asked_ns" not in tables.shared:
+        sent_ns = tables.at_target["sent_ns"].to_numpy(np.int64)
+        tables.shared["asked_ns"] = np.sort(sent_ns[sent_ns != NEVER]) - tables.start_ns
+    return cast("Times", tables.shared["asked_ns"])
 
 
 def missed_ns(tables: RunTables, provider: str) -> Times | None:
@@ -73,19 +76,29 @@ def missed_ns(tables: RunTables, provider: str) -> Times | None:
     attempts = tables.attempts_for_target
     if attempts is None or not tables.ids_arrive:
         return None
-    there = attempts.loc[(attempts["provider"] == provider) & (attempts["kind"] != "canary"), "sample"]
-    rows = tables.at_target[~tables.at_target.index.isin(there)]
+    own = is_any(values_of(attempts, "provider"), (provider,)) & ~is_any(values_of(attempts, "kind"), ("canary",))
+    rows = tables.at_target[~among(tables.at_target, values_of(attempts, "sample")[own])]
     sent_ns = rows["sent_ns"].to_numpy(np.int64)
     return np.sort(sent_ns[sent_ns != NEVER]) - tables.start_ns
 
 
 def arrivals_at(tables: RunTables, provider: str) -> Arrivals:
     """Return the attempts at a provider, canaries left out."""
+    key = ("arrivals_at", provider)
+    if key not in tables.shared:
+        tables.shared[key] = _arrivals_at(tables, provider)
+    return cast(Arrivals, tables.shared[key])
+
+
+def _arrivals_at(tables: RunTables, provider: str) -> Arrivals:
     attempts = tables.attempts_for_target
     assert attempts is not None  # noqa: S101 - callers ask for the ledger first
-    rows = attempts[(attempts["provider"] == provider) & (attempts["kind"] != "canary")].sort_values("arrived_ns")
+    own = is_any(values_of(attempts, "provider"), (provider,)) & ~is_any(values_of(attempts, "kind"), ("canary",))
+    rows = attempts[own]
+    if (np.diff(values_of(rows, "arrived_ns")) < 0).any():
+        rows = rows.sort_values("arrived_ns")
     ended_ns = rows["ended_ns"].to_numpy(np.int64)
-    known = (ended_ns != NEVER) & (rows["end"] != "in_flight").to_numpy()
+    known = (ended_ns != NEVER) & ~is_any(values_of(rows, "end"), ("in_flight",))
     return Arrivals(
         rows["arrived_ns"].to_numpy(np.int64) - tables.start_ns,
         np.where(known, ended_ns - tables.start_ns, UNFINISHED_NS),
@@ -95,9 +108,9 @@ def arrivals_at(tables: RunTables, provider: str) -> Arrivals:
 
 def good(attempts: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Tell which attempts were answered as they should be: completed, and with a status that is no failure."""
-    status = attempts["status"].to_numpy(np.int64)
-    answered = (attempts["end"] == "completed").to_numpy(np.bool_)
-    return np.asarray(answered & (status < 500) & ~np.isin(status, REFUSALS))
+    status = values_of(attempts, "status")
+    answered = is_any(values_of(attempts, "end"), ("completed",))
+    return np.asarray(answered & (status < 500) & (status != REFUSALS[0]) & (status != REFUSALS[1]))
 
 
 def _as_gateway_knows(tables: RunTables, arrivals: Arrivals) -> Arrivals:
@@ -135,6 +148,13 @@ def _unseen(tables: RunTables, outage: Outage) -> str:
 
 def watched(tables: RunTables, outage: Outage) -> Watched | str:
     """Return the faulted provider and its breaker's story, or in words why it cannot be read."""
+    key = ("watched", outage)
+    if key not in tables.shared:
+        tables.shared[key] = _watched(tables, outage)
+    return cast("Watched | str", tables.shared[key])
+
+
+def _watched(tables: RunTables, outage: Outage) -> Watched | str:
     reason = _unseen(tables, outage)
     if reason or outage.provider is None:
         return reason

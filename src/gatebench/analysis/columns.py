@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from gatebench.stats import Floats
+
+Flags = npt.NDArray[np.bool_]
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,3 +24,81 @@ def numbers(column: pd.Series[Any]) -> Floats:
 def flags(column: pd.Series[Any]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Return a column of truth values as an array."""
     return cast("np.ndarray[tuple[int], np.dtype[np.bool_]]", column.to_numpy(dtype=np.bool_))
+
+
+def values_of(rows: pd.DataFrame, name: str) -> Any:
+    """Return a column as it is kept: a numpy array, or a categorical."""
+    column = rows[name]
+    return column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
+
+
+def is_any(values: Any, words: Sequence[str]) -> Flags:
+    """Tell which values of a column of text are among some words; of a categorical without looking at any text."""
+    codes = getattr(values, "codes", None)
+    if codes is None:
+        return np.isin(np.asarray(values).astype(str), list(words))
+    found = np.zeros(len(codes), np.bool_)
+    for code, word in enumerate(values.categories):
+        if word in words:
+            found |= codes == code
+    return found
+
+
+def codes_of(values: Any, words: Sequence[str]) -> npt.NDArray[np.int8]:
+    """Return a column of text as places in a list of words, -1 for others."""
+    codes, found = getattr(values, "codes", None), getattr(values, "categories", ())
+    if codes is None:
+        found, codes = np.unique(np.asarray(values).astype(str), return_inverse=True)
+    listed = list(words)
+    places = np.array([*(listed.index(word) if word in listed else -1 for word in found), -1], np.int8)
+    return np.asarray(places[codes])
+
+
+def worded(codes: npt.NDArray[Any], words: Sequence[str]) -> pd.Categorical[Any]:
+    """Return a column of text from places in a list of words, -1 for none."""
+    import pandas as pd
+
+    return pd.Categorical.from_codes(cast(Any, codes), dtype=pd.CategoricalDtype(list(words)))
+
+
+def words_of(values: Any) -> list[str]:
+    """Return the words that may occur in a column of text."""
+    categories = getattr(values, "categories", None)
+    found = values[pd_notna(values)] if categories is None else categories
+    return [str(word) for word in dict.fromkeys(found)]
+
+
+def pd_notna(values: Any) -> Flags:
+    """Tell which values are there."""
+    import pandas as pd
+
+    return np.asarray(pd.notna(values))
+
+
+def among(rows: pd.DataFrame, labels: Any) -> npt.NDArray[np.bool_]:
+    """Tell which rows have one of these positions (-1 is none), as `rows.index.isin(labels)` does, without hashing them."""
+    wanted = np.asarray(labels)
+    return belong(rows.index, wanted)
+
+
+def belong(values: Any, wanted: Any) -> npt.NDArray[np.bool_]:
+    """Tell which values, positions in a table or -1, are among those wanted."""
+    chosen = np.asarray(wanted)
+    chosen = chosen[chosen >= 0].astype(np.int64, copy=False)
+    if getattr(values, "step", None) == 1:  # positions side by side, of which nothing is to be looked up
+        found = np.zeros(len(values), np.bool_)
+        here = chosen - values.start
+        found[here[(here >= 0) & (here < len(values))]] = True
+        return found
+    asked = np.asarray(values)
+    if not len(asked) or not len(chosen):
+        return np.zeros(len(asked), np.bool_)
+    marked = np.zeros(max(int(chosen.max()), int(asked.max()), 0) + 2, np.bool_)
+    marked[chosen] = True
+    return cast("npt.NDArray[np.bool_]", marked[asked])  # -1, no position, is the last, which is never marked
+
+
+def parts(rows: int, most: int = 1 << 19) -> Iterator[slice]:
+    """Yield a table's rows in parts that fit a processor's cache, so that what is computed in between stays small."""
+    for start in range(0, rows, most):
+        yield slice(start, min(rows, start + most))

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Final, Literal, cast
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gatebench.analysis.columns import numbers
+from gatebench.analysis.columns import numbers, parts
 from gatebench.analysis.tables import RunTables
 from gatebench.run.folder import RunFolder
 from gatebench.run.summary import ProcessCost
@@ -120,9 +121,9 @@ def _of_load(number: str, tables: RunTables) -> Passing:
 
 def _cost(name: str, at_s: Floats, cpu_s: Floats, passing: Passing) -> ProcessCost:
     """Divide what was used between the first and the last reading by what passed between them."""
-    used_s, requests = np.diff(cpu_s), np.histogram(passing.at_s, at_s)[0] if len(at_s) > 1 else np.empty(0)
+    used_s, requests = np.diff(cpu_s), _between(passing.at_s, at_s).astype(np.float64)
     kept = used_s >= 0  # a child that ended takes its time with it
-    used_s, requests = used_s[kept], requests[kept].astype(np.float64)
+    used_s, requests = used_s[kept], requests[kept]
     total = int(requests.sum())
     cost = ProcessCost(
         process=name,
@@ -142,6 +143,18 @@ def _cost(name: str, at_s: Floats, cpu_s: Floats, passing: Passing) -> ProcessCo
     ends = ratio_interval(used_s, requests, SHOWN)
     cost.low, cost.high, cost.confidence = max(0.0, ends.low * US_PER_S), ends.high * US_PER_S, SHOWN
     return cost
+
+
+def _between(moments_s: Floats, edges_s: Floats) -> npt.NDArray[np.int64]:
+    """Return how many moments lie between neighbouring edges; those at the last edge are the last stretch's."""
+    if len(edges_s) < 2:
+        return np.empty(0, np.int64)
+    number = np.zeros(len(edges_s) + 1, np.int64)
+    for part in parts(len(moments_s)):
+        place = np.searchsorted(edges_s, moments_s[part], side="right")
+        place[moments_s[part] == edges_s[-1]] -= 1
+        number += np.bincount(place, minlength=len(number))
+    return number[1:-1]
 
 
 def ratio_interval(above: Floats, below: Floats, confidence: float) -> Interval:

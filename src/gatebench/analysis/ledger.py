@@ -7,13 +7,14 @@ cannot hide.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from gatebench.analysis.closed import visits_by_user
+from gatebench.analysis.columns import is_any, parts, values_of
 from gatebench.analysis.locust_books import agreement, apart, locust_counts
 from gatebench.analysis.tables import RunTables
 from gatebench.analysis.wording import count
@@ -25,6 +26,8 @@ from gatebench.schedule.closed import arrival_of
 _OURS: Final = ("load", "warmup")
 _UNSENT: Final = ("pool", "generator", "stopped", "task")
 _NAMED: Final = 5
+_DENSE: Final = 8
+Ids: TypeAlias = "npt.NDArray[np.int64] | npt.NDArray[np.uint32] | npt.NDArray[np.uint16]"
 _DUE_SLACK_NS: Final = 1_000
 _EDGE_NS: Final = 100_000_000  # whoever was due as the load ended, or was stopped, may or may not have asked
 
@@ -56,16 +59,17 @@ class Attempts:
 
 def balance(tables: RunTables) -> Ledger:
     """Return the books, each imbalance named in `sentences`."""
-    rows = tables.samples[tables.samples["kind"].isin(_OURS)]
+    rows = tables.samples[is_any(values_of(tables.samples, "kind"), _OURS)]
     books = _books(tables, rows)
-    outcome, cause = rows["outcome"].astype(str), rows["cause"].astype(str)
-    counts = {name: int((outcome == name).sum()) for name in ("ok", "rejected", "error", "timeout", "in_flight")}
-    unsent = {name: int(((outcome == "unsent") & (cause == name)).sum()) for name in _UNSENT}
+    outcome, cause = values_of(rows, "outcome"), values_of(rows, "cause")
+    counts = {name: _number(outcome, name) for name in ("ok", "rejected", "error", "timeout", "in_flight")}
+    left = is_any(outcome, ("unsent",))
+    unsent = {name: int((left & is_any(cause, (name,))).sum()) for name in _UNSENT}
     attempts = _attempts(tables, rows)
     locusts = tables.plan.load.locustfile is not None
     sentences = [*_imbalances(books), *_attempt_sentences(attempts), *(apart(tables, rows) if locusts else ())]
     scheduled = len(books.scheduled)
-    further = int((rows["ordinal"] > 0).sum())
+    further = int((values_of(rows, "ordinal") > 0).sum())
     sent = sum(counts.values())
     off = scheduled + further - sent - sum(unsent.values())
     if off and not locusts:
@@ -89,7 +93,7 @@ def balance(tables: RunTables) -> Ledger:
         missing=max(0, off) if locusts else len(books.missing),
         doubled=len(books.doubled),
         balances=balances,
-        causes={name: rows_of for name in CAUSES if name and (rows_of := int((cause == name).sum()))},
+        causes={name: rows_of for name in CAUSES if name and (rows_of := _number(cause, name))},
         attempts=attempts.total,
         attempts_joined=attempts.joined,
         attempts_foreign=attempts.foreign,
@@ -98,6 +102,10 @@ def balance(tables: RunTables) -> Ledger:
         client_resends=attempts.resends,
         sentences=sentences + _notes(attempts),
     )
+
+
+def _number(values: Any, word: str) -> int:
+    return int(np.count_nonzero(is_any(values, (word,))))
 
 
 def _balance(scheduled: int, further: int) -> str:
@@ -117,23 +125,53 @@ def _books(tables: RunTables, rows: pd.DataFrame) -> Books:
     if plan.load.users is not None:
         return _closed_books(tables, plan.load.users, rows)
     due_ns = tables.due_ns
-    arrivals = rows["arrival_id"].to_numpy(np.int64)
-    ordinals = rows["ordinal"].to_numpy(np.int64)
-    first = arrivals[ordinals == 0]
-    scheduled = _scheduled(tables, due_ns, first[(rows["cause"] == "stopped").to_numpy()[ordinals == 0]])
-    known = (arrivals < len(due_ns)) & (ordinals == 0)  # a later request is due when its task asks for it
-    pairs = pd.MultiIndex.from_arrays([arrivals, ordinals])
-    wanted = due_ns[arrivals[known]] + tables.start_ns
-    slack_ns = _due_slack_ns(tables, rows["worker"].to_numpy()[known])
-    off = np.abs(rows["due_ns"].to_numpy()[known] - wanted) > slack_ns
+    arrivals, ordinals = values_of(rows, "arrival_id"), values_of(rows, "ordinal")
+    begun = ordinals == 0
+    first = arrivals[begun] if not begun.all() else arrivals
+    scheduled = _scheduled(tables, due_ns, arrivals[begun & is_any(values_of(rows, "cause"), ("stopped",))])
+    missing = _beyond(scheduled, first)
     return Books(
         scheduled=scheduled,
-        missing=np.setdiff1d(scheduled, first),
-        doubled=arrivals[np.asarray(pairs.duplicated())],
-        strange=np.setdiff1d(arrivals, scheduled),
-        gaps=np.setdiff1d(_with_gaps(arrivals, ordinals), np.setdiff1d(scheduled, first)),
-        shifted=arrivals[known][off] if tables.record.clock.load_start_ns is not None else arrivals[:0],
+        missing=missing,
+        doubled=_doubled(arrivals, ordinals),
+        strange=_beyond(arrivals, scheduled),
+        gaps=np.setdiff1d(_with_gaps(arrivals, ordinals), missing),
+        shifted=_shifted(tables, rows) if tables.record.clock.load_start_ns is not None else np.empty(0, np.int64),
     )
+
+
+def _beyond(ids: Ids, known: Ids) -> npt.NDArray[np.int64]:
+    """Return the ids that are not among those known, each once, in order, as `np.setdiff1d` does without sorting them all."""
+    if not len(ids) or int(ids.max()) > _DENSE * (len(ids) + len(known)):
+        return np.setdiff1d(ids, known).astype(np.int64)
+    asked = np.zeros(int(ids.max()) + 1, np.bool_)
+    asked[ids] = True
+    asked[known[known < len(asked)]] = False
+    return np.flatnonzero(asked)
+
+
+def _doubled(arrivals: Ids, ordinals: Ids) -> npt.NDArray[np.int64]:
+    """Return the arrivals of rows beyond the first of their request."""
+    if len(arrivals) and not ordinals.any() and int(arrivals.max()) <= _DENSE * len(arrivals):
+        number = np.bincount(arrivals)
+        if int(number.max()) == 1:
+            return np.empty(0, np.int64)
+    pairs = pd.MultiIndex.from_arrays([arrivals.astype(np.int64), ordinals.astype(np.int64)])
+    return arrivals[np.asarray(pairs.duplicated())].astype(np.int64)
+
+
+def _shifted(tables: RunTables, rows: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Return the arrivals that were due at another time than scheduled; a later request is due when its task asks for it."""
+    names = ("arrival_id", "ordinal", "due_ns", "worker")
+    arrivals, ordinals, row_due_ns, workers = (values_of(rows, name) for name in names)
+    due_ns, found = tables.due_ns, []
+    for part in parts(len(rows)):
+        known = (arrivals[part] < len(due_ns)) & (ordinals[part] == 0)
+        own = arrivals[part][known]
+        wanted = due_ns[own] + tables.start_ns
+        off = np.abs(row_due_ns[part][known] - wanted) > _due_slack_ns(tables, workers[part][known])
+        found.append(own[off].astype(np.int64))
+    return np.concatenate(found) if found else np.empty(0, np.int64)
 
 
 def _closed_books(tables: RunTables, users: Users, rows: pd.DataFrame) -> Books:
@@ -199,16 +237,16 @@ def _locust_books(tables: RunTables, rows: pd.DataFrame) -> Books:
     )
 
 
-def _with_gaps(arrivals: npt.NDArray[np.int64], ordinals: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _with_gaps(arrivals: Ids, ordinals: Ids) -> npt.NDArray[np.int64]:
     """Return the arrivals whose requests are not numbered 0, 1, 2, … without a gap."""
+    if not ordinals.any():
+        return np.empty(0, np.int64)
     pairs = pd.DataFrame({"arrival": arrivals, "ordinal": ordinals}).drop_duplicates()
     by_arrival = pairs.groupby("arrival")["ordinal"].agg(["max", "size"])
     return by_arrival.index[by_arrival["max"] + 1 != by_arrival["size"]].to_numpy(np.int64)
 
 
-def _scheduled(
-    tables: RunTables, due_ns: npt.NDArray[np.int64], stopped: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
+def _scheduled(tables: RunTables, due_ns: npt.NDArray[np.int64], stopped: Ids) -> npt.NDArray[np.int64]:
     """Return the arrivals that should have a row: all, or what was due before each worker was stopped.
 
     A worker gives rows to arrivals that it could not send any more when it was stopped; those were due too.
@@ -221,22 +259,23 @@ def _scheduled(
         if stopped_ns is not None:
             own = own[due_ns[own] <= int(stopped_ns) - tables.start_ns]
         expected.append(own)
-    return np.union1d(np.concatenate(expected), stopped[stopped < len(due_ns)])
+    wanted = np.zeros(len(due_ns), np.bool_)
+    for sure in (*expected, stopped[stopped < len(due_ns)]):
+        wanted[sure] = True
+    return np.flatnonzero(wanted)
 
 
 def _attempts(tables: RunTables, rows: pd.DataFrame) -> Attempts:
     """Join the providers' rows to the clients', by request id and by stamp."""
     if tables.attempts is None:
         return Attempts(resends=_written_twice(tables))
-    asked = tables.attempts[tables.attempts["kind"] != "canary"]
+    asked = tables.attempts[~is_any(values_of(tables.attempts, "kind"), ("canary",))]
     if tables.plan.load.locustfile is not None:
         return Attempts(total=len(asked))
-    joined = int((asked["sample"] >= 0).sum())
-    answers = rows[rows["outcome"] == "ok"]
-    made = pd.MultiIndex.from_frame(tables.attempts[["provider", "attempt"]].astype({"provider": str}))
+    joined = int((values_of(asked, "sample") >= 0).sum())
+    answers = rows[is_any(values_of(rows, "outcome"), ("ok",))]
     stamped = answers[answers["provider"].notna()]
-    named = pd.MultiIndex.from_frame(stamped[["provider", "attempt"]].astype({"provider": str}))
-    found = int(named.isin(made).sum())
+    found = int((values_of(stamped, "made_by") >= 0).sum())
     return Attempts(
         total=len(asked),
         joined=joined,

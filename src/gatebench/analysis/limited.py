@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from gatebench.analysis.columns import values_of
 from gatebench.oracles.limiter.concurrency import replay_in_flight
 from gatebench.oracles.limiter.limit import Limit, limit_of
 from gatebench.oracles.limiter.over_admission import RESOLUTION_NS, error, over_admission
@@ -151,6 +152,15 @@ class LimitedKey:
             return 0.0
         together = most_in_flight(self.spans.lo_ns[chosen], self.released_ns[chosen])
         return float(together * self.spans.cost[chosen].max())
+
+
+def tenants(tables: RunTables) -> list[str]:
+    """Return the tenants that sent anything to the target, in order."""
+    if "tenants" not in tables.shared:
+        rows = tables.at_target
+        sent = rows.loc[values_of(rows, "sent_ns") != NEVER, "tenant"]
+        tables.shared["tenants"] = sorted(set(sent.unique().astype(str)))
+    return cast("list[str]", tables.shared["tenants"])
 
 
 def limited_keys(tables: RunTables) -> Mapping[str, LimitedKey]:

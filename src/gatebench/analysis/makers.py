@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gatebench.analysis.columns import values_of
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -20,11 +22,13 @@ def with_makers(tables: RunTables, rows: pd.DataFrame, *, own: bool = False) -> 
     attempts = tables.attempts
     if attempts is None:
         return rows.iloc[:0], rows.iloc[:0]
-    rows = rows[rows["made_by"] >= 0]
-    made = attempts.iloc[rows["made_by"].to_numpy()]
+    rows = rows[values_of(rows, "made_by") >= 0]
+    made = attempts.iloc[values_of(rows, "made_by")]
     if own:
-        asked_by = made["sample"].to_numpy()
+        asked_by = values_of(made, "sample")
         keep = np.asarray((asked_by < 0) | (asked_by == rows.index.to_numpy()))
+        if keep.all():
+            return rows, made
         rows, made = rows[keep], made[keep]
     return rows, made
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import numpy.typing as npt
+
+from gatebench.analysis.columns import is_any, values_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,9 +28,45 @@ def in_order(attempts: pd.DataFrame) -> pd.DataFrame:
     Beside the columns of `gatebench.sample.ATTEMPT`: `number` in its request from 0, `again` (its request has been at this
     provider before), `pause_ns` since the latest end of those before (NaN for the first), and `beside` (it is a hedge).
     """
-    mine = attempts[(attempts["sample"] >= 0) & (attempts["kind"] != "canary")]
-    mine = mine.sort_values(["sample", "arrived_ns"], kind="stable")
-    never_ns = int(mine["arrived_ns"].max()) + _LONG_NS if len(mine) else 0
+    from gatebench.analysis.rows import Rows  # here, for who only asks for names pays for no pandas
+
+    sample = values_of(attempts, "sample")
+    mine = attempts[(sample >= 0) & ~is_any(values_of(attempts, "kind"), ("canary",))]
+    sample = np.asarray(values_of(mine, "sample"), np.int64)
+    many = np.bincount(sample, minlength=1) > 1
+    several = np.flatnonzero(many[sample]) if len(sample) else np.empty(0, np.int64)
+    never_ns = int(values_of(mine, "arrived_ns").max()) + _LONG_NS if len(mine) else 0
+    told = _told(mine.iloc[several], never_ns)
+    order = _by_request(sample, values_of(mine, "arrived_ns"))
+    place = np.empty(len(sample), np.int64)
+    place[order] = np.arange(len(sample))
+    further = place[np.searchsorted(mine.index.to_numpy(), told.index.to_numpy())] if len(told) else place[:0]
+    ordered = mine.iloc[order]
+    usual = {"number": np.int16(0), "again": np.False_, "beside": np.False_, "pause_ns": np.float64(np.nan)}
+    if isinstance(ordered, Rows):  # whose columns are made when asked for; of most there is nothing to tell
+        places = told.index.to_numpy()
+        spread = {name: ordered.spread(places, told[name].to_numpy(), nothing) for name, nothing in usual.items()}
+        return ordered.with_columns(spread)
+    columns = {name: np.full(len(sample), nothing) for name, nothing in usual.items()}
+    for name, values in columns.items():
+        values[further] = told[name].to_numpy()
+    found: pd.DataFrame = ordered.assign(**columns)
+    return found
+
+
+def _by_request(sample: npt.NDArray[np.int64], arrived_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the order by request, and by arrival within one."""
+    steps = np.diff(sample)
+    if (steps >= 0).all() and (np.diff(arrived_ns)[steps == 0] >= 0).all():
+        return np.arange(len(sample))
+    return np.lexsort((arrived_ns, sample))
+
+
+def _told(mine: pd.DataFrame, never_ns: int) -> pd.DataFrame:
+    """Return what is to tell of attempts that were not alone, in order."""
+    mine = mine[["sample", "arrived_ns", "ended_ns", "end", "provider"]].sort_values(
+        ["sample", "arrived_ns"], kind="stable"
+    )
     ended_ns = mine["ended_ns"].where(mine["end"] != "in_flight", never_ns)
     latest_ns = ended_ns.groupby(mine["sample"]).cummax().groupby(mine["sample"]).shift()
     pause_ns = (mine["arrived_ns"] - latest_ns).astype(np.float64)
@@ -44,6 +83,11 @@ def earlier(attempts: pd.DataFrame, marked: pd.Series[bool]) -> pd.Series[bool]:
     ended_ns = attempts["ended_ns"].where(marked, np.iinfo(np.int64).max)
     first_ns = ended_ns.groupby(attempts["sample"]).cummin().groupby(attempts["sample"]).shift()
     return first_ns.fillna(np.inf) <= attempts["arrived_ns"]
+
+
+def asks_to_wait(tables: RunTables) -> bool:
+    """Tell whether any fault of the run makes providers name a Retry-After."""
+    return any(float(fault.planned.parameters.get("retry_after_s", 0) or 0) > 0 for fault in tables.faults)
 
 
 def retry_after_ns(tables: RunTables, attempts: pd.DataFrame) -> pd.Series[float]:

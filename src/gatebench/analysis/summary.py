@@ -176,7 +176,8 @@ def served(tables: RunTables) -> dict[str, dict[str, int]]:
         if rows.empty:
             continue
         answered = rows[rows["complete"]]
-        counts = {provider: int((answered["provider"] == provider).sum()) for provider in providers}
+        by = answered["provider"].value_counts()
+        counts = {provider: int(by.get(provider, 0)) for provider in providers}
         unstamped = int(answered["provider"].isna().sum())
         found[name] = counts | ({UNSTAMPED: unstamped} if unstamped else {}) | {NOBODY: len(rows) - len(answered)}
     return found

@@ -22,9 +22,11 @@ import pyarrow.parquet as pq
 from gatebench.analysis.asked import asked
 from gatebench.analysis.blocks import by_block
 from gatebench.analysis.caching.served import served
+from gatebench.analysis.columns import codes_of, is_any, parts, values_of, worded, words_of
 from gatebench.analysis.faults import FaultTimeline, timelines
 from gatebench.analysis.limited import LimitedKey, limited_keys
 from gatebench.analysis.retries import in_order
+from gatebench.analysis.rows import Columns, Rows, Shelf, compute, put
 from gatebench.analysis.windows import TRANSITION, Outage, Window, by_hand, edges, label, outages, windows
 from gatebench.plan import Plan
 from gatebench.run.assemble import Assembly, assemble
@@ -32,10 +34,13 @@ from gatebench.run.folder import RunFolder, RunRecord
 from gatebench.sample import ATTEMPT, LANES, NEVER, NO_ARRIVAL, TARGET
 from gatebench.schedule import Schedule
 from gatebench.stamp import KINDS
+from gatebench.stats import Floats
 
 NS_PER_MS: Final = 1e6
 _IDS_SHARE: Final = 0.99
 _LEDGER_LEVELS: Final = ("full", "unreset")
+_SMALL: Final = 100
+_SPARE: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,19 @@ class RunTables:
         return self.schedule.due_ns
 
     @cached_property
+    def shared(self) -> dict[object, Any]:
+        """What several metrics need and one of them has found; whoever asked for them all clears it."""
+        return {}
+
+    @cached_property
+    def _between(self) -> dict[tuple[int, int], pd.DataFrame]:
+        return {}
+
+    @cached_property
+    def _during(self) -> dict[Outage, pd.DataFrame]:
+        return {}
+
+    @cached_property
     def asked(self) -> pd.DataFrame:
         """What each row of `samples` asked, see `gatebench.analysis.asked`."""
         return asked(self.samples, self.plan, self.schedule)
@@ -104,15 +122,17 @@ class RunTables:
     @cached_property
     def at_target(self) -> pd.DataFrame:
         """The rows of the clients that were sent to the target, or should have been."""
-        return self.samples[(self.samples["lane"] == LANES[TARGET]).to_numpy()]
+        return self.samples[is_any(values_of(self.samples, "lane"), (LANES[TARGET],))]
 
     @cached_property
     def attempts_for_target(self) -> pd.DataFrame | None:
         """The arrivals at providers that no control lane made, those that name no request of ours included."""
         if self.attempts is None:
             return None
-        control = np.append((self.samples["lane"] != LANES[TARGET]).to_numpy(), False)  # -1, no sample, is the last
-        return cast(pd.DataFrame, self.attempts[~control[self.attempts["sample"].to_numpy()]])
+        target = np.append(
+            is_any(values_of(self.samples, "lane"), (LANES[TARGET],)), True
+        )  # -1, no sample, is the last
+        return cast(pd.DataFrame, self.attempts[target[values_of(self.attempts, "sample")]])
 
     @cached_property
     def attempts_in_order(self) -> pd.DataFrame:
@@ -131,14 +151,14 @@ class RunTables:
     def load(self) -> pd.DataFrame:
         """The rows of the headline metrics."""
         rows = self.at_target
-        ours = rows["cause"].isin(("generator", "stopped", "task"))
-        return rows[(rows["kind"] == "load") & ~ours]
+        ours = is_any(values_of(rows, "cause"), ("generator", "stopped", "task"))
+        return rows[is_any(values_of(rows, "kind"), ("load",)) & ~ours]
 
     @cached_property
     def routes(self) -> tuple[str, ...]:
         """The names of the routes: the plan's, and those that the user's own code gave; of a locustfile only the latter."""
         planned = () if self.plan.load.locustfile is not None else self.plan.traffic.route_names()
-        found = set(self.samples["route"].dropna().astype(str)) - set(planned)
+        found = set(self.samples["route"].dropna().unique().astype(str)) - set(planned)
         return (*planned, *sorted(found))
 
     @property
@@ -161,19 +181,24 @@ class RunTables:
 
     def phase_rows(self, name: str) -> pd.DataFrame:
         """Return the headline rows of an effective phase, or of the transitions."""
-        return self.load[self.load["label"] == name]
+        return self.load[is_any(values_of(self.load, "label"), (name,))]
 
     def due_between(self, start_ns: int, end_ns: int) -> pd.DataFrame:
         """Return the headline rows due in [start, end), nanoseconds from the start of the load."""
-        due_ns = self.load["due_ns"] - self.start_ns
-        return self.load[(due_ns >= start_ns) & (due_ns < end_ns)]
+        if (start_ns, end_ns) not in self._between:
+            due_ns = values_of(self.load, "due_ns")
+            first_ns, last_ns = start_ns + self.start_ns, end_ns + self.start_ns
+            self._between[start_ns, end_ns] = self.load[(due_ns >= first_ns) & (due_ns < last_ns)]
+        return self._between[start_ns, end_ns]
 
     def during(self, outage: Outage) -> pd.DataFrame:
         """Return the headline rows of F: due in [t0, t1) and under way at no edge of a fault."""
-        rows = self.due_between(outage.t0_ns, outage.t1_ns)
-        return rows[rows["label"] != TRANSITION]
+        if outage not in self._during:
+            rows = self.due_between(outage.t0_ns, outage.t1_ns)
+            self._during[outage] = rows[~is_any(values_of(rows, "label"), (TRANSITION,))]
+        return self._during[outage]
 
-    @property
+    @cached_property
     def ids_arrive(self) -> bool:
         """Whether request ids reach the providers: at least 99 % of their arrivals, canaries left out, name a row."""
         if self.attempts is None or self.plan.request_id == "none":
@@ -185,7 +210,7 @@ class RunTables:
     def baseline(self) -> pd.DataFrame:
         """The headline rows of the phases with the role baseline."""
         names = [window.name for window in self.windows if window.role == "baseline"]
-        return self.load[self.load["label"].isin(names)]
+        return self.load[is_any(values_of(self.load, "label"), names)]
 
     def length_s(self, phase: str | None) -> float | None:
         """Return the length of a phase in seconds, of the run without its warm-up for None; None for the
@@ -212,8 +237,9 @@ def read(folder: RunFolder) -> RunTables:
     assembly = assemble(folder)
     record = folder.load()
     events = tuple(folder.events())
-    samples = _table(folder.samples)
-    attempts = _table(folder.attempts) if folder.attempts.exists() else None
+    shelf = Shelf()
+    samples = _table(folder.samples, shelf)
+    attempts = _table(folder.attempts, shelf) if folder.attempts.exists() else None
     workers = _worker_facts(folder)
     schedule = record.plan.schedule(folder.trace)
     start_ns = _start_ns(record, events, samples, schedule.due_ns)
@@ -226,7 +252,7 @@ def read(folder: RunFolder) -> RunTables:
     _label(samples, phases, cuts, start_ns, end_ns, own_pace=record.plan.load.locustfile is not None)
     if attempts is not None:
         _join(samples, attempts)
-        samples["made_by"] = _makers(samples, attempts)
+        put(samples, "made_by", _makers(samples, attempts))
     return RunTables(
         record=record,
         assembly=assembly,
@@ -244,14 +270,14 @@ def read(folder: RunFolder) -> RunTables:
     )
 
 
-def _table(path: Path) -> pd.DataFrame:
-    return cast(pd.DataFrame, pq.read_table(path).to_pandas())
+def _table(path: Path, shelf: Shelf) -> Rows:
+    return Rows(Columns.of_file(path, shelf))
 
 
 def _series(path: Path) -> pd.DataFrame | None:
     """Return what was read of the processes; None without it, or when it is damaged: the requests stand without it."""
     try:
-        return _table(path)
+        return cast(pd.DataFrame, pq.read_table(path).to_pandas())
     except (OSError, pa.ArrowInvalid):
         return None
 
@@ -301,74 +327,154 @@ def _end_ns(record: RunRecord, workers: Mapping[int, Mapping[str, Any]], samples
 
 
 def _derive(samples: pd.DataFrame, plan: Plan, start_ns: int) -> None:
-    """Add the columns that all metrics share."""
-    due_ns, sent_ns, done_ns = (samples[name].to_numpy() for name in ("due_ns", "sent_ns", "done_ns"))
-    outcome = samples["outcome"].to_numpy(dtype=str)
-    sent = sent_ns != NEVER
-    ended = (done_ns != NEVER) & ~np.isin(outcome, ("unsent", "in_flight"))
+    """Add the columns that all metrics share; of rows that are read when asked, their formulas."""
     deadline_ms = plan.load.deadlines.total_ns / NS_PER_MS
-    samples["due_s"] = (due_ns - start_ns) / 1e9
-    samples["done_s"] = np.where(done_ns == NEVER, np.nan, (done_ns - start_ns) / 1e9)
-    samples["response_ms"] = np.where(ended, (done_ns - due_ns) / NS_PER_MS, deadline_ms)
-    samples["service_ms"] = np.where(sent, np.where(ended, (done_ns - sent_ns) / NS_PER_MS, deadline_ms), np.nan)
-    scheduled = sent & (plan.load.locustfile is None)  # Locust's users are due when they ask: that says nothing of us
-    samples["dispatch_ms"] = np.where(scheduled, (sent_ns - due_ns) / NS_PER_MS, np.nan)
     streams = [route.name for route in plan.traffic.routes if route.stream]
-    whole = ~np.isin(samples["route"].to_numpy(dtype=str), streams) | (samples["terminal"].to_numpy() == 1)
-    samples["complete"] = (outcome == "ok") & whole
-    samples["good"] = samples["complete"] & (samples["response_ms"] <= plan.objective.response_ms)
-    samples["attempts"] = 0
-    samples["completed"] = 0
-    samples["made_by"] = -1
+    planned = plan.load.locustfile is None  # Locust's users are due when they ask: that says nothing of us
+
+    def moment(name: str) -> npt.NDArray[np.int64]:
+        return cast("npt.NDArray[np.int64]", values_of(samples, name))
+
+    def ended() -> npt.NDArray[np.bool_]:
+        left = is_any(values_of(samples, "outcome"), ("unsent", "in_flight"))
+        return np.asarray((moment("done_ns") != NEVER) & ~left)
+
+    def complete() -> npt.NDArray[np.bool_]:
+        whole = ~is_any(values_of(samples, "route"), streams) | (values_of(samples, "terminal") == 1)
+        return np.asarray(is_any(values_of(samples, "outcome"), ("ok",)) & whole)
+
+    def done_s() -> Floats:
+        done_ns = moment("done_ns")
+        return np.where(done_ns == NEVER, np.nan, (done_ns - start_ns) / 1e9)
+
+    def response_ms() -> Floats:
+        return np.where(ended(), (moment("done_ns") - moment("due_ns")) / NS_PER_MS, deadline_ms)
+
+    def service_ms() -> Floats:
+        sent_ns = moment("sent_ns")
+        took_ms = np.where(ended(), (moment("done_ns") - sent_ns) / NS_PER_MS, deadline_ms)
+        return np.where(sent_ns != NEVER, took_ms, np.nan)
+
+    def dispatch_ms() -> Floats:
+        sent_ns = moment("sent_ns")
+        return np.where((sent_ns != NEVER) & planned, (sent_ns - moment("due_ns")) / NS_PER_MS, np.nan)
+
+    def good() -> npt.NDArray[np.bool_]:
+        in_time = values_of(samples, "response_ms") <= plan.objective.response_ms
+        return cast("npt.NDArray[np.bool_]", values_of(samples, "complete") & in_time)
+
+    compute(samples, "due_s", lambda: (moment("due_ns") - start_ns) / 1e9)
+    for name, formula in (
+        ("done_s", done_s),
+        ("response_ms", response_ms),
+        ("service_ms", service_ms),
+        ("dispatch_ms", dispatch_ms),
+        ("complete", complete),
+        ("good", good),
+    ):
+        compute(samples, name, formula)
+    nothing = np.zeros(len(samples), np.int32)
+    put(samples, "attempts", nothing)
+    put(samples, "completed", nothing)
+    put(samples, "made_by", nothing - 1)
 
 
 def _label(
     samples: pd.DataFrame, phases: tuple[Window, ...], cuts: Cuts, start_ns: int, end_ns: int, *, own_pace: bool
 ) -> None:
-    due_ns = samples["due_ns"].to_numpy() - start_ns
-    # What the user's own code asks for after the end of the load, because it was in the middle of something, belongs to
-    # the last phase: that is where it began.
-    begun = own_pace | (samples["ordinal"].to_numpy() > 0)
-    due_ns = np.where(begun, np.minimum(due_ns, end_ns - 1), due_ns)
-    done_ns = np.where(samples["done_ns"] == NEVER, np.iinfo(np.int64).max, samples["done_ns"] - start_ns)
-    labels = label(due_ns, done_ns, phases, cuts.edges, cuts.by_hand)
     names = [phase.name for phase in phases]
     names = names if TRANSITION in names else [*names, TRANSITION]
-    codes = np.where(labels < 0, names.index(TRANSITION), labels).astype(np.int16)
-    samples["label"] = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(names))
+    codes = np.empty(len(samples), np.int16 if len(names) > _SMALL else np.int8)
+    due, done, ordinal = (values_of(samples, name) for name in ("due_ns", "done_ns", "ordinal"))
+    for part in parts(len(samples)):
+        due_ns = due[part] - start_ns
+        # What the user's own code asks for after the end of the load, because it was in the middle of something, belongs
+        # to the last phase: that is where it began.
+        begun = own_pace | (ordinal[part] > 0)
+        due_ns = np.where(begun, np.minimum(due_ns, end_ns - 1), due_ns)
+        done_ns = np.where(done[part] == NEVER, np.iinfo(np.int64).max, done[part] - start_ns)
+        labels = label(due_ns, done_ns, phases, cuts.edges, cuts.by_hand)
+        codes[part] = np.where(labels < 0, names.index(TRANSITION), labels)
+    put(samples, "label", worded(codes, names))
 
 
 def _keys(rows: pd.DataFrame) -> npt.NDArray[np.int64]:
     """Return one number for each request id: arrival (32 bits), ordinal (16 bits), kind."""
-    kind = pd.Categorical(rows["kind"], categories=list(KINDS)).codes
-    arrival, ordinal = rows["arrival_id"].to_numpy(np.int64), rows["ordinal"].to_numpy(np.int64)
-    return cast("npt.NDArray[np.int64]", ((arrival << 20) | (ordinal << 4) | (kind.astype(np.int64) & 0xF)))
+    arrival, ordinal = values_of(rows, "arrival_id").astype(np.int64), values_of(rows, "ordinal").astype(np.int64)
+    kind = codes_of(values_of(rows, "kind"), KINDS).astype(np.int64) & 0xF
+    return cast("npt.NDArray[np.int64]", (arrival << 20) | (ordinal << 4) | kind)
 
 
 def _join(samples: pd.DataFrame, attempts: pd.DataFrame) -> None:
     """Join attempts to samples by request id: `sample` there, `attempts` and `completed` here."""
+    position = _positions(samples, attempts)
+    put(attempts, "sample", position)
+    found = position >= 0
+    completed = found & is_any(values_of(attempts, "end"), ("completed",))
+    put(samples, "attempts", np.bincount(position[found], minlength=len(samples)).astype(np.int32))
+    put(samples, "completed", np.bincount(position[completed], minlength=len(samples)).astype(np.int32))
+
+
+def _positions(samples: pd.DataFrame, attempts: pd.DataFrame) -> npt.NDArray[np.int32]:
+    """Return for each attempt the position of the first row with its request id, -1 for none."""
+    n, arrivals = len(samples), values_of(samples, "arrival_id")
+    dense = n > 0 and int(arrivals.max()) < 2 * n + _SPARE and not values_of(samples, "ordinal").any()
+    if dense and int(np.bincount(arrivals).max()) == 1:
+        return _by_arrival(samples, attempts)
     keys, wanted = _keys(samples), _keys(attempts)
     order = np.argsort(keys, kind="stable")
     place = np.searchsorted(keys[order], wanted)
     inside = place < len(keys)
     found = np.zeros(len(wanted), dtype=bool)
     found[inside] = keys[order][place[inside]] == wanted[inside]
-    found &= attempts["arrival_id"].to_numpy() != NO_ARRIVAL
-    position = np.full(len(wanted), -1, dtype=np.int64)
+    found &= values_of(attempts, "arrival_id") != NO_ARRIVAL
+    position = np.full(len(wanted), -1, dtype=np.int32)
     position[found] = order[place[found]]
-    attempts["sample"] = position
-    completed = found & (attempts["end"] == "completed").to_numpy()
-    samples["attempts"] = np.bincount(position[found], minlength=len(samples))
-    samples["completed"] = np.bincount(position[completed], minlength=len(samples))
+    return position
 
 
-def _makers(samples: pd.DataFrame, attempts: pd.DataFrame) -> npt.NDArray[np.int64]:
+def _by_arrival(samples: pd.DataFrame, attempts: pd.DataFrame) -> npt.NDArray[np.int32]:
+    """Return the same where every arrival has one row: then its number leads there, and nothing has to be sorted."""
+    arrivals = values_of(samples, "arrival_id")
+    table = np.full(int(arrivals.max()) + 2, -1, np.int32)
+    table[arrivals] = np.arange(len(samples), dtype=np.int32)
+    kinds = codes_of(values_of(samples, "kind"), KINDS)
+    wanted, ordinal = values_of(attempts, "arrival_id"), values_of(attempts, "ordinal")
+    kind = codes_of(values_of(attempts, "kind"), KINDS)
+    position = np.empty(len(attempts), np.int32)
+    for part in parts(len(attempts)):
+        place = table[np.minimum(wanted[part], len(table) - 1)]
+        same = (place >= 0) & (ordinal[part] == 0) & (kinds[place] == kind[part]) & (wanted[part] != NO_ARRIVAL)
+        position[part] = np.where(same, place, -1)
+    return position
+
+
+def _makers(samples: pd.DataFrame, attempts: pd.DataFrame) -> npt.NDArray[np.int32]:
     """Return for each sample the position of the attempt that its stamp names, -1 for none."""
+    number, wanted = values_of(attempts, "attempt"), values_of(samples, "attempt")
+    most = int(number.max()) if len(number) else 0
+    where, named = values_of(attempts, "provider"), values_of(samples, "provider")
+    if most > 2 * len(number) + _SPARE or most > np.iinfo(np.int32).max:
+        return _makers_by_name(samples, attempts)
+    found = np.full(len(samples), -1, np.int32)
+    for provider in words_of(named):
+        own = np.flatnonzero(is_any(where, (provider,)))[::-1].astype(
+            np.int32
+        )  # of two with one number the first counts
+        table = np.full(most + 2, -1, np.int32)
+        table[number[own]] = own
+        mine = np.flatnonzero(is_any(named, (provider,)))
+        found[mine] = table[np.minimum(wanted[mine], most + 1)]
+    return found
+
+
+def _makers_by_name(samples: pd.DataFrame, attempts: pd.DataFrame) -> npt.NDArray[np.int32]:
+    """Return the same where numbers are strewn too widely for a table."""
     made = _named(attempts)
     first = ~made.duplicated()
     found = np.append(np.flatnonzero(first), -1)[made[first].get_indexer(_named(samples))]
     found[samples["provider"].isna().to_numpy()] = -1
-    return cast("npt.NDArray[np.int64]", found)
+    return found.astype(np.int32)
 
 
 def _named(rows: pd.DataFrame) -> pd.MultiIndex:

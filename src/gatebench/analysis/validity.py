@@ -9,14 +9,14 @@ from typing import Final, Literal
 import numpy as np
 
 from gatebench.analysis.closed import littles_law
-from gatebench.analysis.columns import numbers
+from gatebench.analysis.columns import values_of
 from gatebench.analysis.faults import FIDELITY_LEAST, FIDELITY_MOST, FaultTimeline
 from gatebench.analysis.tables import RunTables
 from gatebench.analysis.task_validity import locust_findings, task_findings
 from gatebench.analysis.wording import count
 from gatebench.run.folder import WorkerRecord
 from gatebench.run.summary import Finding, Ledger
-from gatebench.stats import percentile
+from gatebench.stats import percentile_of
 from gatebench.units import human_duration
 
 SENT_LEAST: Final = 0.99
@@ -186,11 +186,11 @@ def _sent(ledger: Ledger) -> Finding:
 def _dispatch(tables: RunTables) -> Finding:
     limit_ms = tables.plan.load.dispatch_limit_ms
     # A task's later requests are due when it asks for them: they are never late and would hide the ones that are.
-    first = tables.load[tables.load["dispatch_ms"].notna() & (tables.load["ordinal"] == 0)]
-    delays = np.sort(numbers(first["dispatch_ms"]))
+    delays = values_of(tables.load, "dispatch_ms")
+    delays = delays[~np.isnan(delays) & (values_of(tables.load, "ordinal") == 0)]
     if len(delays) == 0:
         return _unknown("dispatch_delay", "No request of the headline load was sent.", limit_ms, "ms")
-    p99_ms = percentile(delays, DISPATCH_PERCENTILE)
+    p99_ms = percentile_of(delays, DISPATCH_PERCENTILE)
     if p99_ms > limit_ms:
         sentence = (
             f"One request in a hundred was sent {p99_ms:.2f} ms or more after it was due; at most {limit_ms:g} ms are allowed. "

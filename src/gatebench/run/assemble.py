@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -23,7 +24,7 @@ import pyarrow.parquet as pq
 
 from gatebench.alignment import Alignment
 from gatebench.plan import Plan
-from gatebench.run.folder import RunFolder
+from gatebench.run.folder import RunFolder, RunRecord, write_atomically
 from gatebench.run.learnt import learnt_routes
 from gatebench.run.sightings import seen_anew
 from gatebench.run.stream import StreamTail
@@ -32,7 +33,11 @@ from gatebench.stamp import KINDS, format_request_id
 
 SAMPLES_SCHEMA: Final = "gatebench.samples/1"
 ATTEMPTS_SCHEMA: Final = "gatebench.attempts/1"
+PIECE_ROWS: Final = 1 << 20
+"""So many rows are decoded at a time, and stand in one row group of the file."""
 _KEY: Final = b"gatebench"
+_NOTE: Final = "assembled.json"
+_MADE_BY: Final = 1
 _MOMENTS: Final = ("due_ns", "sent_ns", "first_byte_ns", "first_token_ns", "done_ns")
 
 
@@ -71,11 +76,16 @@ def assemble(folder: RunFolder) -> Assembly:
     """Write samples.parquet and attempts.parquet from `parts/`, and say what was found; the same parts give the same
     tables.
 
-    Without any stream in `parts/` (somebody cleared it) the tables that are there stay, and what was found back then is
-    returned. Without any ledger no attempts.parquet is written: no attempts recorded is not the same as none made.
+    Nothing is done when the same parts were assembled before and nobody has touched them, or the tables, since. Without any
+    stream in `parts/` (somebody cleared it) the tables that are there stay, and what was found back then is returned. Without
+    any ledger no attempts.parquet is written: no attempts recorded is not the same as none made.
     """
     record = folder.load()
     plan = record.plan
+    state = _state(folder, record)
+    before = assembled(folder) if state == _noted(folder) else None
+    if before is not None:
+        return before
     clocks = {worker.worker: worker.clock for worker in record.workers}
     samples = _streams(folder.parts, "samples-*.arrow")
     attempts = _streams(folder.parts, "attempts-*.arrow")
@@ -83,25 +93,51 @@ def assemble(folder: RunFolder) -> Assembly:
         before = assembled(folder)
         if before is not None:
             return before
-    sample_table = _joined(SAMPLE, samples, plan, _sample_origin, ("due_ns", "arrival_id", "ordinal"), clocks=clocks)
-    attempt_table = _joined(ATTEMPT, attempts, plan, _attempt_origin, ("arrived_ns", "attempt", "arrival_id"))
-    books = Counter(str(tail.facts.get("provider", "")) for tail in attempts)
-    attempt_table = seen_anew(attempt_table, [provider for provider, number in books.items() if number > 1])
     found = Assembly(
-        samples=sample_table.num_rows,
-        attempts=attempt_table.num_rows if attempts else None,
-        streams=tuple(
-            StreamFacts(tail.path.name, tail.table.num_rows if tail.table is not None else 0, tail.complete)
-            for tail in (*samples, *attempts)
-        ),
+        samples=sum(_rows_of(tail) for tail in samples),
+        attempts=sum(_rows_of(tail) for tail in attempts) if attempts else None,
+        streams=tuple(StreamFacts(tail.path.name, _rows_of(tail), tail.complete) for tail in (*samples, *attempts)),
         missing=_missing(plan, {tail.path.name for tail in (*samples, *attempts)}),
     )
-    _write(sample_table, folder.samples, SAMPLES_SCHEMA, found)
+    joined = _Joining(SAMPLE, samples, plan, _sample_origin, clocks).pieces(("due_ns", "arrival_id", "ordinal"))
+    _write(joined, folder.samples, SAMPLES_SCHEMA, found)
     if attempts:
-        _write(attempt_table, folder.attempts, ATTEMPTS_SCHEMA, found)
+        joined = _Joining(ATTEMPT, attempts, plan, _attempt_origin, {}).pieces(("arrived_ns", "attempt", "arrival_id"))
+        books = Counter(str(tail.facts.get("provider", "")) for tail in attempts)
+        doubled = [provider for provider, number in books.items() if number > 1]
+        if doubled:  # what several processes saw is counted over all of them, which takes the whole table
+            joined = iter([seen_anew(pa.concat_tables(joined), doubled)])
+        _write(joined, folder.attempts, ATTEMPTS_SCHEMA, found)
     else:
         folder.attempts.unlink(missing_ok=True)
+    _note(folder, _state(folder, record))
     return found
+
+
+def _rows_of(tail: StreamTail) -> int:
+    return 0 if tail.table is None else int(tail.table.num_rows)
+
+
+def _state(folder: RunFolder, record: RunRecord) -> dict[str, Any]:
+    """Return what tells whether anything has changed since the tables were made: sizes and times of every file, and clocks."""
+    files = [*sorted(folder.parts.glob("*")), folder.samples, folder.attempts]
+    clocks = [worker.model_dump_json() for worker in record.workers]
+    told = {"made_by": _MADE_BY, "token": record.plan.token, "clocks": clocks}
+    there = {path.name: path.stat() for path in files if path.name != _NOTE and path.is_file()}
+    return told | {"files": {name: [facts.st_size, facts.st_mtime_ns] for name, facts in there.items()}}
+
+
+def _noted(folder: RunFolder) -> dict[str, Any] | None:
+    try:
+        noted = json.loads((folder.parts / _NOTE).read_text())
+    except (OSError, ValueError):
+        return None
+    return noted if isinstance(noted, dict) else None
+
+
+def _note(folder: RunFolder, state: dict[str, Any]) -> None:
+    if folder.parts.is_dir():
+        write_atomically(folder.parts / _NOTE, json.dumps(state))
 
 
 def assembled(folder: RunFolder) -> Assembly | None:
@@ -145,31 +181,65 @@ def _attempt_origin(tail: StreamTail | None, rows: int) -> tuple[str, pa.Array]:
     return "provider", _words(np.zeros(rows, dtype=np.uint8), [name])
 
 
-def _joined(
-    table: Table,
-    tails: Sequence[StreamTail],
-    plan: Plan,
-    origin: _Origin,
-    order: Iterable[str],
-    *,
-    clocks: Mapping[int, Alignment] | None = None,
-) -> pa.Table:
-    """Return all rows of the readable streams, decoded, on the run's clock, with request id and origin, in the given order."""
-    words: Vocabularies = {**FIXED_VOCABULARIES, **plan.vocabularies()}
-    nothing = {column.name: np.empty(0, "<" + column.type) for column in table.columns}
-    read = [_decoded(table, nothing, words, plan, origin(None, 0))]
-    for tail in tails:
-        if tail.table is not None:
-            codes = {column.name: _plain(tail.table.column(column.name), column.type) for column in table.columns}
-            clock = (clocks or {}).get(int(tail.facts.get("worker", 0)))
-            if clock is not None and not clock.same:
-                codes |= {name: _on_run_clock(codes[name], clock) for name in _MOMENTS}
-            known = {**tail.vocabularies}
-            if table is SAMPLE:
-                known["route"] = [*known["route"], *learnt_routes(tail.path)]
-            read.append(_decoded(table, codes, known, plan, origin(tail, tail.table.num_rows)))
-    joined = pa.concat_tables(read).unify_dictionaries()
-    return joined.sort_by([(name, "ascending") for name in order])
+class _Joining:
+    """The rows of all readable streams of one kind, in order of time: cut into pieces that fit into memory, then decoded."""
+
+    def __init__(
+        self, table: Table, tails: Sequence[StreamTail], plan: Plan, origin: _Origin, clocks: Mapping[int, Alignment]
+    ) -> None:
+        self.table, self.plan, self.origin, self.clocks = table, plan, origin, clocks
+        self.tails = [tail for tail in tails if tail.table is not None]
+        self.words: Vocabularies = {**FIXED_VOCABULARIES, **plan.vocabularies()}
+
+    def pieces(self, order: Sequence[str]) -> Iterator[pa.Table]:
+        """Yield the rows in the given order, decoded, on the run's clock, with request id and origin; all with one schema."""
+        ends = np.cumsum([0, *(_rows_of(tail) for tail in self.tails)])
+        keys = [np.concatenate([self._codes(tail, name) for tail in self.tails] or [np.empty(0)]) for name in order]
+        places = _in_order(keys)
+        del keys
+        nothing = {column.name: np.empty(0, "<" + column.type) for column in self.table.columns}
+        empty = [_decoded(self.table, nothing, self.words, self.plan, self.origin(None, 0))]
+        empty += [self._rows(tail, np.empty(0, np.int64)) for tail in self.tails]
+        head = pa.concat_tables(empty).unify_dictionaries()  # every word in its place, whichever piece it occurs in
+        for start in range(0, max(1, len(places)), PIECE_ROWS):
+            wanted = places[start : start + PIECE_ROWS]
+            of = np.searchsorted(ends, wanted, side="right") - 1
+            made = [head]
+            sources = [np.flatnonzero(of == number) for number in range(len(self.tails))]
+            made += [
+                self._rows(tail, wanted[own] - ends[number])
+                for number, (tail, own) in enumerate(zip(self.tails, sources, strict=True))
+            ]
+            piece = pa.concat_tables(made).unify_dictionaries()
+            if len(self.tails) > 1:
+                back = np.empty(len(wanted), np.int64)
+                back[np.concatenate(sources)] = np.arange(len(wanted))
+                piece = piece.take(_numbers(back))
+            yield piece.combine_chunks()
+
+    def _rows(self, tail: StreamTail, places: npt.NDArray[np.int64]) -> pa.Table:
+        codes = {column.name: self._codes(tail, column.name, places) for column in self.table.columns}
+        known = {**tail.vocabularies}
+        if self.table is SAMPLE:
+            known["route"] = [*known["route"], *learnt_routes(tail.path)]
+        return _decoded(self.table, codes, known, self.plan, self.origin(tail, len(places)))
+
+    def _codes(self, tail: StreamTail, name: str, places: npt.NDArray[np.int64] | None = None) -> npt.NDArray[Any]:
+        assert tail.table is not None  # noqa: S101 - only such are kept
+        kind = next(column.type for column in self.table.columns if column.name == name)
+        values = _plain(tail.table.column(name), kind, places)
+        clock = self.clocks.get(int(tail.facts.get("worker", 0)))
+        strange = self.table is SAMPLE and name in _MOMENTS and clock is not None and not clock.same
+        return _on_run_clock(values, clock) if strange and clock is not None else values
+
+
+def _in_order(keys: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.int64]:
+    """Return the order by the first key, and where that is the same by the next ones."""
+    order = np.argsort(keys[0], kind="stable")  # rows come nearly in order, which this sort makes use of
+    first = keys[0][order]
+    if (first[1:] == first[:-1]).any():
+        return np.lexsort(tuple(reversed(keys)))
+    return order
 
 
 def _decoded(
@@ -191,15 +261,22 @@ def _on_run_clock(times: npt.NDArray[Any], clock: Alignment) -> npt.NDArray[Any]
     return np.where(times == NEVER, times, clock.to_run(times))
 
 
-def _plain(column: pa.ChunkedArray, type_name: str) -> npt.NDArray[Any]:
-    """Return a column's numbers. Read from its buffers: Arrow's own conversion imports pandas."""
+def _plain(column: pa.ChunkedArray, type_name: str, places: npt.NDArray[np.int64] | None = None) -> npt.NDArray[Any]:
+    """Return a column's numbers, all or those at some places. Read from its buffers: Arrow's own conversion imports pandas."""
     dtype = np.dtype("<" + type_name)
     chunks = [
         np.frombuffer(chunk.buffers()[1], dtype, len(chunk), chunk.offset * dtype.itemsize)
         for chunk in column.chunks
         if len(chunk)
     ]
-    return np.concatenate(chunks) if chunks else np.empty(0, dtype)
+    if places is None:
+        return np.concatenate(chunks) if chunks else np.empty(0, dtype)
+    if not len(places):
+        return np.empty(0, dtype)
+    ends = np.cumsum([len(chunk) for chunk in chunks])
+    first, last = np.searchsorted(ends, (places.min(), places.max()), side="right")
+    before = int(ends[first - 1]) if first else 0  # what stands together came together: few chunks hold it
+    return np.concatenate(chunks[first : last + 1])[places - before]
 
 
 def _numbers(values: npt.NDArray[Any]) -> pa.Array:
@@ -245,9 +322,12 @@ def _request_ids(
     return cast("pa.Array", pc.binary_join_element_wise(*(piece.cast(pa.string()) for piece in pieces)))
 
 
-def _write(table: pa.Table, path: Path, schema: str, found: Assembly) -> None:
+def _write(pieces: Iterator[pa.Table], path: Path, schema: str, found: Assembly) -> None:
     """Write a table in one step: a reader sees the old or the new one, never half."""
     head = json.dumps({"schema": schema, "assembly": asdict(found)})
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    pq.write_table(table.replace_schema_metadata({_KEY: head}), draft)
+    first = next(pieces)
+    with pq.ParquetWriter(draft, first.schema.with_metadata({_KEY: head})) as writer:
+        for piece in chain([first], pieces):
+            writer.write_table(piece.replace_schema_metadata({_KEY: head}), row_group_size=PIECE_ROWS)
     draft.replace(path)

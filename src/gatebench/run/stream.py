@@ -18,6 +18,8 @@ from gatebench.sample import FIXED_VOCABULARIES, Table, Vocabularies
 
 FLUSH_INTERVAL_S = 1.0
 _FIRST_CAPACITY = 4096
+_READ_BYTES = 100_000_000
+_END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
 
 class StreamWriter:
@@ -97,10 +99,9 @@ class StreamTail:
         A killed writer leaves a prefix of the stream. Arrow raises on a batch that is cut; a cut exactly between two batches
         reads as an end, so the end-of-stream mark (four bytes 0xFF and a zero length) is looked for in the file itself.
         """
-        data = self.path.read_bytes()
         batches: list[pa.RecordBatch] = []
         try:
-            reader = pa.ipc.open_stream(pa.BufferReader(data))
+            reader = pa.ipc.open_stream(self._source())
         except (pa.ArrowInvalid, OSError):
             return
         head = json.loads(reader.schema.metadata[b"gatebench"])
@@ -108,7 +109,18 @@ class StreamTail:
         try:
             for batch in reader:
                 batches.append(batch)  # noqa: PERF402 - what was read before a torn batch must survive the exception
-            self.complete = data.endswith(b"\xff\xff\xff\xff\x00\x00\x00\x00")
+            self.complete = self._end() == _END
         except (pa.ArrowInvalid, OSError):
             self.complete = False
         self.table = pa.Table.from_batches(batches, schema=reader.schema)
+
+    def _source(self) -> pa.NativeFile:
+        """Return the bytes: read where they are few, mapped where memory would not like them."""
+        if self.path.stat().st_size <= _READ_BYTES:
+            return pa.BufferReader(self.path.read_bytes())
+        return pa.memory_map(str(self.path))
+
+    def _end(self) -> bytes:
+        with self.path.open("rb") as file:
+            file.seek(max(0, self.path.stat().st_size - len(_END)))
+            return file.read()

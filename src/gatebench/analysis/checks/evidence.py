@@ -27,7 +27,7 @@ def evidence(entry: Metric, tables: RunTables, phase: str | None, route: str | N
     """Return up to ten offending requests with their attempts, the worst first."""
     if entry.offenders is None:
         return []
-    rows = entry.offenders(scope_of(tables, phase, route)).head(MOST_ROWS)
+    rows = entry.offenders(scope_of(tables, phase, route)).head(MOST_ROWS)[[*_SHOWN, "due_s", "response_ms"]]
     return [_row(tables, position, row) for position, row in zip(rows.index, rows.to_dict("records"), strict=True)]
 
 

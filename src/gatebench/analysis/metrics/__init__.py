@@ -12,6 +12,7 @@ from functools import cache, partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from gatebench.analysis.columns import is_any, values_of
 from gatebench.analysis.metrics.registry import (
     Measured,
     Metric,
@@ -46,16 +47,18 @@ def measure(tables: RunTables, only: Collection[str] | None = None) -> list[Metr
     """Return every metric, or those called as in `only`, in every scope it has: the run, each phase, each route where there
     are several.
     """
-    found: list[MetricValue] = []
-    scopes = list(_scopes(tables))
-    for entry in metrics().values():
-        if only is not None and entry.name not in only:
-            continue
-        if isinstance(entry, RowsMetric):
-            found += _of_rows(entry, scopes) if len(tables.plan.lanes) > 1 or not entry.paired else ()
-        elif tables.plan.faults:
-            found += _of_outages(entry, tables)
-    return found
+    wanted = [entry for entry in metrics().values() if only is None or entry.name in only]
+    found: dict[str, list[MetricValue]] = {entry.name: [] for entry in wanted}
+    of_rows = [entry for entry in wanted if isinstance(entry, RowsMetric)]
+    for scope in _scopes(tables):  # one after the other, for what metrics of a scope read is read once
+        for entry in of_rows:
+            if len(tables.plan.lanes) > 1 or not entry.paired:
+                found[entry.name] += _of_scope(entry, scope)
+    for of_outages in wanted:
+        if isinstance(of_outages, OutageMetric) and tables.plan.faults:
+            found[of_outages.name] += _of_outages(of_outages, tables)
+    tables.shared.clear()
+    return [value for values in found.values() for value in values]
 
 
 def _scopes(tables: RunTables) -> Iterator[Scope]:
@@ -63,20 +66,19 @@ def _scopes(tables: RunTables) -> Iterator[Scope]:
     phases = [window.name for window in tables.windows if window.role != "warmup"]
     routes = tables.routes
     for route in (None, *(routes if len(routes) > 1 else ())):
-        rows = tables.load if route is None else tables.load[tables.load["route"] == route]
+        rows = tables.load if route is None else tables.load[is_any(values_of(tables.load, "route"), (route,))]
         yield Scope(tables, rows, None, route)
         for phase in (*phases, TRANSITION):
-            inside = rows[rows["label"] == phase]
+            inside = rows[is_any(values_of(rows, "label"), (phase,))]
             if len(inside):
                 yield Scope(tables, inside, phase, route)
 
 
-def _of_rows(entry: RowsMetric, scopes: list[Scope]) -> Iterator[MetricValue]:
-    for scope in scopes:
-        measured = _guarded(partial(entry.function, scope))
-        narrowed = scope.phase is not None or scope.route is not None
-        if not (narrowed and entry.quiet and measured.n == 0):
-            yield value(entry, measured, scope.phase, scope.route)
+def _of_scope(entry: RowsMetric, scope: Scope) -> Iterator[MetricValue]:
+    measured = _guarded(partial(entry.function, scope))
+    narrowed = scope.phase is not None or scope.route is not None
+    if not (narrowed and entry.quiet and measured.n == 0):
+        yield value(entry, measured, scope.phase, scope.route)
 
 
 def _of_outages(entry: OutageMetric, tables: RunTables) -> Iterator[MetricValue]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 
-from gatebench.analysis.columns import numbers
+from gatebench.analysis.columns import belong, is_any, numbers, values_of
 from gatebench.analysis.makers import no_attempts, with_makers
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.analysis.metrics.work import no_ledger
@@ -32,6 +32,12 @@ def _billed(scope: Scope) -> tuple[pd.DataFrame, Floats, Floats]:
 
     Only the sides that an answer names are compared: an embedding has no completion tokens.
     """
+    if "billed" not in scope.shared:
+        scope.shared["billed"] = _billed_and_made(scope)
+    return cast("tuple[pd.DataFrame, Floats, Floats]", scope.shared["billed"])
+
+
+def _billed_and_made(scope: Scope) -> tuple[pd.DataFrame, Floats, Floats]:
     rows = scope.rows[scope.rows["complete"]]
     rows, made = with_makers(scope.tables, rows)
     has_in = (rows["usage_in"] != NO_USAGE_IN).to_numpy()
@@ -65,7 +71,8 @@ def underbilled(scope: Scope) -> pd.DataFrame:
 
 def _should_bill(scope: Scope) -> pd.DataFrame:
     routes = [route.name for route in scope.tables.plan.traffic.routes if bills(route)]
-    return scope.rows[scope.rows["complete"] & scope.rows["route"].isin(routes)]
+    found: pd.DataFrame = scope.rows[values_of(scope.rows, "complete") & is_any(values_of(scope.rows, "route"), routes)]
+    return found
 
 
 def unbilled(scope: Scope) -> pd.DataFrame:
@@ -137,7 +144,7 @@ def undelivered_tokens(scope: Scope) -> Measured:
     samples = scope.tables.samples
     delivered = np.zeros(len(attempts) + 1, bool)
     delivered[samples.loc[samples["complete"], "made_by"].to_numpy()] = True
-    ours = attempts["sample"].isin(scope.rows.index).to_numpy() & (attempts["status"] == 200).to_numpy()
+    ours = belong(values_of(attempts, "sample"), scope.rows.index) & (values_of(attempts, "status") == 200)
     tokens = numbers(attempts["tokens_in"]) + numbers(attempts["tokens_out"])
     paid = float(tokens[ours].sum())
     if ours.sum() < LEAST_ANSWERS or not paid:

@@ -27,7 +27,7 @@ def _read_ahead(scope: Scope) -> pd.DataFrame:
     attempts that went on long after the client left are no measure of that.
     """
     slow = [route.name for route in scope.tables.plan.traffic.routes if route.read_bytes_per_s() and route.stream]
-    rows = scope.rows
+    rows = scope.rows if slow else scope.rows.iloc[:0]
     rows = rows[rows["route"].isin(slow) & (rows["tokens"] > 0) & (rows["done_ns"] != NEVER)]
     rows, made = with_makers(scope.tables, rows, own=True)
     done, ended = rows["done_ns"].to_numpy(np.int64), made["ended_ns"].to_numpy(np.int64)

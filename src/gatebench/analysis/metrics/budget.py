@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from gatebench.analysis.columns import among, values_of
 from gatebench.analysis.makers import no_attempts
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, outage_metric, unknown
 from gatebench.analysis.metrics.shares import not_good, share
@@ -67,7 +68,7 @@ def degraded(scope: Scope) -> pd.DataFrame:
     if attempts is None:
         return rows.iloc[:0]
     place = rows["made_by"].to_numpy(np.int64)
-    made_for = np.append(attempts["sample"].to_numpy(np.int64), -1)[place]
+    made_for = np.append(values_of(attempts, "sample"), -1)[place]
     own = (place >= 0) & ((made_for < 0) | (made_for == rows.index.to_numpy()))
     found: pd.DataFrame = rows[~own]
     return found
@@ -95,5 +96,5 @@ def full_availability(scope: Scope) -> Measured:
         return unknown(reason or "no answer came from our providers")
     if len(scope.rows) < LEAST:
         return unknown(f"it takes {LEAST} requests; here are {len(scope.rows)}", len(scope.rows))
-    full = scope.rows["good"] & ~scope.rows.index.isin(degraded(scope).index)
+    full = scope.rows["good"] & ~among(scope.rows, degraded(scope).index)
     return share(int(full.sum()), len(scope.rows))

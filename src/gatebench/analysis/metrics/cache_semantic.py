@@ -83,6 +83,8 @@ def _could_be_hits(scope: Scope) -> pd.DataFrame:
     tables = scope.tables
     rows = askable(scope)
     rows = rows[rows["wording"] == "paraphrase"]
+    if rows.empty:
+        return rows.assign(meant=np.empty(0, np.int64))
     rows = rows.assign(meant=tables.asked["meaning"].loc[rows.index].to_numpy(np.int64))
     if tables.attempts is None or rows.empty:
         return rows.iloc[:0]

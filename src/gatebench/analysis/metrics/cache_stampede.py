@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from gatebench.analysis.caching.rows import askable, unheard
+from gatebench.analysis.columns import belong, values_of
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.analysis.metrics.work import INVISIBLE
 from gatebench.oracles.cache import Burst, Fetches, bursts
@@ -88,7 +89,7 @@ def _owned(scope: Scope) -> pd.DataFrame | str:
     if any(not outage.attempts_visible and scope.phase in (None, outage.phase) for outage in scope.tables.outages):
         return INVISIBLE
     rows = askable(scope)
-    own = attempts[attempts["sample"].isin(rows.index)].sort_values("arrived_ns", kind="stable")
+    own = attempts[belong(values_of(attempts, "sample"), rows.index)].sort_values("arrived_ns", kind="stable")
     own = own[~own["sample"].duplicated()]
     return own.assign(key=rows["key"].loc[own["sample"]].to_numpy(np.int64))
 

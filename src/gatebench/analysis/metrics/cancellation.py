@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from gatebench.analysis.columns import numbers
+from gatebench.analysis.columns import belong, numbers, values_of
 from gatebench.analysis.metrics.latency import at_percentile
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.analysis.metrics.work import no_ledger
@@ -26,7 +26,9 @@ def _left_behind(scope: Scope) -> pd.DataFrame:
     if attempts is None:
         return rows.iloc[:0].assign(lag_ms=np.empty(0))
     left = rows.loc[rows["cause"].isin(_LEFT) & (rows["sent_ns"] != NEVER), "done_ns"]
-    mine = attempts[attempts["sample"].isin(left.index)]
+    if left.empty:
+        return attempts.iloc[:0].assign(lag_ms=np.empty(0))
+    mine = attempts[belong(values_of(attempts, "sample"), left.index)]
     left_ns = left.reindex(mine["sample"]).to_numpy(np.int64)
     mine = mine.assign(lag_ms=(mine["ended_ns"].to_numpy(np.int64) - left_ns) / 1e6)
     unfinished = (mine["end"] == "in_flight").to_numpy()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import numpy.typing as npt
 
-from gatebench.analysis.columns import numbers
+from gatebench.analysis.columns import among, is_any, numbers, values_of
 from gatebench.analysis.metrics.latency import BOTH_SIDES, PERCENTILES, at_percentile, ratio
 from gatebench.analysis.metrics.registry import Measured, Scope, known, outage_metric, unknown
 from gatebench.analysis.windows import Outage
@@ -29,7 +30,8 @@ def _bystanders(tables: RunTables, outage: Outage) -> tuple[pd.DataFrame, pd.Dat
         return "it is not known which provider is faulted, or who made which answer"
     usual = tables.baseline
     answered = usual[usual["complete"] & usual["provider"].notna()]
-    served = (answered["provider"] == outage.provider).groupby(answered["route"].astype(str)).mean()
+    route = answered["route"].to_numpy(dtype=str) if answered["route"].dtype == object else answered["route"]
+    served = (answered["provider"] == outage.provider).groupby(route, observed=True).mean()
     away = [route for route, part in served.items() if part <= CONCERNED]
     if not away:
         return f"every route is served by {outage.provider} in the baseline, so none is beside the fault"
@@ -84,19 +86,32 @@ def _stale(tables: RunTables, outage: Outage) -> tuple[pd.DataFrame, int]:
     """Return rows of R that broke on old connections, and how many went over such."""
     rows = tables.due_between(outage.t1_ns, outage.until_ns)
     t1_ns = tables.start_ns + outage.t1_ns
-    sent = tables.at_target[(tables.at_target["connection"] > 0) & (tables.at_target["sent_ns"] != NEVER)]
-    born_ns = sent.groupby(["worker", "connection"])["sent_ns"].min()
-    keys = list(zip(rows["worker"], rows["connection"], strict=True))
-    old = np.nan_to_num(born_ns.reindex(keys).to_numpy(np.float64), nan=np.inf) < t1_ns
-    broken = old & rows["cause"].isin(_BROKEN).to_numpy()
+    known = tables.at_target
+    sent_ns = values_of(known, "sent_ns")
+    before = _over_connections(known, "worker")[
+        (values_of(known, "connection") > 0) & (sent_ns != NEVER) & (sent_ns < t1_ns)
+    ]
+    old = np.isin(_over_connections(rows, "worker"), np.unique(before))
+    broken = old & is_any(values_of(rows, "cause"), _BROKEN)
     attempts = tables.attempts_for_target
     behind = np.zeros(len(rows), dtype=np.bool_)
     if attempts is not None:
-        keyed = attempts.assign(provider=attempts["provider"].astype(str))
-        first_ns = keyed.groupby(["provider", "connection"])["arrived_ns"].transform("min")
-        hit = (first_ns < t1_ns) & (attempts["arrived_ns"] >= t1_ns) & attempts["end"].isin(("dropped", "error"))
-        behind = rows.index.isin(attempts.loc[hit & (attempts["fault"].astype(str) == ""), "sample"])
+        arrived_ns = values_of(attempts, "arrived_ns")
+        hit = (arrived_ns >= t1_ns) & is_any(values_of(attempts, "end"), ("dropped", "error"))
+        hit &= is_any(values_of(attempts, "fault"), ("",))
+        late, early = attempts[hit], attempts[arrived_ns < t1_ns] if hit.any() else attempts.iloc[:0]
+        held = np.isin(_over_connections(late, "provider"), np.unique(_over_connections(early, "provider")))
+        behind = among(rows, late.loc[held, "sample"])
     return rows[broken | (behind & ~rows["complete"].to_numpy())], int(old.sum())
+
+
+def _over_connections(rows: pd.DataFrame, side: str) -> npt.NDArray[np.int64]:
+    """Return a number for the connection of each row, by the process that counts its connections."""
+    of = values_of(rows, side)
+    codes = getattr(of, "codes", of)
+    if codes.dtype.kind not in "iu":
+        codes = rows[side].astype(str).map(hash)
+    return (np.asarray(codes, np.int64) << 32) | np.asarray(values_of(rows, "connection"), np.int64)
 
 
 def stale(scope: Scope) -> pd.DataFrame:

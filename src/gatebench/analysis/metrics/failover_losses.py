@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
+from gatebench.analysis.columns import among, belong, is_any, values_of
 from gatebench.analysis.makers import no_attempts, with_makers
 from gatebench.analysis.metrics.failover import failover_sustained_s
 from gatebench.analysis.metrics.moments import SHARE_WINDOW_ROWS
@@ -67,7 +66,7 @@ def _allowed(tables: RunTables) -> frozenset[str] | None:
 def misrouted(scope: Scope) -> pd.DataFrame:
     """Rows of the baseline that a provider answered which should get nothing then."""
     allowed = _allowed(scope.tables)
-    usual = scope.rows[scope.rows.index.isin(scope.tables.baseline.index)]
+    usual = scope.rows[among(scope.rows, scope.tables.baseline.index)]
     rows, made = with_makers(scope.tables, usual[usual["complete"]], own=True)
     return rows[~made["provider"].isin(allowed or ()).to_numpy()] if allowed else rows.iloc[:0]
 
@@ -82,7 +81,7 @@ def wrong_provider(scope: Scope) -> Measured:
         return unknown(reason)
     if _allowed(scope.tables) is None:
         return unknown("nobody declares which providers get requests (routing)")
-    usual = scope.rows[scope.rows.index.isin(scope.tables.baseline.index)]
+    usual = scope.rows[among(scope.rows, scope.tables.baseline.index)]
     rows, _ = with_makers(scope.tables, usual[usual["complete"]], own=True)
     if len(rows) < LEAST:
         return unknown(f"it takes {LEAST} answers in the baseline; here are {len(rows)}", len(rows))
@@ -93,15 +92,16 @@ def _extra(scope: Scope) -> pd.DataFrame:
     """Return the completed attempts of answered requests that did not make the answer."""
     attempts = scope.tables.attempts_in_order
     answered = scope.rows[scope.rows["complete"] & (scope.rows["made_by"] >= 0)]
-    mine = attempts[attempts["sample"].isin(answered.index) & (attempts["end"] == "completed")]
-    made_by = answered["made_by"].reindex(mine["sample"]).to_numpy(np.int64)
-    found: pd.DataFrame = mine[(mine.index.to_numpy() != made_by) & (mine["tokens_out"] > 0).to_numpy()]
+    completed = is_any(values_of(attempts, "end"), ("completed",))
+    mine = attempts[belong(values_of(attempts, "sample"), answered.index) & completed]
+    made_by = values_of(scope.tables.samples, "made_by")[values_of(mine, "sample")]
+    found: pd.DataFrame = mine[(mine.index.to_numpy() != made_by) & (values_of(mine, "tokens_out") > 0)]
     return found
 
 
 def paid_twice(scope: Scope) -> pd.DataFrame:
     """Rows for which tokens were made that are not in their answer."""
-    return scope.rows[scope.rows.index.isin(_extra(scope)["sample"])]
+    return scope.rows[among(scope.rows, _extra(scope)["sample"])]
 
 
 @metric(unit="tokens", better="lower", title="Tokens paid twice", judged="exact", offenders=paid_twice)
@@ -124,10 +124,12 @@ def tokens_billed_twice(scope: Scope) -> Measured:
 def _taken_over(scope: Scope) -> pd.DataFrame:
     """Return the rows that one provider answered after another had failed them."""
     attempts = scope.tables.attempts_in_order
-    failed = attempts[attempts["end"].isin(("dropped", "error")) | (attempts["status"] >= 400)]
-    rows, made = with_makers(scope.tables, scope.rows[scope.rows["complete"]], own=True)
-    mine = rows.index.isin(failed["sample"]) & (rows["attempts"] > 1).to_numpy()
-    first = attempts[attempts["number"] == 0].drop_duplicates("sample").set_index("sample")["provider"].astype(str)
+    failed = is_any(values_of(attempts, "end"), ("dropped", "error")) | (values_of(attempts, "status") >= 400)
+    several = scope.rows[scope.rows["complete"] & (scope.rows["attempts"] > 1)]
+    rows, made = with_makers(scope.tables, several, own=True)
+    mine = among(rows, values_of(attempts, "sample")[failed])
+    theirs = attempts[belong(values_of(attempts, "sample"), rows.index) & (values_of(attempts, "number") == 0)]
+    first = theirs[["sample", "provider"]].drop_duplicates("sample").set_index("sample")["provider"].astype(str)
     elsewhere = first.reindex(rows.index).to_numpy() != made["provider"].astype(str).to_numpy()
     found: pd.DataFrame = rows[mine & elsewhere]
     return found
@@ -146,9 +148,10 @@ def failed_over_share(scope: Scope) -> Measured:
 
 def _died_early(scope: Scope) -> pd.DataFrame:
     attempts = scope.tables.attempts_in_order
-    silent = attempts["tokens_out"] == 0  # the head of a stream may be out: it says nothing
-    died = attempts[(attempts["stream"] == 1) & attempts["end"].isin(("dropped", "error")) & silent]
-    return scope.rows[scope.rows.index.isin(died["sample"])]
+    silent = values_of(attempts, "tokens_out") == 0  # the head of a stream may be out: it says nothing
+    broken = is_any(values_of(attempts, "end"), ("dropped", "error"))
+    died = attempts[(values_of(attempts, "stream") == 1) & broken & silent]
+    return scope.rows[among(scope.rows, died["sample"])]
 
 
 def not_saved(scope: Scope) -> pd.DataFrame:

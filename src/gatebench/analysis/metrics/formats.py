@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
-from gatebench.analysis.columns import numbers
+from gatebench.analysis.columns import belong, numbers, values_of
 from gatebench.analysis.makers import no_attempts, with_makers
 from gatebench.analysis.metrics.accounting import bills
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
@@ -40,10 +40,11 @@ def _of_answers(scope: Scope) -> Iterator[str]:
     for route in scope.tables.plan.traffic.routes:
         rows = scope.rows[scope.rows["complete"] & (scope.rows["route"] == route.name)]
         rows, made = with_makers(scope.tables, rows)
-        provider = made["provider"].to_numpy(dtype=str)
-        known_by = [name for name in np.unique(provider) if (provider == name).sum() >= LEAST_ANSWERS]
+        provider = made["provider"]
+        counts = provider.value_counts()
+        known_by = sorted(str(name) for name, number in counts.items() if number >= LEAST_ANSWERS)
         for what, holds in _facts(route, rows, made) if len(known_by) > 1 else ():
-            shares = {name: float(holds[provider == name].mean()) for name in known_by}
+            shares = {name: float(holds[(provider == name).to_numpy()].mean()) for name in known_by}
             least, most = min(shares, key=lambda name: shares[name]), max(shares, key=lambda name: shares[name])
             if shares[most] - shares[least] > _APART:
                 yield (
@@ -61,7 +62,8 @@ def _of_errors(scope: Scope) -> Iterator[str]:
     if attempts is None:
         return
     once = scope.rows[(scope.rows["attempts"] == 1) & (scope.rows["status"] > 0)]
-    failed = attempts[attempts["sample"].isin(once.index) & (attempts["status"] >= 400)]
+    failed = attempts[values_of(attempts, "status") >= 400]
+    failed = failed[belong(values_of(failed, "sample"), once.index)]
     seen = once["status"].reindex(failed["sample"]).to_numpy(np.int64)
     for status in np.unique(failed["status"]):
         by: dict[str, int] = {}

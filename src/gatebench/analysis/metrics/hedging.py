@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 
-from gatebench.analysis.columns import numbers
+from gatebench.analysis.columns import among, numbers, values_of
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.analysis.metrics.retries import attempts_of
 from gatebench.analysis.metrics.shares import share
@@ -25,7 +25,7 @@ LEAST_FOR_P99: Final = 100
 def hedged(scope: Scope) -> pd.DataFrame:
     """Rows with an attempt that began while another was under way."""
     attempts = attempts_of(scope)
-    return scope.rows[scope.rows.index.isin(attempts.loc[attempts["beside"], "sample"])]
+    return scope.rows[among(scope.rows, attempts.loc[values_of(attempts, "beside"), "sample"])]
 
 
 @metric(unit="share", better="lower", title="Hedged requests", offenders=hedged)
@@ -64,6 +64,8 @@ def hedge_tail_cut_p99(scope: Scope) -> Measured:
     if reason:
         return unknown(reason)
     attempts, count = attempts_of(scope), len(hedged(scope))
+    if count < LEAST:
+        return unknown(f"it takes {LEAST} hedged requests and {LEAST_FOR_P99} in all; here are {count} hedged", count)
     served = numbers(scope.rows.loc[scope.rows["complete"], "service_ms"])
     first = attempts[attempts["number"] == 0]
     if count < LEAST or len(first) < LEAST_FOR_P99 or len(served) < LEAST_FOR_P99:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
+from gatebench.analysis.columns import is_any, values_of
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.analysis.metrics.shares import share
 from gatebench.analysis.metrics.work import no_ledger
@@ -30,7 +31,8 @@ _NONE: Final = "no request of this scope was sent in copies"
 def _groups(scope: Scope, *, keyed: bool, conflicting: bool = False) -> pd.DataFrame:
     """Return the sent rows of groups, with `key`; those whose copies ask for the same, or the conflicting ones."""
     copied = [route.name for route in scope.tables.plan.traffic.routes if route.copies > 1]
-    rows = scope.rows[scope.rows["route"].isin(copied) & (scope.rows["outcome"] != "unsent")]
+    rows = scope.rows[is_any(values_of(scope.rows, "route"), copied)] if copied else scope.rows.iloc[:0]
+    rows = rows[rows["outcome"] != "unsent"]
     if rows.empty:
         return rows.assign(key=NO_GROUP, asked_for=0)
     asked = scope.tables.asked.loc[rows.index]
@@ -111,6 +113,8 @@ def locked(scope: Scope) -> pd.DataFrame:
 def _here_in_full(scope: Scope) -> pd.DataFrame:
     """Return the rows of keys whose copies all stand in this scope: of one across its edge the answer may lie beyond it."""
     rows = _groups(scope, keyed=True)
+    if rows.empty:
+        return rows
     asked = scope.tables.asked["key"]
     beyond = asked[~asked.index.isin(scope.rows.index)]
     return rows[~rows["key"].isin(beyond)]

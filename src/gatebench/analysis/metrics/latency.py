@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Callable
-from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Final, TypeAlias, cast
+from functools import cached_property, partial
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import numpy as np
 
-from gatebench.analysis.columns import numbers
+from gatebench.analysis.columns import is_any, numbers, values_of
 from gatebench.analysis.metrics.registry import (
     Better,
     Measured,
@@ -33,18 +35,67 @@ _LEAST_ROWS: Final = {"p50": 2, "p95": 20, "p99": 100}
 Values: TypeAlias = "Callable[[pd.DataFrame], pd.Series[float]]"
 
 
-@lru_cache(maxsize=128)
-def _interval(data: bytes, share: float, confidence: float) -> tuple[int, Interval]:
-    bootstrap = BlockBootstrap(np.frombuffer(data), share)
-    return bootstrap.length, bootstrap.interval(confidence)
+class Ordered:
+    """A series in order of time, sorted once for whatever is asked of it."""
+
+    def __init__(self, series: Floats) -> None:
+        self.series = series
+        self._found: dict[tuple[float, float], tuple[int, Interval]] = {}
+        self._bootstraps: dict[float, BlockBootstrap] = {}
+
+    @cached_property
+    def values(self) -> Floats:
+        """The same values in ascending order."""
+        return np.sort(self.series)
+
+    def interval(self, share: float, confidence: float) -> tuple[int, Interval]:
+        """Return the block length and the interval of a percentile."""
+        key = (share, confidence)
+        if key not in self._found:
+            if share not in self._bootstraps:
+                self._bootstraps[share] = BlockBootstrap(self.series, share, ordered=self.values)
+            bootstrap = self._bootstraps[share]
+            self._found[key] = (bootstrap.length, bootstrap.interval(confidence))
+        return self._found[key]
+
+    def rest(self) -> None:
+        """Keep what was found, and let go of what it was found with."""
+        self._bootstraps.clear()
+        self.__dict__.pop("values", None)
+
+
+_AWAKE: Final = 2
+_LONG: Final = 8
+_SHORT: Final = 32
+_SHORT_ROWS: Final = 1 << 16
+_long: OrderedDict[tuple[int, int], Ordered] = OrderedDict()
+_short: OrderedDict[bytes, Ordered] = OrderedDict()
+
+
+def ordered(series: Floats) -> Ordered:
+    """Return a series ready to be asked. Series come again: the same column of the same rows, or, where everything succeeds, the
+    good answers, which are all answers. So the last ones are kept, short ones by their content and long ones by their place.
+    """
+    series = np.ascontiguousarray(series)
+    if len(series) <= _SHORT_ROWS:
+        content = blake2b(series.tobytes()).digest()
+        return _recent(_short, content, series, _SHORT)
+    return _recent(_long, (series.ctypes.data, len(series)), series, _LONG)  # kept, its place is taken by no other
+
+
+def _recent(kept: OrderedDict[Any, Ordered], key: Any, series: Floats, most: int) -> Ordered:
+    found = kept.pop(key, None) or Ordered(series)
+    kept[key] = found
+    while len(kept) > most:
+        kept.popitem(last=False)
+    for sleeper in list(kept.values())[:-_AWAKE]:
+        sleeper.rest()
+    return found
 
 
 def interval(series: Floats, share: float, confidence: float) -> tuple[int, Interval]:
-    """Return the block length and the interval of a percentile of a series in order of time.
-
-    Series come again: where everything succeeds, the good answers are all answers. So results are kept by content.
-    """
-    return _interval(np.ascontiguousarray(series).tobytes(), share, confidence)
+    """Return the block length and the interval of a percentile of a series in order of time."""
+    return ordered(series).interval(share, confidence)
 
 
 def difference(series: Floats, usual: Floats, share: float, confidence: float) -> Interval:
@@ -66,9 +117,10 @@ def at_percentile(series: Floats, name: str) -> Measured:
         return unknown(f"p99.9 needs {BEYOND} rows beyond it, that is 10 000 rows; here are {n}", n)
     if n < _LEAST_ROWS.get(name, 1):
         return unknown(f"{_TITLES[name]} needs at least {_LEAST_ROWS[name]} rows; here are {n}", n)
-    value = percentile(np.sort(series), share)
-    length, shown = interval(series, share, SHOWN)
-    _, judged = interval(series, share, JUDGED)
+    known_of = ordered(series)
+    value = percentile(known_of.values, share)
+    length, shown = known_of.interval(share, SHOWN)
+    _, judged = known_of.interval(share, JUDGED)
     why = f"interval from moving blocks of {length} rows"
     return known(value, n, shown=shown, judged=judged, confidence=SHOWN, why=why)
 
@@ -100,11 +152,16 @@ def distribution(stem: str, title: str, *, better: Better = "lower", quiet: bool
 
 
 def _measure(values: Values, name: str, scope: Scope) -> Measured:
-    return at_percentile(numbers(values(scope.rows)), name)
+    return at_percentile(scope.once(values, lambda: numbers(values(scope.rows))), name)
 
 
 def _slowest(values: Values, scope: Scope) -> pd.DataFrame:
     return scope.rows.loc[values(scope.rows).sort_values(ascending=False, kind="stable").index]
+
+
+def _there(rows: pd.DataFrame, name: str) -> pd.Series[float]:
+    found: pd.Series[float] = rows.loc[~np.isnan(values_of(rows, name)), name]
+    return found
 
 
 @distribution("response", "Response time")
@@ -118,7 +175,7 @@ def response_ms(rows: pd.DataFrame) -> pd.Series[float]:
 @distribution("service", "Service time")
 def service_ms(rows: pd.DataFrame) -> pd.Series[float]:
     """done - sent of the rows that were sent: what the target took, without the time that a row waited for us."""
-    return rows.loc[rows["service_ms"].notna(), "service_ms"]
+    return _there(rows, "service_ms")
 
 
 @distribution("success", "Response time of good answers", quiet=True)
@@ -130,16 +187,16 @@ def success_ms(rows: pd.DataFrame) -> pd.Series[float]:
 @distribution("rejection", "Response time of rejections", quiet=True)
 def rejection_ms(rows: pd.DataFrame) -> pd.Series[float]:
     """done - due of the answers with status 429 alone."""
-    return rows.loc[rows["outcome"] == "rejected", "response_ms"]
+    return rows.loc[is_any(values_of(rows, "outcome"), ("rejected",)), "response_ms"]
 
 
 @distribution("error", "Response time of errors", quiet=True)
 def error_ms(rows: pd.DataFrame) -> pd.Series[float]:
     """done - due of the rows that ended as an error or a timeout alone."""
-    return rows.loc[~rows["outcome"].isin(("ok", "rejected")), "response_ms"]
+    return rows.loc[~is_any(values_of(rows, "outcome"), ("ok", "rejected")), "response_ms"]
 
 
 @distribution("dispatch_delay", "Dispatch delay")
 def dispatch_ms(rows: pd.DataFrame) -> pd.Series[float]:
     """sent - due of the rows that were sent: our own error, part of the response time."""
-    return rows.loc[rows["dispatch_ms"].notna(), "dispatch_ms"]
+    return _there(rows, "dispatch_ms")

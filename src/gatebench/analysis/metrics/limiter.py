@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from gatebench.analysis.limited import Flags, LimitedKey
+from gatebench.analysis.limited import Flags, LimitedKey, limit_of_tenant, tenants
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.oracles.limiter.fairness import jain
 from gatebench.stats import Interval
@@ -24,7 +24,7 @@ ALL_ROUTES: Final = "a limiter counts all routes of a key together"
 
 def keys_of(scope: Scope, *, limited: bool = True) -> list[LimitedKey]:
     """Return the keys with headline rows in the scope; those with a limit, or all."""
-    there = set(scope.rows["tenant"].dropna().astype(str))
+    there = set(scope.rows["tenant"].dropna().unique().astype(str))
     keys = [key for name, key in scope.tables.keys.items() if name in there]
     return [key for key in keys if key.limit is not None] if limited else keys
 
@@ -34,10 +34,10 @@ def cannot_tell(scope: Scope) -> str:
     if scope.route is not None:
         return ALL_ROUTES
     try:
-        keys = scope.tables.keys
+        limited = any(limit_of_tenant(scope.tables.plan, name) is not None for name in tenants(scope.tables))
     except ValueError as error:
         return f"what is declared of the limiter cannot be understood: {error}"
-    if not any(key.limit is not None for key in keys.values()):
+    if not limited:
         return NOTHING_DECLARED
     return "" if keys_of(scope) else "no tenant with a limit asked for anything here"
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from gatebench.analysis.limited import LimitedKey
+from gatebench.analysis.columns import is_any, values_of
+from gatebench.analysis.limited import LimitedKey, limit_of_tenant, tenants
 from gatebench.analysis.metrics.limiter import ALL_ROUTES
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.oracles.limiter.waiting import bias_s, earliest_ns
@@ -50,7 +51,10 @@ def probed(scope: Scope) -> tuple[list[tuple[LimitedKey, Round]], str]:
     if scope.route is not None:
         return [], ALL_ROUTES
     try:
-        keys = tables.keys.values()
+        for tenant in tenants(tables):
+            limit_of_tenant(tables.plan, tenant)
+        probes = is_any(values_of(tables.at_target, "kind"), ("reactive",)).any()
+        keys = tables.keys.values() if probes else ()
     except ValueError as error:
         return [], f"what is declared of the limiter cannot be understood: {error}"
     reactive = [key for key in keys if (key.rows["kind"] == "reactive").any()]

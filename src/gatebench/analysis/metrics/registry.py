@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, cast
 
 from gatebench.analysis.windows import Outage
 from gatebench.stats import Interval
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from gatebench.analysis.tables import RunTables
 
+_Found = TypeVar("_Found")
 Better = Literal["lower", "higher", "neither"]
 Judged = Literal["interval", "exact"]
 
@@ -32,6 +34,22 @@ class Scope:
     rows: pd.DataFrame = field(repr=False)
     phase: str | None = None
     route: str | None = None
+    _kept: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @cached_property
+    def shared(self) -> dict[object, Any]:
+        """What metrics of this scope need and one of them has found."""
+        return {}
+
+    def once(self, key: object, find: Callable[[], _Found]) -> _Found:
+        """Return what several metrics of this scope share, found by the first that asks for it.
+
+        The last one asked for is kept, for metrics that belong together are measured one after the other.
+        """
+        if key not in self._kept:
+            self._kept.clear()
+            self._kept[key] = find()
+        return cast("_Found", self._kept[key])
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
+import numpy.typing as npt
 
+from gatebench.analysis.columns import among, belong, is_any, values_of
 from gatebench.analysis.declared import declared_number
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.analysis.metrics.shares import NO_ROWS
 from gatebench.analysis.metrics.work import INVISIBLE, invisible, no_ledger
-from gatebench.analysis.retries import earlier, retry_after_ns
+from gatebench.analysis.retries import asks_to_wait, earlier, retry_after_ns
 from gatebench.oracles.retries import budget_excess
 from gatebench.sample import NEVER
 
@@ -30,8 +32,10 @@ LEFT_NS: Final = 50_000_000
 
 def attempts_of(scope: Scope) -> pd.DataFrame:
     """Return the attempts of the scope's requests, see `gatebench.analysis.retries.in_order`; none without a ledger."""
-    found = scope.tables.attempts_in_order
-    return found[found["sample"].isin(scope.rows.index)]
+    if "attempts_of" not in scope.shared:
+        found = scope.tables.attempts_in_order
+        scope.shared["attempts_of"] = found[belong(values_of(found, "sample"), scope.rows.index)]
+    return cast("pd.DataFrame", scope.shared["attempts_of"])
 
 
 def _unseen(scope: Scope) -> str:
@@ -39,13 +43,14 @@ def _unseen(scope: Scope) -> str:
 
 
 def _rows(scope: Scope, attempts: pd.DataFrame) -> pd.DataFrame:
-    return scope.rows[scope.rows.index.isin(attempts["sample"])]
+    return scope.rows[among(scope.rows, attempts["sample"])]
 
 
 def repeats(scope: Scope) -> pd.DataFrame:
     """Attempts at a provider that their request has been at before; hedges are none."""
     attempts = attempts_of(scope)
-    return attempts[attempts["again"] & ~attempts["beside"]]
+    found: pd.DataFrame = attempts[values_of(attempts, "again") & ~values_of(attempts, "beside")]
+    return found
 
 
 def repeated(scope: Scope) -> pd.DataFrame:
@@ -111,12 +116,16 @@ def _after_refusals(scope: Scope) -> tuple[pd.DataFrame, int]:
     """Return attempts that came after a refusal of their request, and how many requests were refused."""
     attempts = attempts_of(scope)
     refused = attempts["status"].isin(NON_RETRYABLE)
+    if not refused.any():
+        return attempts.iloc[:0], 0
     return attempts[earlier(attempts, refused)], int(attempts.loc[refused, "sample"].nunique())
 
 
 def _too_early(scope: Scope) -> tuple[pd.DataFrame, int]:
     """Return attempts at a provider before the time that it gave their request, and how often such a time was given."""
     attempts = attempts_of(scope)
+    if not asks_to_wait(scope.tables):
+        return attempts.iloc[:0], 0
     again_ns = retry_after_ns(scope.tables, attempts)
     keys = [attempts["sample"], attempts["provider"].astype(str)]
     latest_ns = again_ns.groupby(keys).cummax().groupby(keys).ffill().groupby(keys).shift()
@@ -127,11 +136,18 @@ def _too_early(scope: Scope) -> tuple[pd.DataFrame, int]:
 def _after_bytes(scope: Scope) -> tuple[pd.DataFrame, int]:
     """Return attempts that arrived after the client had its first byte, and how many answers broke off after theirs."""
     attempts = attempts_of(scope)
-    first_ns = scope.rows["first_byte_ns"].reindex(attempts["sample"]).to_numpy(np.int64)
-    late = (first_ns != NEVER) & (attempts["arrived_ns"].to_numpy(np.int64) > first_ns + SLACK_NS)
-    begun = (attempts["tokens_out"] > 0) & (attempts["status"] < 300)
-    broke = begun & attempts["end"].isin(("dropped", "error"))
-    return attempts[late & (attempts["number"] > 0).to_numpy()], int(broke.sum())
+    further = attempts[values_of(attempts, "number") > 0]
+    first_ns = _of_samples(scope, "first_byte_ns", further)
+    late = (first_ns != NEVER) & (values_of(further, "arrived_ns") > first_ns + SLACK_NS)
+    begun = (values_of(attempts, "tokens_out") > 0) & (values_of(attempts, "status") < 300)
+    broke = begun & is_any(values_of(attempts, "end"), ("dropped", "error"))
+    return further[late], int(broke.sum())
+
+
+def _of_samples(scope: Scope, name: str, attempts: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Return a column of the rows for which attempts were made, in the order of the attempts."""
+    rows = scope.tables.samples
+    return np.asarray(values_of(rows, name)[values_of(attempts, "sample")], np.int64)
 
 
 def refused_again(scope: Scope) -> pd.DataFrame:
@@ -228,8 +244,8 @@ def useless_retries(scope: Scope) -> Measured:
 
 def _deserted(scope: Scope) -> pd.DataFrame:
     attempts = attempts_of(scope)
-    done_ns = scope.rows["done_ns"].reindex(attempts["sample"]).to_numpy(np.int64)
-    late = (done_ns != NEVER) & (attempts["arrived_ns"].to_numpy(np.int64) > done_ns + LEFT_NS)
+    done_ns = _of_samples(scope, "done_ns", attempts)
+    late = (done_ns != NEVER) & (values_of(attempts, "arrived_ns") > done_ns + LEFT_NS)
     found: pd.DataFrame = attempts[late]
     return found
 

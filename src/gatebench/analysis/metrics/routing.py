@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 
@@ -27,6 +27,12 @@ def by_choice(scope: Scope) -> pd.DataFrame:
     For the run those are the phases with the role baseline or steady; after a second attempt nobody can say which variant
     the request was meant for. `change` says which change of flags was in force.
     """
+    if "by_choice" not in scope.shared:
+        scope.shared["by_choice"] = _by_choice(scope)
+    return cast("pd.DataFrame", scope.shared["by_choice"])
+
+
+def _by_choice(scope: Scope) -> pd.DataFrame:
     rows = scope.rows[scope.rows["complete"] & scope.rows["provider"].notna() & (scope.rows["attempts"] <= 1)]
     if scope.phase is None:
         quiet = [window.name for window in scope.tables.windows if window.role in _UNDISTURBED]
@@ -40,8 +46,9 @@ def by_choice(scope: Scope) -> pd.DataFrame:
 def _pinned(scope: Scope, rows: pd.DataFrame) -> pd.Series[str]:
     """Return for each row the provider that flags name for its tenant, empty for none."""
     found = np.full(len(rows), "", dtype=object)
-    tenants = rows["tenant"].astype(str).to_numpy()
-    for place, change in enumerate(changes(scope.tables)):
+    made = changes(scope.tables)
+    tenants = rows["tenant"].astype(str).to_numpy() if made else found
+    for place, change in enumerate(made):
         here = (rows["change"] == place).to_numpy() & (not change.flags.rollback)
         for tenant, provider in change.flags.tenants.items():
             found[here & (tenants == tenant)] = provider
@@ -59,7 +66,8 @@ def _no_stamps(scope: Scope) -> str:
 def _drawn(scope: Scope) -> pd.DataFrame:
     """Return the answers to those whom no flag names, one a tenant where the choice is made once for each."""
     rows = by_choice(scope)
-    rows = rows[(_pinned(scope, rows) == "").to_numpy()]
+    if changes(scope.tables):
+        rows = rows[(_pinned(scope, rows) == "").to_numpy()]
     sticky = scope.tables.plan.declared.get("routing", {}).get("kind") == "sticky"
     return rows.drop_duplicates("tenant") if sticky else rows
 
@@ -74,7 +82,7 @@ def _split(scope: Scope) -> tuple[Deviation, int] | str:
         return (
             f"a split takes at least {LEAST_SPLIT} answers (or tenants, where routing is sticky); here were {len(rows)}"
         )
-    regimes = sorted(set(rows["change"]))
+    regimes = sorted(rows["change"].unique().tolist())
     if len(regimes) > 1:
         return "the flags changed in the middle; ask for one phase"
     made = changes(scope.tables)
@@ -150,7 +158,11 @@ def stickiness_violations(scope: Scope) -> Measured:
     reason = _no_stamps(scope)
     if reason:
         return unknown(reason)
-    by_tenant = by_choice(scope).groupby(["tenant", "change"], observed=True)["provider"].agg(["size", "nunique"])
+    by_tenant = (
+        by_choice(scope)[["tenant", "change", "provider"]]
+        .groupby(["tenant", "change"], observed=True)["provider"]
+        .agg(["size", "nunique"])
+    )
     several = by_tenant[by_tenant["size"] > 1].groupby("tenant", observed=True)["nunique"].max()
     if len(several) < LEAST_TENANTS:
         return unknown(f"it takes {LEAST_TENANTS} tenants with two answers; here were {len(several)}", len(several))
@@ -166,7 +178,7 @@ def flags_ignored(scope: Scope) -> Measured:
     reason = _no_stamps(scope)
     if reason:
         return unknown(reason)
-    concerned = int((_pinned(scope, by_choice(scope)) != "").sum())
+    concerned = int((_pinned(scope, by_choice(scope)) != "").sum()) if changes(scope.tables) else 0
     if concerned < LEAST_PINNED:
         return unknown(f"it takes {LEAST_PINNED} answers to tenants whom flags name; here were {concerned}", concerned)
     return known(float(len(against_flags(scope))), concerned)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from gatebench.analysis.columns import values_of
 from gatebench.analysis.metrics.latency import distribution
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.analysis.metrics.shares import share
@@ -22,7 +23,9 @@ _SHED: Final = (429, 503)
 
 def _shed(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows that were refused without any provider being asked."""
-    return rows[rows["status"].isin(_SHED) & (rows["attempts"] == 0)]
+    status = values_of(rows, "status")
+    found: pd.DataFrame = rows[((status == _SHED[0]) | (status == _SHED[1])) & (values_of(rows, "attempts") == 0)]
+    return found
 
 
 @distribution("shed", "Response time of shed requests", quiet=True)
@@ -95,6 +98,8 @@ def priority_inversions(scope: Scope) -> Measured:
     reason = no_ledger(scope.tables)
     if reason:
         return unknown(reason)
+    if len({route.headers.get("x-priority", "normal") for route in scope.tables.plan.traffic.routes}) < 2:
+        return unknown("the traffic has but one priority")
     rank = _ranked(scope)
     if rank.nunique() < 2:
         return unknown("the traffic has but one priority")

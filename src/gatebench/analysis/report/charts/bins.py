@@ -52,9 +52,11 @@ def spread(bins: Bins, at_s: Floats, values: Floats, unit: str) -> dict[str, Col
     Percentiles are nearest-rank over all values of the bin; p95 and p99 are None where they would only repeat the largest.
     """
     index = bins.index(at_s)
-    order = np.lexsort((values, index))
-    found, starts = np.unique(index[order], return_index=True)
-    groups = np.split(values[order], starts[1:])
+    if (np.diff(index) < 0).any():
+        order = np.argsort(index, kind="stable")
+        index, values = index[order], values[order]
+    found, starts = np.unique(index, return_index=True)
+    groups = [np.sort(group) for group in np.split(values, starts[1:])]  # sorted one by one, which a cache holds
     begin_s, end_s = bins.edges(found)
 
     def shares(share: float, least: int) -> list[float | None]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
 import pandas as pd
 
-from gatebench.analysis.columns import numbers
+from gatebench.analysis.columns import is_any, numbers, values_of
 from gatebench.analysis.report.charts.bins import P95_LEAST, P99_LEAST, Bins, nice_width_s, spread
 from gatebench.analysis.report.charts.chart import Chart, Column, Data, NoChart, decimals, words
 from gatebench.analysis.report.charts.states import asked, states
 from gatebench.analysis.report.words import count, duration, milliseconds
 from gatebench.analysis.tables import RunTables
-from gatebench.stats import percentile
+from gatebench.stats import percentile_of
 
 TITLE: Final = "Response time over the run"
 DOTS_MOST: Final = 8_000
@@ -63,10 +62,10 @@ def _label(tables: RunTables, rows: pd.DataFrame) -> str:
     """Return the medians and the largest response times by phase, in words."""
     parts = []
     for window in tables.windows:
-        times = np.sort(numbers(rows.loc[rows["label"] == window.name, "response_ms"]))
+        times = numbers(rows.loc[is_any(values_of(rows, "label"), (window.name,)), "response_ms"])
         if len(times):
             parts.append(
-                f"{window.name}: median {milliseconds(percentile(times, 0.5))}, largest {milliseconds(float(times[-1]))}"
+                f"{window.name}: median {milliseconds(percentile_of(times, 0.5))}, largest {milliseconds(float(times.max()))}"
             )
     return (
         f"Response time of {count(len(rows))} requests over {duration(tables.end_ns / 1e9)}. " + "; ".join(parts) + "."

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import pandas as pd
 
-from gatebench.analysis.columns import numbers
+from gatebench.analysis.columns import codes_of, numbers, values_of, worded, words_of
 from gatebench.analysis.report.charts.bins import rates
 from gatebench.analysis.report.charts.chart import NOBODY, Chart, Coded, Data, NoChart, coded
 from gatebench.analysis.report.charts.outcomes import bar_bins
@@ -26,7 +27,10 @@ def served(tables: RunTables) -> Chart | NoChart:
     rows = tables.at_target[tables.at_target["kind"].isin(("load", "warmup"))]
     if rows.empty:
         return NoChart(SERVED, "No request was made.")
-    made = rows["provider"].astype(object).where(rows["complete"] & rows["provider"].notna(), NOBODY)
+    names = words_of(values_of(rows, "provider"))
+    codes = codes_of(values_of(rows, "provider"), names)
+    codes = np.where(values_of(rows, "complete") & (codes >= 0), codes, len(names)).astype(np.int64)
+    made = pd.Series(worded(codes, [*names, NOBODY]), index=rows.index)
     who = coded(made, [*(provider.name for provider in tables.plan.providers), NOBODY])
     bins = bar_bins(tables)
     shares = ", ".join(f"{name} {percent(float((made == name).mean()))}" for name in who.words)

@@ -1,0 +1,448 @@
+"""Rows of a large table that cost what is asked of them: columns are read when somebody wants them, and selecting copies none.
+
+A run may hold ten million samples of forty columns, five gigabytes as one frame; a metric wants three columns of one phase.
+`Rows` is a data frame that knows where its columns come from (a file, or a formula) and which of the rows are its own. Columns
+and what was cut out of them are kept on a `Shelf` of limited size, the least used ones make room first.
+
+Whatever it has no answer of its own for, it answers as the data frame that it stands for: then all of its columns are there.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any, Final, cast
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+Values = Any
+"""One column: a numpy array, or a categorical of pandas."""
+Places = npt.NDArray[np.int64]
+Source = Callable[[], Values]
+
+SHELF_BYTES: Final = 500_000_000
+FEW: Final = 4096
+MANY: Final = 1 << 16
+
+
+class Shelf:
+    """Keeps columns as long as there is room for them; those that were not used for longest go first."""
+
+    def __init__(self, most: int = SHELF_BYTES) -> None:
+        self.most, self.used = most, 0
+        self._kept: OrderedDict[Hashable, Values] = OrderedDict()
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._kept
+
+    def drop(self, key: Hashable) -> None:
+        """Forget what is kept under a key, if anything is."""
+        if key in self._kept:
+            self.used -= _size(self._kept.pop(key))
+
+    def get(self, key: Hashable, source: Source) -> Values:
+        """Return what is kept under a key, made by its source when it is not there."""
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        found = source()
+        self._kept[key] = found
+        self.used += _size(found)
+        while self.used > self.most and len(self._kept) > 1:
+            self.used -= _size(self._kept.popitem(last=False)[1])
+        return found
+
+
+def _size(values: Values) -> int:
+    return int(values.nbytes)
+
+
+class Columns:
+    """The columns of one table by name, each with its source; `rows` is how many rows it has."""
+
+    def __init__(self, rows: int, shelf: Shelf) -> None:
+        self.rows, self.shelf = rows, shelf
+        self._sources: dict[str, Source] = {}
+        self._number = next(_NUMBERS)
+
+    @classmethod
+    def of_file(cls, path: Path, shelf: Shelf) -> Columns:
+        """Return the columns of a Parquet file, none of them read yet. Raises OSError and pyarrow.ArrowException."""
+        with pq.ParquetFile(path) as file:
+            found = cls(file.metadata.num_rows, shelf)
+            for name in file.schema_arrow.names:
+                found.define(name, _Column(path, name))
+        return found
+
+    @property
+    def names(self) -> list[str]:
+        """The names, in order."""
+        return list(self._sources)
+
+    def define(self, name: str, source: Source) -> None:
+        """Add a column, or put another in the place of one."""
+        self._sources[name] = source
+        self.shelf.drop((self._number, name))
+
+    def get(self, name: str) -> Values:
+        """Return a whole column. Raises KeyError."""
+        return self.shelf.get((self._number, name), self._sources[name])
+
+    def some(self, name: str, places: Places) -> Values:
+        """Return a column at some places; where they are few of many, without reading all of it. Raises KeyError."""
+        source = self._sources[name]
+        few = not len(places) or (len(places) <= FEW and self.rows > MANY)
+        if few and isinstance(source, (_Column, _Shared)) and (self._number, name) not in self.shelf:
+            return source.some(places)
+        return self.get(name)[places]
+
+    def further(self, more: Mapping[str, Source]) -> Columns:
+        """Return the same columns and more; what is shared is kept once."""
+        found = Columns(self.rows, self.shelf)
+        for name in self._sources:
+            found.define(name, _Shared(self, name))
+        for name, source in more.items():
+            found.define(name, source)
+        return found
+
+
+_NUMBERS: Final = count()
+
+
+class _Column:
+    """Reads one column of a Parquet file."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._path, self._name = path, name
+
+    def __call__(self) -> Values:
+        return self._values(pq.read_table(self._path, columns=[self._name], use_threads=False))
+
+    def some(self, places: Places) -> Values:
+        """Return the column at some places: only the groups of rows that hold them are read."""
+        with pq.ParquetFile(self._path) as file:
+            if not len(places):  # what is empty is of the same kind still
+                first = range(min(1, file.num_row_groups))
+                return self._values(file.read_row_groups(first, columns=[self._name], use_threads=False))[:0]
+            sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+            ends = np.cumsum(sizes)
+            of = np.searchsorted(ends, places, side="right")
+            groups = np.unique(of)
+            before = np.cumsum([0, *(sizes[group] for group in groups[:-1])])
+            found = self._values(file.read_row_groups(groups.tolist(), columns=[self._name], use_threads=False))
+        starts = ends - np.array(sizes)
+        return found[places - starts[of] + before[np.searchsorted(groups, of)]]
+
+    def _values(self, table: pa.Table) -> Values:
+        column = table[self._name].to_pandas()
+        return column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
+
+
+class _Shared:
+    """A column of other columns."""
+
+    def __init__(self, columns: Columns, name: str) -> None:
+        self._columns, self._name = columns, name
+
+    def __call__(self) -> Values:
+        return self._columns.get(self._name)
+
+    def some(self, places: Places) -> Values:
+        """Return the column at some places."""
+        return self._columns.some(self._name, places)
+
+
+class Rows(pd.DataFrame):
+    """Some rows of a table, or all of them; their index is their position in it.
+
+    `places` is a slice where the rows stand side by side (then columns are views), else the positions in any order.
+    """
+
+    def __init__(self, columns: Columns, places: slice | Places | None = None) -> None:
+        ours = object.__setattr__
+        places = slice(0, columns.rows) if places is None else places
+        ours(self, "_columns", columns)
+        ours(self, "_places", places)
+        ours(self, "_whole", None)
+        ours(self, "_labels", None)
+        ours(self, "_number", next(_NUMBERS))
+        ours(self, "_attrs", {})
+        ours(self, "_flags", pd.DataFrame().flags)
+        length = places.stop - places.start if isinstance(places, slice) else len(places)
+        ours(self, "_length", length)
+
+    _columns: Columns
+    _places: slice | Places
+    _length: int
+
+    @property
+    def _mgr(self) -> Any:
+        """The frame itself, with all columns: whatever is not answered below needs it."""
+        return self.frame()._mgr
+
+    @_mgr.setter
+    def _mgr(self, manager: Any) -> None:
+        self.frame()._mgr = manager  # type: ignore[attr-defined] # not in the stubs
+
+    @property
+    def _constructor(self) -> type[pd.DataFrame]:
+        return pd.DataFrame
+
+    def frame(self) -> pd.DataFrame:
+        """Return a plain data frame of all columns; made once, and changes to it are changes to these rows."""
+        if self._whole is None:
+            frame = pd.DataFrame({name: self._values(name) for name in self._columns.names}, index=self._own_index())
+            object.__setattr__(self, "_whole", frame)
+        return cast(pd.DataFrame, self._whole)
+
+    def define(self, name: str, source: Source) -> None:
+        """Add a column to the whole table, or put another in the place of one; done before rows are cut out of it."""
+        self._columns.define(name, source)
+        object.__setattr__(self, "_whole", None)
+
+    def with_columns(self, more: Mapping[str, Source]) -> Rows:
+        """Return these rows with further columns, given as those of the whole table."""
+        return Rows(self._columns.further(more), self._places)
+
+    def spread(self, places: Places, values: Values, usual: Any) -> Source:
+        """Return the source of a column of the whole table from what it is at some of its positions, `usual` elsewhere."""
+
+        def whole() -> Values:
+            found = np.full(self._columns.rows, usual)
+            found[places] = values
+            return found
+
+        return whole
+
+    def column(self, name: str) -> Values:
+        """Return a column of these rows: an array, or a categorical."""
+        return self._values(name)
+
+    def at(self, places: Places) -> Rows:  # type: ignore[override]
+        """Return the rows at these positions of these rows."""
+        return Rows(self._columns, self._base_places(places))
+
+    def __len__(self) -> int:
+        return self._length if self._whole is None else len(self.frame())
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no row."""
+        return len(self) == 0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return (self._length, len(self._columns.names)) if self._whole is None else self.frame().shape
+
+    @property  # type: ignore[misc] # the positions of rows are not to be set
+    def index(self) -> Any:
+        """The positions of these rows in their table."""
+        return self._own_index() if self._whole is None else self.frame().index
+
+    @property
+    def columns(self) -> Any:
+        """The names of the columns."""
+        return pd.Index(self._columns.names) if self._whole is None else self.frame().columns
+
+    @columns.setter
+    def columns(self, names: Any) -> None:
+        self.frame().columns = names
+
+    def __contains__(self, name: Any) -> bool:  # type: ignore[misc] # final in the stubs alone
+        return name in self._columns.names if self._whole is None else name in self.frame()
+
+    def __getitem__(self, key: Any) -> Any:
+        if self._whole is None:
+            if isinstance(key, str):
+                return pd.Series(self._values(key), index=self._own_index(), name=key, copy=False)
+            if isinstance(key, list) and all(isinstance(name, str) for name in key):
+                return pd.DataFrame({name: self._values(name) for name in key}, index=self._own_index(), copy=False)
+            mask = self._mask(key)
+            if mask is not None:
+                return self._where(mask)
+        return self.frame()[key]
+
+    @property
+    def iloc(self) -> Any:
+        """The rows by their order."""
+        return _ByOrder(self) if self._whole is None else self.frame().iloc
+
+    @property
+    def loc(self) -> Any:
+        """The rows by what holds of them, or by their positions."""
+        return _ByLabel(self) if self._whole is None else self.frame().loc
+
+    def head(self, n: int = 5) -> Any:  # type: ignore[misc] # final in the stubs alone
+        """Return the first rows."""
+        return self.iloc[:n]
+
+    def copy(self, deep: bool = True) -> Any:  # type: ignore[misc] # final in the stubs alone
+        """Return a plain data frame of its own."""
+        return self.frame().copy(deep)
+
+    def assign(self, **columns: Any) -> Any:
+        """Return these rows with further columns, given as they are."""
+        if self._whole is not None or any(callable(values) for values in columns.values()):
+            return self.frame().assign(**columns)
+        given = {name: self._own(values) for name, values in columns.items()}
+        return _Assigned(self, given)
+
+    def sort_values(self, by: Any, *, ascending: Any = True, kind: Any = "quicksort", **more: Any) -> Any:
+        """Return the rows in order of one column."""
+        if self._whole is not None or more or not isinstance(by, str) or not isinstance(ascending, bool):
+            return self.frame().sort_values(by, ascending=ascending, kind=kind, **more)
+        ordered = self[by].reset_index(drop=True).sort_values(ascending=ascending, kind=kind)
+        return self.at(ordered.index.to_numpy(np.int64))
+
+    def groupby(self, by: Any = None, *args: Any, **more: Any) -> Any:
+        """Group by columns that are named or given; those alone that are asked for are read."""
+        return self.frame().groupby(by, *args, **more)
+
+    def _own(self, values: Any) -> Values:
+        """Return what was given for a column as an array that goes with these rows."""
+        if isinstance(values, pd.Series):
+            if values.index is not self._own_index() and not values.index.equals(self._own_index()):
+                values = values.reindex(self._own_index())
+            return values.to_numpy() if isinstance(values.dtype, np.dtype) else values.array
+        return np.full(self._length, values) if np.ndim(values) == 0 else np.asarray(values)
+
+    def _own_index(self) -> pd.Index[Any]:
+        if self._labels is None:
+            places = self._places
+            index = (
+                pd.RangeIndex(places.start, places.stop) if isinstance(places, slice) else pd.Index(places, copy=False)
+            )
+            object.__setattr__(self, "_labels", index)
+        return cast("pd.Index[Any]", self._labels)
+
+    def _values(self, name: str) -> Values:
+        if isinstance(self._places, slice):
+            whole = self._columns.get(name)
+            return whole if self._length == self._columns.rows else whole[self._places]
+        places = self._places
+        return self._columns.shelf.get((self._number, name), lambda: self._columns.some(name, places))
+
+    def _mask(self, key: Any) -> npt.NDArray[np.bool_] | None:
+        """Return a key as truth values that go with these rows; None when it is none of that kind."""
+        if isinstance(key, pd.Series):
+            if key.index is not self._own_index() and not key.index.equals(self._own_index()):
+                return None
+            key = key.to_numpy()
+        found = np.asarray(key)
+        if found.dtype == object and found.ndim == 1 and len(found) and isinstance(found[0], (bool, np.bool_)):
+            found = found.astype(bool)
+        return found if found.dtype == np.bool_ and found.shape == (self._length,) else None
+
+    def _where(self, mask: npt.NDArray[np.bool_]) -> Rows:
+        chosen = int(np.count_nonzero(mask))
+        if chosen == self._length:
+            return self
+        if isinstance(self._places, slice) and chosen:
+            first = int(np.argmax(mask))
+            if mask[first : first + chosen].all():
+                start = self._places.start + first
+                return Rows(self._columns, slice(start, start + chosen))
+        return Rows(self._columns, self._base_places(np.flatnonzero(mask)))
+
+    def _base_places(self, places: Places) -> Places:
+        if isinstance(self._places, slice):
+            return places + self._places.start if self._places.start else places
+        return self._places[places]
+
+
+class _Assigned(Rows):
+    """Rows with columns that are given for them alone."""
+
+    def __init__(self, rows: Rows, given: Mapping[str, Values], places: Places | slice | None = None) -> None:
+        super().__init__(rows._columns, rows._places if places is None else places)
+        object.__setattr__(self, "_given", dict(given))
+
+    _given: dict[str, Values]
+
+    def frame(self) -> pd.DataFrame:
+        if self._whole is None:
+            frame = super().frame()
+            for name, values in self._given.items():
+                frame[name] = values
+        return super().frame()
+
+    def with_columns(self, more: Mapping[str, Source]) -> Rows:
+        return _Assigned(super().with_columns(more), self._given)
+
+    def __contains__(self, name: Any) -> bool:  # type: ignore[misc] # final in the stubs alone
+        return name in self._given or super().__contains__(name)
+
+    def assign(self, **columns: Any) -> Any:
+        if self._whole is not None or any(callable(values) for values in columns.values()):
+            return self.frame().assign(**columns)
+        return _Assigned(self, {**self._given, **{name: self._own(values) for name, values in columns.items()}})
+
+    def at(self, places: Places) -> Rows:  # type: ignore[override]
+        """Return the rows at these positions of these rows, with what was given for them."""
+        given = {name: values[places] for name, values in self._given.items()}
+        return _Assigned(self, given, self._base_places(places))
+
+    def _values(self, name: str) -> Values:
+        return self._given[name] if name in self._given else super()._values(name)
+
+    def _where(self, mask: npt.NDArray[np.bool_]) -> Rows:
+        return self if mask.all() else self.at(np.flatnonzero(mask))
+
+
+class _ByOrder:
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def __getitem__(self, key: Any) -> Any:
+        rows = self._rows
+        if isinstance(key, slice):
+            return rows.at(np.arange(len(rows))[key])
+        if isinstance(key, (int, np.integer)):
+            return rows.at(np.array([range(len(rows))[int(key)]])).frame().iloc[0]
+        found = np.asarray(key)
+        if found.dtype == np.bool_:
+            found = np.flatnonzero(found)
+        if found.ndim == 1 and (found.dtype.kind in "iu" or not len(found)):
+            found = found.astype(np.int64, copy=False)
+            return rows.at(np.where(found < 0, found + len(rows), found) if (found < 0).any() else found)
+        return rows.frame().iloc[key]
+
+
+class _ByLabel:
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def __getitem__(self, key: Any) -> Any:
+        rows = self._rows
+        chosen, name = key if isinstance(key, tuple) and len(key) == 2 else (key, None)
+        if name is None or isinstance(name, str):
+            mask = rows._mask(chosen) if not isinstance(chosen, slice) else None
+            if mask is not None:
+                found = rows._where(mask)
+                return found if name is None else found[name]
+            if name is not None and isinstance(chosen, slice) and chosen == slice(None):
+                return rows[name]
+        return rows.frame().loc[key]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._rows.frame().loc[key] = value
+
+
+def put(rows: pd.DataFrame, name: str, values: Values) -> None:
+    """Add a column to a whole table."""
+    if isinstance(rows, Rows):
+        rows.define(name, lambda: values)
+    else:
+        rows[name] = values
+
+
+def compute(rows: pd.DataFrame, name: str, formula: Source) -> None:
+    """Add a column to a whole table by its formula: at once, or of rows that are read when asked, then."""
+    put(rows, name, formula()) if not isinstance(rows, Rows) else rows.define(name, formula)
