@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gatebench.analysis.metrics.retry_storm import is_another
 from gatebench.analysis.tables import RunTables
 from tests.analysis.crafted import Asked, Tried, craft, measured, shown
 
@@ -204,3 +205,13 @@ def test_without_a_ledger_it_is_unknown(name: str) -> None:
     """Nobody who does not see attempts counts retries."""
     tables = craft([served(number / 10) for number in range(200)], plan={"evidence": "no-ledger"})
     assert measured(tables, name).status == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("usual", "now", "another"),
+    [(1000, 1000, False), (1000, 1100, False), (870, 990, False), (1000, 1300, True), (1000, 700, True), (0, 10, True), (9, 0, True),
+     (100_000, 109_000, False), (100_000, 112_000, True), (100_000, 88_000, True)],
+)  # fmt: skip
+def test_chance_makes_no_other_load(usual: int, now: int, another: bool) -> None:
+    """A tenth more or less is the same load, and with few requests what chance does to them is."""
+    assert is_another(usual, 5.0, now, 5.0) is another

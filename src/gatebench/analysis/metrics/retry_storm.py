@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -50,8 +51,8 @@ def amplification_tail_s(tables: RunTables, outage: Outage) -> Measured:
 @outage_metric(unit="runs", better="lower", title="Metastable", judged="exact", offenders=after)
 def metastable(tables: RunTables, outage: Outage) -> Measured:
     """1 when the service did not recover (see time_to_recover_s) although the fault was proven to be gone and the load offered
-    after it is within 10 % of the baseline's; 0 when it did. Bronson et al., "Metastable Failures in Distributed Systems",
-    HotOS 2021.
+    after it is within 10 % of the baseline's, but for what chance does to so many requests; 0 when it did. Bronson et al.,
+    "Metastable Failures in Distributed Systems", HotOS 2021.
     """
     gone = [fault.gone for fault in tables.faults if fault.planned.phase == outage.phase]
     if not all(gone):
@@ -60,12 +61,22 @@ def metastable(tables: RunTables, outage: Outage) -> Measured:
     after_s = (outage.until_ns - outage.t1_ns) / 1e9
     if usual_s <= 0 or after_s <= 0:
         return unknown(NO_BASELINE)
-    usual = len(tables.baseline) / usual_s
-    now = len(tables.due_between(outage.t1_ns, outage.until_ns)) / after_s
-    if abs(now / usual - 1) > UNCHANGED:
-        return unknown(f"the load is another after the fault: {now:.1f} requests a second instead of {usual:.1f}")
+    usual, now = len(tables.baseline), len(tables.due_between(outage.t1_ns, outage.until_ns))
+    if is_another(usual, usual_s, now, after_s):
+        rates = f"{now / after_s:.1f} requests a second instead of {usual / usual_s:.1f}"
+        return unknown(f"the load is another after the fault: {rates}")
     recovered = time_to_recover_s(tables, outage)
     if recovered.status == "unknown":
         return unknown(recovered.why, recovered.n)
     stuck = recovered.status == "censored"
     return known(float(stuck), recovered.n, why=recovered.why if stuck else "")
+
+
+def is_another(usual: int, usual_s: float, now: int, now_s: float) -> bool:
+    """Tell whether `now` arrivals in `now_s` seconds are another load than `usual` in `usual_s`: their rates are apart by more
+    than 10 % and three standard errors of the ratio of two Poisson counts, √(1/usual + 1/now).
+    """
+    if not usual or not now:
+        return True
+    chance = 3 * math.sqrt(1 / usual + 1 / now)
+    return abs((now / now_s) / (usual / usual_s) - 1) > UNCHANGED + chance
