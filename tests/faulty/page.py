@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from tests.faulty.matrix import Cell
-from tests.faulty.table import Table, load
+from tests.faulty.table import Gateway, Table, expectation, load
 from tests.faulty.workspace import CORRECT
 
 _NOT_PLAYED: Final = (
@@ -53,11 +53,25 @@ def _mark(cell: Cell) -> str:
 
 def played(documents: Sequence[Mapping[str, Any]]) -> Iterator[Cell]:
     """Yield a cell for each count of the virtual world: the verdict it took most often, of those that it must not take if any."""
-    for document in documents:
-        for count in document["counts"]:
-            verdicts = dict(count["verdicts"])
-            verdict = "fail" if verdicts.get("fail") else max(verdicts, key=lambda name: verdicts[name])
-            yield Cell(count["gateway"], count["check"], verdict, count["expected"], count["enough"], count["why"])
+    for count in counts(documents):
+        verdicts = count["verdicts"]
+        verdict = "fail" if verdicts.get("fail") else max(verdicts, key=lambda name: verdicts[name])
+        yield Cell(count["gateway"], count["check"], verdict, count["expected"], count["enough"], count["why"])
+
+
+def counts(documents: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the counts of all documents, added up and held against the table as it is now."""
+    by_name: dict[str, Gateway] = {gateway.name: gateway for gateway in load().gateway}
+    verdicts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    reasons: dict[tuple[str, str], str] = {}
+    for count in (count for document in documents for count in document["counts"]):
+        cell = count["gateway"], count["check"]
+        verdicts[cell].update(count["verdicts"])
+        reasons[cell] = reasons.get(cell, "") or count["why"]
+    for (name, check), seen in verdicts.items():
+        expected, enough = expectation(by_name.get(name), check, seen)
+        yield {"gateway": name, "check": check, "verdicts": dict(seen), "expected": expected, "enough": enough,
+               "why": reasons[name, check]}  # fmt: skip
 
 
 def sections(table: Table, shown: Sequence[Shown]) -> Iterator[str]:
@@ -122,7 +136,7 @@ def by_seed(documents: Sequence[Mapping[str, Any]]) -> str:
     green: dict[str, Counter[str]] = defaultdict(Counter)
     red: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     short = 0
-    for count in (count for document in documents for count in document["counts"]):
+    for count in counts(documents):
         short += not count["enough"]
         if count["gateway"] == CORRECT:
             green[count["check"]].update(count["verdicts"])

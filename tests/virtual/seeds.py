@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from tests.faulty.table import Gateway, Table, load
+from tests.faulty.table import Gateway, Table, expectation, load
 from tests.faulty.workspace import CORRECT
 from tests.virtual.job import Job
 
@@ -73,19 +73,11 @@ def counted(table: Table, chosen: Sequence[Job], lines: Sequence[dict[str, Any]]
             if verdict not in ("pass", "n/a"):
                 reasons[name, check] = f"seed {line['seed']}: {line['why'].get(check, '')}"
     for (name, check), counter in verdicts.items():
-        gateway, total = by_name.get(name), sum(counter.values())
-        if check.endswith("/*"):
-            if counter["lost"]:
-                yield Count(name, check, "played", dict(counter), enough=False, why="not every seed could be played")
-        elif gateway and check in gateway.fails:
-            enough = counter["fail"] >= 0.95 * total
-            yield Count(name, check, "fail", dict(counter), enough, reasons.get((name, check), ""))
-        elif gateway and gateway.may_fail(check):
-            yield Count(name, check, "any", dict(counter), enough=True, why=reasons.get((name, check), ""))
-        else:
-            not_green = counter["fail"] + counter["unknown"]
-            enough = not_green == 0 or bool(gateway and not_green <= 0.05 * total)
-            yield Count(name, check, "pass", dict(counter), enough, reasons.get((name, check), ""))
+        if counter["lost"]:
+            reasons[name, check] = "not every seed could be played"
+        if counter.total():
+            expected, enough = expectation(by_name.get(name), check, counter)
+            yield Count(name, check, expected, dict(counter), enough, reasons.get((name, check), ""))
 
 
 def main(arguments: list[str] | None = None) -> int:
