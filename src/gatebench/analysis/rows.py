@@ -10,7 +10,7 @@ Whatever it has no answer of its own for, it answers as the data frame that it s
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any, Final, cast
@@ -127,9 +127,12 @@ class _Column:
     def some(self, places: Places) -> Values:
         """Return the column at some places: only the groups of rows that hold them are read."""
         with pq.ParquetFile(self._path) as file:
-            if not len(places):  # what is empty is of the same kind still
-                first = range(min(1, file.num_row_groups))
-                return self._values(file.read_row_groups(first, columns=[self._name], use_threads=False))[:0]
+            if not len(places):  # what is empty is of the same kind still, with the same words
+                first = next(file.iter_batches(1, columns=[self._name], use_threads=False), None)
+                some = pa.Table.from_batches(
+                    [] if first is None else [first], pa.schema([file.schema_arrow.field(self._name)])
+                )
+                return self._values(some)[:0]
             sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
             ends = np.cumsum(sizes)
             of = np.searchsorted(ends, places, side="right")
@@ -302,7 +305,10 @@ class Rows(pd.DataFrame):
         return self.at(ordered.index.to_numpy(np.int64))
 
     def groupby(self, by: Any = None, *args: Any, **more: Any) -> Any:
-        """Group by columns that are named or given; those alone that are asked for are read."""
+        """Group by columns; where they are named, those alone that are asked for are read."""
+        names = [by] if isinstance(by, str) else by
+        if self._whole is None and isinstance(names, list) and all(isinstance(name, str) for name in names):
+            return _Grouped(self, by, names, (args, more))
         return self.frame().groupby(by, *args, **more)
 
     def _own(self, values: Any) -> Values:
@@ -355,6 +361,35 @@ class Rows(pd.DataFrame):
         if isinstance(self._places, slice):
             return places + self._places.start if self._places.start else places
         return self._places[places]
+
+
+class _Grouped:
+    """Rows grouped by columns that are named; what is asked of other columns is asked of the frame."""
+
+    def __init__(self, rows: Rows, by: Any, names: list[str], options: tuple[tuple[Any, ...], dict[str, Any]]) -> None:
+        self._rows, self._by, self._names = rows, by, names
+        self._args, self._more = options
+
+    def _of(self, frame: pd.DataFrame) -> Any:
+        return frame.groupby(self._by, *self._args, **self._more)
+
+    def __getitem__(self, key: Any) -> Any:
+        wanted = [key] if isinstance(key, str) else list(key)
+        return self._of(self._rows[list(dict.fromkeys([*self._names, *wanted]))])[key]
+
+    def cumcount(self) -> Any:
+        """Number each group's rows from 0."""
+        return self._of(self._rows[self._names]).cumcount()
+
+    def size(self) -> Any:
+        """Count each group's rows."""
+        return self._of(self._rows[self._names]).size()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._of(self._rows.frame()), name)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._of(self._rows.frame()))
 
 
 class _Assigned(Rows):

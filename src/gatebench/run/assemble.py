@@ -34,7 +34,9 @@ from gatebench.stamp import KINDS, format_request_id
 SAMPLES_SCHEMA: Final = "gatebench.samples/1"
 ATTEMPTS_SCHEMA: Final = "gatebench.attempts/1"
 PIECE_ROWS: Final = 1 << 20
-"""So many rows are decoded at a time, and stand in one row group of the file."""
+"""So many rows are decoded at a time."""
+GROUP_ROWS: Final = 1 << 17
+"""So many rows stand in one group of the file: whoever wants a few rows reads the groups that hold them."""
 _KEY: Final = b"gatebench"
 _NOTE: Final = "assembled.json"
 _MADE_BY: Final = 1
@@ -329,5 +331,5 @@ def _write(pieces: Iterator[pa.Table], path: Path, schema: str, found: Assembly)
     first = next(pieces)
     with pq.ParquetWriter(draft, first.schema.with_metadata({_KEY: head})) as writer:
         for piece in chain([first], pieces):
-            writer.write_table(piece.replace_schema_metadata({_KEY: head}), row_group_size=PIECE_ROWS)
+            writer.write_table(piece.replace_schema_metadata({_KEY: head}), row_group_size=GROUP_ROWS)
     draft.replace(path)

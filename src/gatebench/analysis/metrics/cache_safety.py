@@ -129,8 +129,10 @@ def private_cached(scope: Scope) -> Measured:
         return unknown(reason)
     rows = _private(scope)
     everybody = _private(Scope(scope.tables, scope.tables.load))
-    asked = scope.tables.asked["fingerprint"].loc[everybody.index]
-    again = int(everybody.assign(asked=asked).duplicated(["asked", "tenant"]).sum()) if len(everybody) else 0
+    again = 0
+    if len(everybody) > _LEAST_PRIVATE:  # else it cannot be, and what all others asked has not to be drawn again
+        asked = scope.tables.asked["fingerprint"].loc[everybody.index]
+        again = int(everybody.assign(asked=asked)[["asked", "tenant"]].duplicated().sum())
     if again < _LEAST_PRIVATE or rows.empty:
         return unknown(
             f"it takes {_LEAST_PRIVATE} personal or time-bound prompts that come again; here are {again}", len(rows)

@@ -23,7 +23,7 @@ _FIRST, _SECOND = 1, 2
 def _pauses(scope: Scope, number: int) -> pd.DataFrame:
     """Return the n-th repeats at their provider; pauses that a Retry-After prescribes are no backoff."""
     rows = repeats(scope)
-    order = rows.groupby(["sample", rows["provider"].astype(str)]).cumcount() + 1
+    order = rows.groupby(["sample", "provider"], observed=True).cumcount() + 1
     return rows[order == number]
 
 
