@@ -117,7 +117,14 @@ def matrix(live: Mapping[str, Any], virtual: Sequence[Mapping[str, Any]]) -> str
     there = {(cell.gateway, cell.check.partition("/")[0]) for cell in cells}
     others = [cell for cell in played(virtual) if (cell.gateway, cell.check.partition("/")[0]) not in there]
     others = [cell for cell in others if cell.gateway != CORRECT]
-    elsewhere = f"In the virtual world (`*`): {_said(others)}." if others else _NOT_PLAYED
+    pairs = {(gateway.name, name) for name, profile in table.profile.items() if profile.virtual for gateway in table.gateway}
+    played_pairs = {(cell.gateway, cell.check.partition("/")[0]) for cell in others}
+    elsewhere = (
+        f"Of the {len(pairs - there)} other pairs of gateway and profile {len(played_pairs)} were played in the virtual world (`*`): "
+        f"{_said(others)}."
+        if others
+        else _NOT_PLAYED
+    )
     head = (
         f"Live, seed {live['seed']}: {len(there)} runs in {live['seconds'] // 60} min {live['seconds'] % 60} s, {_said(cells)}. "
         f"{elsewhere}\n"
