@@ -117,7 +117,9 @@ def matrix(live: Mapping[str, Any], virtual: Sequence[Mapping[str, Any]]) -> str
     there = {(cell.gateway, cell.check.partition("/")[0]) for cell in cells}
     others = [cell for cell in played(virtual) if (cell.gateway, cell.check.partition("/")[0]) not in there]
     others = [cell for cell in others if cell.gateway != CORRECT]
-    pairs = {(gateway.name, name) for name, profile in table.profile.items() if profile.virtual for gateway in table.gateway}
+    pairs = {
+        (gateway.name, name) for name, profile in table.profile.items() if profile.virtual for gateway in table.gateway
+    }
     played_pairs = {(cell.gateway, cell.check.partition("/")[0]) for cell in others}
     elsewhere = (
         f"Of the {len(pairs - there)} other pairs of gateway and profile {len(played_pairs)} were played in the virtual world (`*`): "
