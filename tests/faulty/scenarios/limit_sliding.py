@@ -25,7 +25,7 @@ scenario = Scenario(
         check("false_rejects", at_most=0),
         check("legitimate_rejected_share", phase="bursts", at_most=0.05),
         check("victim_goodput_ratio", phase="bursts", at_least=0.8),
-        check("fairness_jain", at_least=0.98),
+        check("fairness_jain", phase="bursts", at_least=0.98),
         check("retry_after_honesty", at_least=1.0),
         check("retry_after_bias_s", at_most=0.5),
         check("wrong_answer", at_most=0),
