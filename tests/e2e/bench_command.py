@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -84,7 +85,16 @@ class Bench:
         )
 
     def __call__(self, *arguments: str, timeout_s: float = 100) -> Done:
-        """Run `bench` to its end."""
+        """Run `bench` to its end. A run whose only defect is that this machine was late is no measurement: it is made again, once."""
+        before = self.runs()
+        done = self._ended(*arguments, timeout_s=timeout_s)
+        made = [run for run in self.runs() if run not in before]
+        if done.code == 3 and len(made) == 1 and _was_late(made[0]):
+            shutil.rmtree(made[0])
+            done = self._ended(*arguments, timeout_s=timeout_s)
+        return done
+
+    def _ended(self, *arguments: str, timeout_s: float) -> Done:
         process = self.start(*arguments)
         out, err = process.communicate(timeout=timeout_s)
         return Done(process.returncode, out, err, self)
@@ -114,6 +124,15 @@ class Done:
     def metric(self, name: str, phase: str | None = None) -> Any:
         """A metric's value in the newest run, all routes together."""
         return value(self.summary(), name, phase)
+
+
+def _was_late(run: Path) -> bool:
+    summary = run / "summary.json"
+    if not summary.exists():
+        return False
+    findings = json.loads(summary.read_text())["validity"]
+    invalid = {finding["name"] for finding in findings if finding["status"] == "invalid"}
+    return bool(invalid) and invalid <= {"dispatch_delay", "sent"}
 
 
 def value(summary: dict[str, Any], name: str, phase: str | None = None) -> Any:

@@ -20,6 +20,7 @@ from tests.targets.calling import Last
 from tests.targets.redis_server import RedisServer, redis_server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.light]
+PATIENCE_S = 60.0  # where no timeout is looked for: a busy machine may take long
 KEPT = Entry(200, (("A", "1"),), b"body", 0.0, Lifetime(0.3))
 
 
@@ -33,7 +34,7 @@ def server() -> Iterator[RedisServer]:
 def replica(server: RedisServer, store: str = "redis", **settings: float) -> tuple[Stage, Shared]:
     """Return the cache of one gateway, and what it shares."""
     shared = Shared((), Metrics(), store_url=server.url)
-    config = CacheConfig.model_validate({"kind": "exact", "store": store, **settings})
+    config = CacheConfig.model_validate({"kind": "exact", "store": store, "store_timeout_s": PATIENCE_S, **settings})
     stage = cache(config, shared)
     assert stage is not None
     return stage, shared
@@ -82,24 +83,34 @@ def test_a_store_that_hangs_costs_its_timeout_and_comes_back_whole(server: Redis
         last = Last(numbered())
         stage, shared = replica(server, store_timeout_s=0.05)
         prompts = [f"hang {number}" for number in range(10)]
-        before = [said(await stage(ask_for(prompt), last))[0] for prompt in prompts]
+        answers: dict[str, set[str]] = {prompt: set() for prompt in prompts}
+
+        async def ask(prompt: str) -> str:
+            answer, claim = said(await stage(ask_for(prompt), last))
+            answers[prompt].add(answer)
+            return claim
+
+        for prompt in prompts:
+            await ask(prompt)
         server.pause()
         try:
             started_s = time.monotonic()
-            hanging = await asyncio.gather(*(stage(ask_for(prompt), last) for prompt in prompts))
+            hanging = await asyncio.gather(*(ask(prompt) for prompt in prompts))
             took_s = time.monotonic() - started_s
         finally:
             server.resume()
-        assert {said(answer)[1] for answer in hanging} == {"MISS"}
+        assert set(hanging) == {"MISS"}
         assert took_s < 5.0
-        for _ in range(50):  # the first calls after it may still be late
-            await stage(ask_for(prompts[0]), last)
-            await asyncio.sleep(0.01)
-        after = [said(await stage(ask_for(prompt), last)) for prompt in prompts[1:]]
-        assert [claim for _, claim in after] == ["HIT"] * 9
-        assert all(
-            answer in (old, said(new)[0]) for (answer, _), old, new in zip(after, before[1:], hanging[1:], strict=True)
-        )
+        made = {prompt: set(own) for prompt, own in answers.items()}
+        for prompt in prompts:
+            for _ in range(200):  # the first calls after it may still be late
+                if await ask(prompt) == "HIT":
+                    break
+                made[prompt] |= answers[prompt]
+                await asyncio.sleep(0.01)
+            else:
+                pytest.fail("no hit came again")
+            assert answers[prompt] == made[prompt], "a reply of Redis was mixed up with another's"
         await shared.close()
 
     asyncio.run(run())
