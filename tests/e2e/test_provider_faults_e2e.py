@@ -209,7 +209,7 @@ def test_faults_on_one_provider_leave_each_others_proof_alone(provider: Running,
         ("wrong-usage", {"route": "/v1/embeddings", "factor": 0.5}),
         ("wrong-usage", {"route": "/v1/messages"}),
         ("wrong-content-type", {"content_type": "application/xml", "route": "/v1/models"}),
-        ("slow-first-token", {"delay_ms": 100, "route": "/rest/items/3"}),
+        ("slow-first-token", {"delay_ms": 800, "route": "/rest/items/3"}),  # far above what a busy machine adds
         ("latency-ramp", {"from_ms": 400, "to_ms": 100, "over_s": 1.0}),
         ("tokens-exhausted", {"tokens_per_minute": 1_000_000_000, "route": "/v1/messages"}),
     ],
@@ -229,8 +229,8 @@ def test_what_a_fault_is_about_is_what_its_canaries_ask(
 
 def test_a_fault_that_is_too_weak_is_not_proven(provider: Running) -> None:
     """A provider that adds less than was configured has a fidelity that says so."""
-    asked_for = planned("slow-first-token", "fault-0", delay_ms=400)
-    with On(provider, asked_for) as on, On(provider, planned("slow-first-token", "fault-0", delay_ms=200)) as really:
+    asked_for = planned("slow-first-token", "fault-0", delay_ms=1200)
+    with On(provider, asked_for) as on, On(provider, planned("slow-first-token", "fault-0", delay_ms=600)) as really:
         on.canary.before()
         really.lever.apply(MINUTE_NS)
         during = on.canary.during()

@@ -100,10 +100,10 @@ def test_it_comes_back_exactly_when_it_is_told_to(channel: Channel, tmp_path: Pa
 
 def test_without_a_word_it_rests(channel: Channel, tmp_path: Path) -> None:
     """A 429 without a Retry-After, or with one beyond its patience, is not waited for and never sent again."""
-    rows = probe_rows(channel, tmp_path, Turnstile(2, b"Retry-After: 60\r\n", 60), 1.0, pace="50/s")
+    rows = probe_rows(channel, tmp_path, Turnstile(2, b"Retry-After: 60\r\n", 60), 3.0, pace="50/s")
     assert {row["ordinal"] for row in rows} == {0}
     assert [row["outcome"] == REJECTED for row in rows][:3] == [False, False, True]
-    assert len(rows) < 10  # of 50 that a second at that pace would hold
+    assert len(rows) < 10  # of 150 that three seconds at that pace would hold
 
 
 def scenario(**more: Any) -> Scenario:
