@@ -19,13 +19,12 @@ from typing import Any, Final, NamedTuple
 from rich.console import Console
 from rich.progress import Progress
 
-from tests.faulty.table import Gateway, Table, load
+from tests.faulty.table import Gateway, Table, expectation, load
 from tests.faulty.workspace import CORRECT, make, run
 
 _AT_ONCE: Final = 3  # a run mostly waits
 _AGAIN: Final = 2
 """So often a measurement that cannot be trusted is made again."""
-_GREEN: Final = ("pass", "n/a")
 
 
 class Cell(NamedTuple):
@@ -54,12 +53,8 @@ def cells(profile: str, gateway: Gateway | None, summary: Mapping[str, Any]) -> 
     for check in summary["checks"]:
         which = check_name(profile, check)
         verdict = check["verdict"]
-        if gateway and which in gateway.fails:
-            yield Cell(name, which, verdict, "fail", verdict == "fail", check["why"])
-        elif gateway and gateway.may_fail(which):
-            yield Cell(name, which, verdict, "any", True, check["why"])
-        else:
-            yield Cell(name, which, verdict, "pass", verdict in _GREEN, check["why"])
+        expected, right = expectation(gateway, which, {verdict: 1})
+        yield Cell(name, which, verdict, expected, right, check["why"])
 
 
 def measure(

@@ -38,15 +38,15 @@ def in_order(attempts: pd.DataFrame) -> pd.DataFrame:
     never_ns = int(values_of(mine, "arrived_ns").max()) + _LONG_NS if len(mine) else 0
     told = _told(mine.iloc[several], never_ns)
     order = _by_request(sample, values_of(mine, "arrived_ns"))
-    place = np.empty(len(sample), np.int64)
-    place[order] = np.arange(len(sample))
-    further = place[np.searchsorted(mine.index.to_numpy(), told.index.to_numpy())] if len(told) else place[:0]
     ordered = mine.iloc[order]
     usual = {"number": np.int16(0), "again": np.False_, "beside": np.False_, "pause_ns": np.float64(np.nan)}
     if isinstance(ordered, Rows):  # whose columns are made when asked for; of most there is nothing to tell
         places = told.index.to_numpy()
         spread = {name: ordered.spread(places, told[name].to_numpy(), nothing) for name, nothing in usual.items()}
         return ordered.with_columns(spread)
+    place = np.empty(len(sample), np.int64)
+    place[order] = np.arange(len(sample))
+    further = place[np.searchsorted(mine.index.to_numpy(), told.index.to_numpy())] if len(told) else place[:0]
     columns = {name: np.full(len(sample), nothing) for name, nothing in usual.items()}
     for name, values in columns.items():
         values[further] = told[name].to_numpy()

@@ -223,10 +223,6 @@ class Rows(pd.DataFrame):
 
         return whole
 
-    def column(self, name: str) -> Values:
-        """Return a column of these rows: an array, or a categorical."""
-        return self._values(name)
-
     def at(self, places: Places) -> Rows:  # type: ignore[override]
         """Return the rows at these positions of these rows."""
         return Rows(self._columns, self._base_places(places))
