@@ -5,4 +5,16 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+_CLOCKED = ("execution", "targets")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as `clocked` what single servers and clients do over sockets: their answers have to come in time."""
+    tests = Path(__file__).resolve().parent
+    for item in items:
+        if item.path.relative_to(tests).parts[0] in _CLOCKED:
+            item.add_marker(pytest.mark.clocked)

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gatebench.execution.topology.ports import free_ports
 from gatebench.schedule import Trace, read_trace
 from gatebench.traffic import Generator, Route, Traffic
 from tests.execution.load.plans import load_plan
@@ -123,8 +124,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     if program is None:
         pytest.skip("nginx is not installed")
     folder = tmp_path_factory.mktemp("nginx")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        number = int(probe.getsockname()[1])
+    number = free_ports(1)[0]
     (folder / "nginx.conf").write_text(NGINX.replace("PORT", str(number)).replace("ANSWER", ANSWER))
     with subprocess.Popen([program, "-p", str(folder), "-c", "nginx.conf"], stderr=subprocess.DEVNULL) as nginx:
         deadline_s = time.monotonic() + 10

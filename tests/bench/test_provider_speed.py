@@ -18,6 +18,7 @@ import psutil
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from gatebench.execution.topology.ports import free_ports
 from gatebench.execution.upstream.active import ActiveFaults
 from gatebench.execution.upstream.admin import Admin
 from gatebench.execution.upstream.application import Application
@@ -105,8 +106,7 @@ def until_it_listens(port: int) -> None:
 @pytest.fixture
 def nginx(tmp_path: Path) -> Iterator[tuple[int, list[psutil.Process]]]:
     """An nginx of one process that answers a constant as long as a provider's answer."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_ports(1)[0]
     (tmp_path / "nginx.conf").write_text(NGINX.replace("PORT", str(port)).replace("ANSWER", "x" * 560))
     command = ["nginx", "-e", "stderr", "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)

@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from gatebench.execution.topology.ports import free_ports
 from tests.execution.toxiproxy.rig import PATIENCE_S, Kind, Server, real_server, running
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(300)]
@@ -69,8 +70,7 @@ def say(capsys: pytest.CaptureFixture[str]) -> Say:
 @pytest.fixture
 def nginx(tmp_path: Path) -> Iterator[int]:
     """An nginx of one process that answers a constant as long as a provider's answer."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
+    port = free_ports(1)[0]
     (tmp_path / "nginx.conf").write_text(NGINX.replace("PORT", str(port)).replace("ANSWER", "x" * 560))
     command = ["nginx", "-e", "stderr", "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gatebench.execution.topology.ports import free_ports
 from tests.certificates import authority, leaf
 from tests.e2e.bench_command import Bench
 
@@ -18,12 +19,6 @@ pytestmark = pytest.mark.e2e
 CALM = "dispatch_limit_ms=2000,"
 CHECK = 'check("error_share", at_most=0, estimate="point")'
 SECRET = "sk-very-secret-4711"
-
-
-def free_port() -> int:
-    """Return a free port of 127.0.0.1."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -55,7 +50,7 @@ http {{
 
 def test_a_target_behind_tls(bench: Bench, tmp_path: Path) -> None:
     """With its CA the run passes; without, or for another name, nothing is started and the reason is named."""
-    port = free_port()
+    port = free_ports(1)[0]
     url = f"https://127.0.0.1:{port}"
     bench.scenario("brief", checks=CHECK, more=CALM)
     with nginx(tmp_path, port, "good"):
@@ -76,7 +71,7 @@ def test_a_target_behind_tls(bench: Bench, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_faults_on_the_front_link_of_a_tls_target(bench: Bench, tmp_path: Path) -> None:
     """Canaries speak TLS through the link too: latency is proven there and gone afterwards."""
-    port = free_port()
+    port = free_ports(1)[0]
     phases = (
         'phase("baseline", "2s"), phase("fault", "3s", faults=[fault("latency", on="front")]), phase("recovery", "3s")'
     )
@@ -92,7 +87,7 @@ def test_a_target_behind_a_unix_socket(bench: Bench, tmp_path: Path) -> None:
     """It is reached without a link, which is said; faults on that link are refused, and so are sockets that are none."""
     bench.scenario("brief", checks=CHECK, more=CALM)
     bench.scenario("broken", phases='phase("fault", "5s", faults=[fault("latency", on="front")])', checks=CHECK)
-    with nginx(tmp_path, free_port(), "good"):
+    with nginx(tmp_path, free_ports(1)[0], "good"):
         done = bench("run", "brief", "--target", f"unix:{tmp_path}/gw.sock")
         assert done.code in {0, 4}, done.out + done.err
         assert "reached without a link" in done.out
@@ -105,7 +100,7 @@ def test_a_target_behind_a_unix_socket(bench: Bench, tmp_path: Path) -> None:
 
 def test_keys_reach_the_target_and_nothing_else(bench: Bench, tmp_path: Path) -> None:
     """Headers and one key a tenant, from a file and from the environment: nginx got them, no file of the run has them."""
-    port = free_port()
+    port = free_ports(1)[0]
     keys = tmp_path / "keys.txt"
     keys.write_text(f"{SECRET}-a\n{SECRET}-b\n")
     bench.env["TEAM"] = f"{SECRET}-team"

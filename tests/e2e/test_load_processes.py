@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import time
 from collections import Counter
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gatebench.execution.load.engine import LostProcess
+from gatebench.execution.topology.ports import free_ports
 from gatebench.stamp import KINDS
 from tests.execution.load.plans import load_plan
 from tests.execution.load.running import PATIENCE_S, Running, running
@@ -147,8 +147,7 @@ def test_workers_go_on_without_their_master(tmp_path: Path) -> None:
 
 def test_nobody_listens(tmp_path: Path) -> None:
     """A target that is not there costs no arrival its row: all are refused, when they were due."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_ports(1)[0]
     with running(load_plan(rate="200/s", duration_s=1), tmp_path, port) as load:
         load.begin()
         state = load.finish()

@@ -24,7 +24,7 @@ from gatebench.plan import PlannedFault
 from tests.execution.chaos.planned_fault import planned, shipped_provider_faults
 from tests.execution.upstream.running import RUN, TOKEN, Running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.light]
+pytestmark = pytest.mark.e2e
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "provider-faults.md"
 TIMEOUT_S = 0.6

@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.bench_command import Bench
 
-pytestmark = [pytest.mark.e2e, pytest.mark.light]
+pytestmark = pytest.mark.e2e
 
 EVERY = """
 from gatebench import Scenario, check, constant, measured, phase, poisson, provider

@@ -22,7 +22,7 @@ from tests.execution.chaos.planned_fault import planned, shipped_provider_faults
 from tests.execution.toxiproxy.rig import Server
 from tests.execution.upstream.running import CHAT, RUN, TOKEN, VOCABULARIES, Running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.light]
+pytestmark = pytest.mark.e2e
 
 MS = 1_000_000
 MINUTE_NS = 60_000 * MS

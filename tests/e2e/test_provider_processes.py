@@ -21,7 +21,7 @@ from gatebench.plan import PlannedFault
 from tests.e2e.bench_command import Bench, ended, events, marked, ports_of, run_token, wait_for
 from tests.execution.upstream.running import CHAT, RUN, TOKEN, Running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.light]
+pytestmark = pytest.mark.e2e
 
 DROP = FaultDefinition.model_validate(
     {

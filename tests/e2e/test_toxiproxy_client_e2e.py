@@ -11,7 +11,7 @@ from gatebench.errors import EnvironmentFailure
 from gatebench.execution.toxiproxy.client import Engine, LinkState, ToxicState
 from tests.execution.toxiproxy.rig import Server, Upstream, echo_ms, echoing
 
-pytestmark = [pytest.mark.e2e, pytest.mark.light]
+pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import toxiproxy
 
 from tests.execution.toxiproxy.rig import Server, Upstream, echo_ms, echoing, read
 
-pytestmark = [pytest.mark.e2e, pytest.mark.light]
+pytestmark = pytest.mark.e2e
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.execution.toxiproxy.rig import PATIENCE_S, PROXY, Server, create, free_port
 
-pytestmark = [pytest.mark.e2e, pytest.mark.light]
+pytestmark = pytest.mark.e2e
 
 
 class TestProtocol:

@@ -16,7 +16,7 @@ import pytest
 from gatebench.execution.toxiproxy.program import command
 from tests.execution.toxiproxy.rig import PATIENCE_S, Server, create, elapsed_ms, free_port, running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.light]
+pytestmark = pytest.mark.e2e
 
 REQUESTS = 2500
 SLOWEST_MS = 1000

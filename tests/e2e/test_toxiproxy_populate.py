@@ -6,7 +6,7 @@ import pytest
 
 from tests.execution.toxiproxy.rig import PROXY, Server, create
 
-pytestmark = [pytest.mark.e2e, pytest.mark.light]
+pytestmark = pytest.mark.e2e
 
 
 class TestMany:

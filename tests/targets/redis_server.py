@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pytest
 
 from gatebench.execution.redis import answers
-from tests.targets.starting import free_port
+from gatebench.execution.topology.ports import free_ports
 
 HOST = "127.0.0.1"
 _WITHIN_S = 10.0
@@ -45,7 +45,7 @@ def redis_server() -> Iterator[RedisServer]:
     """Start a server; it is killed in the end."""
     if shutil.which("redis-server") is None:
         pytest.skip("no redis-server here; apt-get install redis-server")
-    port = free_port()
+    port = free_ports(1)[0]
     process = subprocess.Popen(
         ["redis-server", "--port", str(port), "--bind", HOST, "--save", "", "--appendonly", "no"],
         stdout=subprocess.DEVNULL,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from typing import Any
 import httpx
 from jinja2 import Environment, StrictUndefined
 
+from gatebench.execution.topology.ports import free_ports
 from gatebench.target import Process, Setting, TargetDefinition
 from gatebench.units import duration_s
 from tests.targets.fake_provider import FakeProvider
@@ -31,13 +31,6 @@ DEADLINE_S = 5.0
 def definition_of(name: str) -> TargetDefinition:
     """Return the target as its folder declares it."""
     return TargetDefinition.model_validate(tomllib.loads((TARGETS / name / "target.toml").read_text()))
-
-
-def free_port() -> int:
-    """Return a port of the loopback that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @dataclass
@@ -81,7 +74,7 @@ def prepare(
     jinja = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)  # files are not HTML
     jinja.filters["seconds"] = duration_s
     jinja.filters["ms"] = lambda text: duration_s(text) * 1000
-    port = free_port()
+    port = free_ports(1)[0]
     names = {
         "dir": str(directory),
         "folder": str(TARGETS / name),

@@ -19,7 +19,7 @@ from tests.targets.caching import ask_for, numbered, said
 from tests.targets.calling import Last
 from tests.targets.redis_server import RedisServer, redis_server
 
-pytestmark = [pytest.mark.e2e, pytest.mark.light]
+pytestmark = pytest.mark.e2e
 PATIENCE_S = 60.0  # where no timeout is looked for: a busy machine may take long
 KEPT = Entry(200, (("A", "1"),), b"body", 0.0, Lifetime(0.3))
 

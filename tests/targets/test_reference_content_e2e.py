@@ -43,6 +43,12 @@ def ask(
     return client.post(f"{gateway.url}{CHAT}", json=body, headers=fields)
 
 
+def local_address(answer: httpx.Response) -> tuple[str, int]:
+    """Return where the connection that an answer came over begins."""
+    address: tuple[str, int] = answer.extensions["network_stream"].get_extra_info("client_addr")
+    return address
+
+
 def test_a_question_is_asked_once(client: httpx.Client, start: Start, first: FakeProvider) -> None:
     """MISS, then HIT with an age; another tenant asks for itself."""
     gateway = start("reference", cache="exact")
@@ -190,6 +196,7 @@ def test_a_stream_that_breaks_off_can_say_so(
     assert (error["code"], error["type"]) == ("stream_broken", "server_error")
     assert b"[DONE]" not in answer.content
     messages = client.post(f"{gateway.url}/v1/messages", json={})
+    assert local_address(messages) == local_address(answer)  # nobody was promised a connection that then closed
     assert b'event: error\ndata: {"type": "error"' in messages.content
 
 

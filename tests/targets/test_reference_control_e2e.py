@@ -13,7 +13,7 @@ from tests.targets.fake_provider import FakeProvider, Gate, Stage, answers, drop
 from tests.targets.redis_server import RedisServer, redis_server
 from tests.targets.starting import Running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.light]
+pytestmark = pytest.mark.e2e
 CHAT = "/v1/chat/completions"
 BODY = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
 TENANTS = (

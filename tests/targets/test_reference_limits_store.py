@@ -22,7 +22,6 @@ S = 1_000_000
 PATIENCE_S = 60.0  # where no timeout is looked for: a busy machine may take long over a crowd
 PERIOD_NAMES: tuple[Name, ...] = ("token-bucket", "gcra", "sliding-log", "sliding-counter", "fixed-window")
 LATER: set[asyncio.Task[None]] = set()
-light_e2e = [pytest.mark.e2e, pytest.mark.light]
 
 
 def do_later(work: Coroutine[Any, Any, None]) -> None:
@@ -66,7 +65,7 @@ def test_memory_keeps_clients_apart() -> None:
 
 
 class TestRedis:
-    pytestmark = light_e2e
+    pytestmark = pytest.mark.e2e
 
     @pytest.mark.parametrize("name", PERIOD_NAMES)
     @pytest.mark.parametrize(

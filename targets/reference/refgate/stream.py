@@ -71,14 +71,13 @@ async def _next(stream: Stream, idle_s: float) -> bytes | None:
 
 
 async def _say_so(request: web.Request, response: web.StreamResponse, tail: bytes) -> None:
-    """End the stream with an event that says that it broke off, in the words of its API, and close the connection."""
+    """End the stream with an event that says that it broke off, in the words of its API."""
     if request.path == "/v1/messages":
         event, what = b"event: error\n", {"type": "error", "error": {"type": "api_error", "message": _BROKEN}}
     else:
         error = {"message": _BROKEN, "type": "server_error", "param": None, "code": "stream_broken"}
         event, what = b"", {"error": error}
     started = b"" if tail.endswith((b"\n\n", b"\r\n\r\n")) else b"\n\n"  # half an event ends here
-    response.force_close()
     try:
         await response.write(started + event + b"data: " + json.dumps(what).encode() + b"\n\n")
         await response.write_eof()

@@ -103,15 +103,15 @@ def test_one_canary_that_disagrees_is_no_proof(server: Server) -> None:
 
 
 def test_a_delay_is_measured_against_its_setting(server: Server) -> None:
-    """A delay of 100 ms that was configured as 100 has a fidelity near 1; configured as 1000 it bites too little."""
-    right, wrong = canary(server, fault("delay", "untouched", "ratio", latency=100)), None
+    """A delay of 500 ms that was configured as 500 has a fidelity near 1; configured as 5000 it bites too little."""
+    right, wrong = canary(server, fault("delay", "untouched", "ratio", latency=500)), None
     right.before()
-    wrong = canary(server, fault("delay", "untouched", "ratio", latency=1000))
+    wrong = canary(server, fault("delay", "untouched", "ratio", latency=5000))
     wrong.before()
-    server.manner = 0.1
+    server.manner = 0.5
     fidelity = right.fidelity(right.during())
     assert fidelity is not None
-    assert 0.9 < fidelity < 3  # never less than the sleep; more on a busy machine
+    assert 0.9 < fidelity < 1.5  # a busy machine adds to both sides
     assert not wrong.bites(wrong.during())
     server.manner = "answer"
     assert right.is_gone(right.after())

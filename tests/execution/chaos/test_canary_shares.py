@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from gatebench.execution.chaos import canary as canaries
 from gatebench.execution.chaos.canary import Address, Canary, proof_needs_s
 from gatebench.faults import FaultDefinition
 from tests.execution.chaos.manners import Server
@@ -14,6 +15,12 @@ from tests.execution.chaos.planned_fault import toxic, using
 
 SHARE = 0.3
 SAMPLES = 22  # 0.7^22 = 0.0004
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forty connections at once may take a busy machine longer than a canary waits, and then look as if they hung."""
+    monkeypatch.setattr(canaries, "_TIMEOUT_S", 2.0)
 
 
 @pytest.fixture
@@ -82,13 +89,13 @@ def test_the_wrong_failure_is_no_proof(server: Server) -> None:
 
 def test_a_delay_of_a_share(server: Server) -> None:
     """The fidelity is that of the connections that were hit; the number of these must be right too."""
-    watch = canary(server, toxic("delay", latency=200))
+    watch = canary(server, toxic("delay", latency=1000))
     watch.before()
-    server.manner, server.victims = 0.2, some(SHARE)
+    server.manner, server.victims = 1.0, some(SHARE)
     during = watch.during()
     fidelity = watch.fidelity(during)
     assert fidelity is not None
-    assert 0.9 < fidelity < 1.5  # never less than the sleep; more on a busy machine
+    assert 0.9 < fidelity < 1.5  # a busy machine adds to both sides
     assert not watch.is_gone(watch.after())
     server.victims = some(1.0)
     watch.before()

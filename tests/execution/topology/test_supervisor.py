@@ -18,7 +18,7 @@ from gatebench.execution.topology import guardian
 from gatebench.execution.topology.guardian import descendants
 from gatebench.execution.topology.supervisor import RUN_MARK, Supervisor
 
-pytestmark = [pytest.mark.e2e, pytest.mark.light]
+pytestmark = pytest.mark.e2e
 
 # A gateway that does not notice: it ignores SIGTERM, and its worker has a session of its own and outlives it.
 STUBBORN = """

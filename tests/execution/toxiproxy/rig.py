@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import pytest
 
+from gatebench.execution.topology.ports import free_ports
 from gatebench.execution.toxiproxy.program import command, find_real_server
 
 Kind = Literal["embedded", "toxiproxy"]
@@ -34,9 +35,8 @@ def real_server() -> str:
 
 
 def free_port() -> int:
-    """Return a port on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
+    """Return a port of the loopback that nobody listens on, and that no outgoing connection is given."""
+    return free_ports(1)[0]
 
 
 @contextlib.contextmanager

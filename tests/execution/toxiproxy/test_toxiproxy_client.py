@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import socket
 import sys
 import threading
 import time
@@ -15,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from gatebench.errors import ConfigurationError, EnvironmentFailure
+from gatebench.execution.topology.ports import free_ports
 from gatebench.execution.toxiproxy.client import Engine, Refused
 
 
@@ -83,8 +83,7 @@ def test_a_remote_host_needs_permission() -> None:
 
 def test_nobody_there() -> None:
     """A sentence with the address; waiting gives up after its time."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    url = f"http://127.0.0.1:{free_ports(1)[0]}"
     engine = Engine(url, prefix="p-")
     with pytest.raises(EnvironmentFailure, match=f"^Toxiproxy at {url} does not answer GET /version"):
         engine.version()

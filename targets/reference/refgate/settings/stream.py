@@ -8,6 +8,6 @@ from .section import Section
 
 
 class StreamConfig(Section):
-    """`on_failure`: `cut` closes the connection within the answer; `error-event` says it in the stream, then closes."""
+    """`on_failure`: `cut` closes the connection within the answer; `error-event` says it in the stream, which then ends."""
 
     on_failure: Literal["cut", "error-event"] = "cut"
