@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Set in many a container image: each of some thousand processes would compile all its modules.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test check check-all bench oracles oracle-seeds lint toxiproxy lock clean help
 help:
