@@ -1,5 +1,6 @@
 """Content is found, the user's own wins, and a broken file names every one of its problems."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,21 @@ def test_a_broken_target_names_every_problem(tmp_path: Path) -> None:
     assert any("listen" in line for line in found)
     assert any('no [[process]] and no "entry"' in line for line in found)
     assert any('timing.open_time names the setting "nope"' in line for line in found)
+
+
+def test_a_file_that_is_rewritten_at_once_is_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as before and within the same second: bytecode could not tell. None is left beside the user's file either."""
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    sentences = []
+    for rate in ("77/s", "88/s"):
+        content = workspace(
+            tmp_path,
+            scenarios__rates_py=f'RATE = "{rate}"\n',
+            scenarios__mine_py="from .rates import RATE\n" + good().replace('"5/s"', "RATE").replace("A title", rate),
+        )
+        for file in (tmp_path / "scenarios").glob("*.py"):
+            os.utime(file, (1_800_000_000, 1_800_000_000))
+        loaded = content.scenario("mine")
+        sentences.append((loaded.scenario.load.sentence(), loaded.title))
+    assert [sentence for sentence, _ in sentences] == ["flat poisson load 77/s", "flat poisson load 88/s"]
+    assert not list(tmp_path.rglob("__pycache__"))

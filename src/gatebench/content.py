@@ -26,6 +26,7 @@ from gatebench.faults import FaultDefinition, parameter_problems
 from gatebench.latency import MeasuredLatency
 from gatebench.latency_trace import filled
 from gatebench.scenario import Scenario
+from gatebench.sources import from_source
 from gatebench.target import TargetDefinition
 
 FOLDERS = ("scenarios", "targets", "chaos", "reports")
@@ -255,9 +256,8 @@ class Content:
         sys.modules[_PARENT] = parent
         for loaded in [name for name in sys.modules if name.startswith(_PARENT + ".")]:
             del sys.modules[loaded]
-        importlib.invalidate_caches()
         try:
-            with contextlib.redirect_stdout(sys.stderr), _without(_PATCHING):
+            with contextlib.redirect_stdout(sys.stderr), _without(_PATCHING), from_source(_PARENT):
                 return importlib.import_module(f"{_PARENT}.{stem}")
         except ValidationError as error:
             raise ConfigurationError(sentences(error, where)) from None

@@ -14,6 +14,7 @@ from locust.user.task import is_markov_taskset
 from locust.util.load_locustfile import load_locustfile
 
 from gatebench.execution.load.gateway_user import GatewayUser
+from gatebench.sources import no_bytecode
 
 Kind = Literal["gateway", "http", "fasthttp", "user"]
 _KINDS: Final[tuple[tuple[type, Kind], ...]] = (
@@ -48,7 +49,8 @@ class UserFile:
 
 def read_user_file(path: Path) -> UserFile:
     """Import the file as Locust does. Whatever it raises comes through."""
-    users, shapes = load_locustfile(str(path.resolve()))
+    with no_bytecode():
+        users, shapes = load_locustfile(str(path.resolve()))
     wanted = {name: user for name, user in users.items() if user.weight > 0 or user.fixed_count > 0}
     return UserFile(path, wanted, tuple(shapes))
 
