@@ -10,9 +10,9 @@ scenario = Scenario(
         phase("baseline", "2s"),
         phase(
             "tail",
-            "9s",
+            "12s",
             role="fault",
-            faults=[fault("slow-first-token", on="provider-a", delay_ms=600, probability=0.035)],
+            faults=[fault("slow-first-token", on="provider-a", delay_ms=600, probability=0.03)],
         ),
         phase(
             "slow",
