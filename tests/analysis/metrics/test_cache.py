@@ -130,6 +130,13 @@ def test_errors_that_are_kept(cached: Cached) -> None:
     assert "no provider answered with an error" in measured(cached(), "errors_cached").why
 
 
+def test_an_error_that_is_still_on_its_way_is_joined_not_kept(cached: Cached) -> None:
+    """Whoever comes within a tenth of a second of the provider's end may have joined a fetch that the gateway had not seen end."""
+    short, long = (cached(failing_s=(2.0, 3.0), keeps_errors=True, ttl_s=ttl_s) for ttl_s in (0.05, 0.5))
+    assert measured(short, "errors_cached").value == 0.0
+    assert (measured(long, "errors_cached").value or 0) > 20
+
+
 def test_errors_that_are_kept_without_a_stamp(cached: Cached) -> None:
     """A gateway that words errors itself gives itself away when others are fetched well and a key is not even asked for."""
     right, wrong = (cached(failing_s=(2.0, 3.0), keeps_errors=keeps, stamps_errors=False) for keeps in (False, True))

@@ -76,17 +76,18 @@ def hit_age_p95_s(scope: Scope) -> Measured:
 def kept_errors(scope: Scope) -> pd.DataFrame:
     """Errors that were answered again: by their stamp, or, without one, because nobody asked a provider that was well again."""
     rows = who_made(scope)
-    stamped = (rows["truth"] == HIT) & _is_error(rows)
+    stamped = (rows["truth"] == HIT) & _is_error(rows) & (rows["age_ms"] > GRACE_MS)
     return rows[(stamped | _not_even_asked(scope.tables, rows)).astype(bool)]
 
 
 @metric(unit="answers", better="lower", title="Errors from a cache", judged="exact", offenders=kept_errors, quiet=True)
 def errors_cached(scope: Scope) -> Measured:
     """Errors that were kept and answered again. With a stamp: status 429 or 5xx, and the attempt that made it had ended
-    before the request was sent. Without one: status 5xx, no attempt for the request, an earlier attempt for the same key
-    that failed, and since that one a good one for another that ended at least 200 ms before the request was sent, so that
-    providers were asked and well. Where a gateway sheds load such an answer may be its own. At least 50 requests that a
-    cache could answer, and one error. An exact count: must be 0.
+    more than 100 ms before the request was sent: until the gateway has taken it in, others may join. Without one: status
+    5xx, no attempt for the request, an earlier attempt for the same key that failed, and since that one a good one for
+    another that ended at least 200 ms before the request was sent, so that providers were asked and well. Where a gateway
+    sheds load such an answer may be its own. At least 50 requests that a cache could answer, and one error. An exact
+    count: must be 0.
     """
     rows = askable(scope)
     reason = unheard(scope, rows)
