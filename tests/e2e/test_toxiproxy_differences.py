@@ -30,6 +30,7 @@ from tests.execution.toxiproxy.rig import (
     ending,
     free_port,
     read,
+    received,
     running,
 )
 
@@ -324,16 +325,3 @@ def effects(server: Server, toxic: str | None = None) -> dict[str, float]:
         if sample.name == "gatebench_toxic_effects_total" and sample.value
         if toxic in (None, sample.labels["toxic"])
     }
-
-
-def received(server: Server) -> float:
-    """Return the bytes received from clients by the proxies that are there, 0 when nothing is said."""
-    listeners = {proxy["listen"] for proxy in server.ask("GET", "/proxies").json.values()}
-    return sum(
-        sample.value
-        for family in text_string_to_metric_families(server.ask("GET", "/metrics").text)
-        for sample in family.samples
-        if sample.name == "toxiproxy_proxy_received_bytes_total"
-        and sample.labels["direction"] == "upstream"
-        and sample.labels["listener"] in listeners
-    )

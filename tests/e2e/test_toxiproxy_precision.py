@@ -8,7 +8,18 @@ import time
 import pytest
 from scipy.stats import binom
 
-from tests.execution.toxiproxy.rig import Server, Upstream, echo_ms, echoing, elapsed_ms, read, running, sending
+from tests.execution.toxiproxy.rig import (
+    PATIENCE_S,
+    Server,
+    Upstream,
+    echo_ms,
+    echoing,
+    elapsed_ms,
+    read,
+    received,
+    running,
+    sending,
+)
 
 pytestmark = pytest.mark.e2e
 
@@ -75,18 +86,21 @@ def test_the_same_seed_has_the_same_victims(upstream: Upstream) -> None:
             victims = upstream.victims(port, 300)
             server.remove_toxic("t")
             server.add_toxic("packet_loss", "upstream", name="loss", loss_rate=0.5)
-            chosen.append((victims, survivors(upstream, port)))
+            chosen.append((victims, survivors(server, upstream, port)))
     assert chosen[0] == chosen[1]
     assert chosen[0][0] != chosen[2][0]
     assert chosen[0][1] != chosen[2][1]
     assert set(chosen[0][1]) != set(range(60))
 
 
-def survivors(upstream: Upstream, port: int) -> list[int]:
-    """Send 60 chunks of one byte, each far enough from the last to be one; return those that arrive."""
+def survivors(server: Server, upstream: Upstream, port: int) -> list[int]:
+    """Send 60 chunks of one byte, each when the engine has read the last, for two read at once are one; return those that arrive."""
     client, far = upstream.pair(port)
+    before = received(server)
     for number in range(60):
         client.sendall(bytes([number]))
-        time.sleep(0.003)
+        deadline_s = time.monotonic() + PATIENCE_S
+        while received(server) <= before + number:
+            assert time.monotonic() < deadline_s, "the engine does not read"
     client.shutdown(1)
     return list(read(far, 61))

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from gatebench.execution.topology.ports import free_ports
 from gatebench.execution.toxiproxy.program import command, find_real_server
@@ -299,3 +300,16 @@ def create(server: Server, **fields: Any) -> Any:
     reply = server.ask("POST", "/proxies", PROXY | fields)
     assert reply.status == 201, reply
     return reply.json
+
+
+def received(server: Server) -> float:
+    """Return the bytes received from clients by the proxies that are there, 0 when nothing is said."""
+    listeners = {proxy["listen"] for proxy in server.ask("GET", "/proxies").json.values()}
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(server.ask("GET", "/metrics").text)
+        for sample in family.samples
+        if sample.name == "toxiproxy_proxy_received_bytes_total"
+        and sample.labels["direction"] == "upstream"
+        and sample.labels["listener"] in listeners
+    )
