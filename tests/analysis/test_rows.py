@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from gatebench.analysis.columns import among, belong, worded
-from gatebench.analysis.rows import Columns, Rows, Shelf
+from gatebench.analysis.origins import Filed, Given, Origin, Places, Spread
+from gatebench.analysis.rows import Rows
+from gatebench.analysis.shelf import Shelf
+from gatebench.analysis.table_columns import MANY, Columns
 
 N = 1000
 
@@ -72,42 +76,119 @@ def test_rows_answer_as_a_frame_does(choose: Callable[[Any], Any], rows: Rows, p
         pd.testing.assert_frame_equal(frame, wanted, check_index_type=False)
 
 
-def noted(names: list[str], name: str, source: Callable[[], Any]) -> Callable[[], Any]:
-    """Return a source that notes whenever it is asked."""
+class Noted:
+    """An origin that notes what is asked of it."""
 
-    def note() -> Any:
-        names.append(name)
-        return source()
+    def __init__(self, notes: list[tuple[str, int, int]], name: str, origin: Origin) -> None:
+        self.notes, self.name, self.origin, self.kept = notes, name, origin, origin.kept
 
-    return note
+    def span(self, start: int, stop: int) -> Any:
+        self.notes.append((self.name, start, stop))
+        return self.origin.span(start, stop)
+
+    def at(self, places: Places) -> Any:
+        self.notes.append((self.name, -1, len(places)))
+        return self.origin.at(places)
+
+
+def noted(rows: Rows) -> list[tuple[str, int, int]]:
+    """Return where it is noted what is read of which column from now on."""
+    notes: list[tuple[str, int, int]] = []
+    for name in rows._columns.names:
+        rows.define(name, Noted(notes, name, rows._columns._origins[name]))
+    return notes
 
 
 def test_only_columns_that_are_asked_for_are_read(rows: Rows) -> None:
     """A selection by one column and a look at another read these two."""
-    read: list[str] = []
-    for name in rows._columns.names:
-        rows.define(name, noted(read, name, rows._columns._sources[name]))
+    notes = noted(rows)
     assert rows[rows["number"] > 50]["time"].sum() > 0
     assert len(rows[rows["number"] > 50].index) > 0
-    assert sorted(read) == ["number", "time"]
+    assert sorted(notes) == [("number", 0, N), ("time", 0, N)]
 
 
 def test_a_column_that_is_defined_anew_is_the_new_one(rows: Rows) -> None:
     """Also where it was read before, alone or with all others."""
     assert rows["number"].sum() != N
     assert rows.frame()["number"].sum() != N
-    rows.define("number", lambda: np.ones(N, np.int64))
+    rows.define("number", Given(np.ones(N, np.int64)))
     assert rows["number"].sum() == N
     assert rows.frame()["number"].sum() == N
 
 
-def test_a_shelf_makes_room(plain: pd.DataFrame) -> None:
+LONG = 10 * MANY
+
+
+@pytest.fixture
+def long(tmp_path: Path) -> tuple[Rows, pd.DataFrame]:
+    """Return rows of which only a part is read, and the same as a frame."""
+    random = np.random.default_rng(5)
+    plain = pd.DataFrame({"number": np.arange(LONG), "word": worded(random.integers(-1, 2, LONG), ["a", "b"])})
+    pq.write_table(pa.Table.from_pandas(plain), tmp_path / "l.parquet", row_group_size=10_000)
+    rows = Rows(Columns.of_file(tmp_path / "l.parquet", Shelf()))
+    rows.define("half", rows.computed(lambda some: some["number"].to_numpy() / 2))
+    return rows, plain.assign(half=plain["number"] / 2)
+
+
+@pytest.mark.parametrize("name", ["number", "word", "half"])
+@pytest.mark.parametrize(("start", "stop"), [(0, 7), (200_000, 330_000), (LONG - 5, LONG), (0, LONG), (9, 9)])
+def test_a_stretch_of_a_long_table_is_that_of_the_frame(
+    long: tuple[Rows, pd.DataFrame], name: str, start: int, stop: int
+) -> None:
+    """Side by side, with a gap, and a few of them."""
+    rows, plain = long
+    number = plain["number"]
+    for mask in ((number >= start) & (number < stop), (number >= start) & (number < stop) & (number % 3 > 0)):
+        found, wanted = rows[mask.to_numpy()], plain[mask]
+        pd.testing.assert_series_equal(found[name], wanted[name], check_index_type=False)
+        few = found[(found["number"] % 1000 == 0).to_numpy()]
+        pd.testing.assert_series_equal(few[name], wanted[wanted["number"] % 1000 == 0][name], check_index_type=False)
+
+
+def test_of_a_stretch_no_more_is_read_than_it_needs(long: tuple[Rows, pd.DataFrame]) -> None:
+    """And two that are nearly the same share what is read; a few rows are read alone."""
+    rows, _ = long
+    notes = noted(rows)
+    first = Rows(rows._columns, slice(140_000, 250_000))
+    assert first["number"].sum() == sum(range(140_000, 250_000))
+    assert first[(first["number"] % 2 == 0).to_numpy()]["half"].sum() == sum(range(140_000, 250_000, 2)) / 2
+    assert sorted(notes) == [("half", 131_072, 262_144), ("number", 131_072, 262_144)]
+    notes.clear()
+    assert rows.iloc[[5, 400_000]]["half"].tolist() == [2.5, 200_000]
+    assert sorted(notes) == [("half", -1, 2), ("number", -1, 2)]
+
+
+def test_numbers_with_gaps_are_read_with_them(tmp_path: Path) -> None:
+    """They become what pandas makes of them."""
+    table = pa.table({"number": pa.array([1, None, 3] * 10, pa.int64())})
+    pq.write_table(table, tmp_path / "g.parquet", row_group_size=7)
+    column = Filed(tmp_path / "g.parquet", "number", pq.read_metadata(tmp_path / "g.parquet"))
+    np.testing.assert_array_equal(column.span(8, 20), table["number"].to_pandas().to_numpy()[8:20])
+    assert len(column.span(5, 5)) == 0
+
+
+def test_what_is_spread_is_where_it_was_put() -> None:
+    """In every stretch, and at any places; elsewhere it is as usual."""
+    column = Spread(np.array([70, 3, 20]), np.array([7, 1, 2]), 0)
+    whole = np.zeros(100, int)
+    whole[[70, 3, 20]] = 7, 1, 2
+    for start, stop in ((0, 100), (3, 70), (21, 22), (70, 71)):
+        np.testing.assert_array_equal(column.span(start, stop), whole[start:stop])
+    np.testing.assert_array_equal(column.at(np.array([99, 3, 4, 70, 3])), [0, 1, 0, 7, 1])
+    np.testing.assert_array_equal(Spread(np.empty(0, int), np.empty(0, int), 5).at(np.array([1, 2])), [5, 5])
+
+
+def test_a_shelf_makes_room() -> None:
     """What was not used for longest goes; what is asked for again is made again."""
     made: list[str] = []
 
+    def make(name: str) -> Any:
+        made.append(name)
+        return np.zeros(100)
+
     shelf = Shelf(2 * 800)
     for name in ("a", "b", "a", "c", "a", "b"):
-        shelf.get(name, noted(made, name, lambda: np.zeros(100)))
+        shelf.get(name, partial(make, name))
     assert made == ["a", "b", "c", "b"]
     assert shelf.used <= shelf.most
 

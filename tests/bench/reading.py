@@ -23,12 +23,10 @@ def naive(folder: RunFolder) -> None:
 
 
 def read(folder: RunFolder) -> None:
-    """Make the summary and the report."""
-    from gatebench.analysis.report import write_report
-    from gatebench.analysis.summary import summarise
+    """Make the summary and the report, as `bench run` does."""
+    from gatebench.experiment.making import read
 
-    summarise(folder)
-    write_report(folder)
+    read(folder)
 
 
 def assemble(folder: RunFolder) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -43,6 +43,11 @@ class Watched:
     story: Story
 
     @property
+    def nbytes(self) -> int:
+        """The bytes of its arrays."""
+        return self.arrivals.nbytes + self.asked_ns.nbytes
+
+    @property
     def opening(self) -> Opening | None:
         """The first change to open while the fault was on."""
         return next((opening for opening in self.story.openings if opening.at_ns < self.t1_ns), None)
@@ -65,10 +70,12 @@ class Watched:
 
 def asked_ns(tables: RunTables) -> Times:
     """Return when requests were sent to the target, sorted, warm-up included."""
-    if "asked_ns" not in tables.shared:
+
+    def find() -> Times:
         sent_ns = tables.at_target["sent_ns"].to_numpy(np.int64)
-        tables.shared["asked_ns"] = np.sort(sent_ns[sent_ns != NEVER]) - tables.start_ns
-    return cast("Times", tables.shared["asked_ns"])
+        return np.sort(sent_ns[sent_ns != NEVER]) - tables.start_ns
+
+    return tables.kept("asked_ns", find)
 
 
 def missed_ns(tables: RunTables, provider: str) -> Times | None:
@@ -84,10 +91,7 @@ def missed_ns(tables: RunTables, provider: str) -> Times | None:
 
 def arrivals_at(tables: RunTables, provider: str) -> Arrivals:
     """Return the attempts at a provider, canaries left out."""
-    key = ("arrivals_at", provider)
-    if key not in tables.shared:
-        tables.shared[key] = _arrivals_at(tables, provider)
-    return cast(Arrivals, tables.shared[key])
+    return tables.kept(("arrivals_at", provider), lambda: _arrivals_at(tables, provider))
 
 
 def _arrivals_at(tables: RunTables, provider: str) -> Arrivals:
@@ -148,10 +152,7 @@ def _unseen(tables: RunTables, outage: Outage) -> str:
 
 def watched(tables: RunTables, outage: Outage) -> Watched | str:
     """Return the faulted provider and its breaker's story, or in words why it cannot be read."""
-    key = ("watched", outage)
-    if key not in tables.shared:
-        tables.shared[key] = _watched(tables, outage)
-    return cast("Watched | str", tables.shared[key])
+    return tables.kept(("watched", outage), lambda: _watched(tables, outage))
 
 
 def _watched(tables: RunTables, outage: Outage) -> Watched | str:

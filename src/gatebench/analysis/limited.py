@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -156,11 +156,13 @@ class LimitedKey:
 
 def tenants(tables: RunTables) -> list[str]:
     """Return the tenants that sent anything to the target, in order."""
-    if "tenants" not in tables.shared:
+
+    def find() -> list[str]:
         rows = tables.at_target
         sent = rows.loc[values_of(rows, "sent_ns") != NEVER, "tenant"]
-        tables.shared["tenants"] = sorted(set(sent.unique().astype(str)))
-    return cast("list[str]", tables.shared["tenants"])
+        return sorted(set(sent.unique().astype(str)))
+
+    return tables.kept("tenants", find)
 
 
 def limited_keys(tables: RunTables) -> Mapping[str, LimitedKey]:

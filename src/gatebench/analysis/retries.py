@@ -28,6 +28,7 @@ def in_order(attempts: pd.DataFrame) -> pd.DataFrame:
     Beside the columns of `gatebench.sample.ATTEMPT`: `number` in its request from 0, `again` (its request has been at this
     provider before), `pause_ns` since the latest end of those before (NaN for the first), and `beside` (it is a hedge).
     """
+    from gatebench.analysis.origins import Spread
     from gatebench.analysis.rows import Rows  # here, for who only asks for names pays for no pandas
 
     sample = values_of(attempts, "sample")
@@ -38,14 +39,15 @@ def in_order(attempts: pd.DataFrame) -> pd.DataFrame:
     never_ns = int(values_of(mine, "arrived_ns").max()) + _LONG_NS if len(mine) else 0
     told = _told(mine.iloc[several], never_ns)
     order = _by_request(sample, values_of(mine, "arrived_ns"))
-    ordered = mine.iloc[order]
+    ordered = mine if order is None else mine.iloc[order]
     usual = {"number": np.int16(0), "again": np.False_, "beside": np.False_, "pause_ns": np.float64(np.nan)}
     if isinstance(ordered, Rows):  # whose columns are made when asked for; of most there is nothing to tell
         places = told.index.to_numpy()
-        spread = {name: ordered.spread(places, told[name].to_numpy(), nothing) for name, nothing in usual.items()}
+        spread = {name: Spread(places, told[name].to_numpy(), nothing) for name, nothing in usual.items()}
         return ordered.with_columns(spread)
-    place = np.empty(len(sample), np.int64)
-    place[order] = np.arange(len(sample))
+    place = np.arange(len(sample))
+    if order is not None:
+        place[order] = np.arange(len(sample))
     further = place[np.searchsorted(mine.index.to_numpy(), told.index.to_numpy())] if len(told) else place[:0]
     columns = {name: np.full(len(sample), nothing) for name, nothing in usual.items()}
     for name, values in columns.items():
@@ -54,11 +56,11 @@ def in_order(attempts: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
-def _by_request(sample: npt.NDArray[np.int64], arrived_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return the order by request, and by arrival within one."""
+def _by_request(sample: npt.NDArray[np.int64], arrived_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
+    """Return the order by request, and by arrival within one; None when it is the one that they have."""
     steps = np.diff(sample)
     if (steps >= 0).all() and (np.diff(arrived_ns)[steps == 0] >= 0).all():
-        return np.arange(len(sample))
+        return None
     return np.lexsort((arrived_ns, sample))
 
 

@@ -1,164 +1,27 @@
 """Rows of a large table that cost what is asked of them: columns are read when somebody wants them, and selecting copies none.
 
-A run may hold ten million samples of forty columns, five gigabytes as one frame; a metric wants three columns of one phase.
-`Rows` is a data frame that knows where its columns come from (a file, or a formula) and which of the rows are its own. Columns
-and what was cut out of them are kept on a `Shelf` of limited size, the least used ones make room first.
+A run may hold ten million samples of forty columns, two gigabytes as one frame; a metric wants three columns of one phase.
+`Rows` is a data frame that knows where its columns come from (`gatebench.analysis.table_columns`) and which of the rows are its
+own. What was read, and what was cut out of it, is kept on a `Shelf` of limited size, the least used makes room first.
 
 Whatever it has no answer of its own for, it answers as the data frame that it stands for: then all of its columns are there.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
-from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-Values = Any
-"""One column: a numpy array, or a categorical of pandas."""
-Places = npt.NDArray[np.int64]
-Source = Callable[[], Values]
+from gatebench.analysis.origins import Computed, Given, Origin, Places, Values
+from gatebench.analysis.table_columns import Columns
 
-SHELF_BYTES: Final = 500_000_000
-FEW: Final = 4096
-MANY: Final = 1 << 16
-
-
-class Shelf:
-    """Keeps columns as long as there is room for them; those that were not used for longest go first."""
-
-    def __init__(self, most: int = SHELF_BYTES) -> None:
-        self.most, self.used = most, 0
-        self._kept: OrderedDict[Hashable, Values] = OrderedDict()
-
-    def __contains__(self, key: Hashable) -> bool:
-        return key in self._kept
-
-    def drop(self, key: Hashable) -> None:
-        """Forget what is kept under a key, if anything is."""
-        if key in self._kept:
-            self.used -= _size(self._kept.pop(key))
-
-    def get(self, key: Hashable, source: Source) -> Values:
-        """Return what is kept under a key, made by its source when it is not there."""
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
-        found = source()
-        self._kept[key] = found
-        self.used += _size(found)
-        while self.used > self.most and len(self._kept) > 1:
-            self.used -= _size(self._kept.popitem(last=False)[1])
-        return found
-
-
-def _size(values: Values) -> int:
-    return int(values.nbytes)
-
-
-class Columns:
-    """The columns of one table by name, each with its source; `rows` is how many rows it has."""
-
-    def __init__(self, rows: int, shelf: Shelf) -> None:
-        self.rows, self.shelf = rows, shelf
-        self._sources: dict[str, Source] = {}
-        self._number = next(_NUMBERS)
-
-    @classmethod
-    def of_file(cls, path: Path, shelf: Shelf) -> Columns:
-        """Return the columns of a Parquet file, none of them read yet. Raises OSError and pyarrow.ArrowException."""
-        with pq.ParquetFile(path) as file:
-            found = cls(file.metadata.num_rows, shelf)
-            for name in file.schema_arrow.names:
-                found.define(name, _Column(path, name))
-        return found
-
-    @property
-    def names(self) -> list[str]:
-        """The names, in order."""
-        return list(self._sources)
-
-    def define(self, name: str, source: Source) -> None:
-        """Add a column, or put another in the place of one."""
-        self._sources[name] = source
-        self.shelf.drop((self._number, name))
-
-    def get(self, name: str) -> Values:
-        """Return a whole column. Raises KeyError."""
-        return self.shelf.get((self._number, name), self._sources[name])
-
-    def some(self, name: str, places: Places) -> Values:
-        """Return a column at some places; where they are few of many, without reading all of it. Raises KeyError."""
-        source = self._sources[name]
-        few = not len(places) or (len(places) <= FEW and self.rows > MANY)
-        if few and isinstance(source, (_Column, _Shared)) and (self._number, name) not in self.shelf:
-            return source.some(places)
-        return self.get(name)[places]
-
-    def further(self, more: Mapping[str, Source]) -> Columns:
-        """Return the same columns and more; what is shared is kept once."""
-        found = Columns(self.rows, self.shelf)
-        for name in self._sources:
-            found.define(name, _Shared(self, name))
-        for name, source in more.items():
-            found.define(name, source)
-        return found
-
-
+Formula: TypeAlias = "Callable[[pd.DataFrame], Values]"
 _NUMBERS: Final = count()
-
-
-class _Column:
-    """Reads one column of a Parquet file."""
-
-    def __init__(self, path: Path, name: str) -> None:
-        self._path, self._name = path, name
-
-    def __call__(self) -> Values:
-        return self._values(pq.read_table(self._path, columns=[self._name], use_threads=False))
-
-    def some(self, places: Places) -> Values:
-        """Return the column at some places: only the groups of rows that hold them are read."""
-        with pq.ParquetFile(self._path) as file:
-            if not len(places):  # what is empty is of the same kind still, with the same words
-                first = next(file.iter_batches(1, columns=[self._name], use_threads=False), None)
-                some = pa.Table.from_batches(
-                    [] if first is None else [first], pa.schema([file.schema_arrow.field(self._name)])
-                )
-                return self._values(some)[:0]
-            sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
-            ends = np.cumsum(sizes)
-            of = np.searchsorted(ends, places, side="right")
-            groups = np.unique(of)
-            before = np.cumsum([0, *(sizes[group] for group in groups[:-1])])
-            found = self._values(file.read_row_groups(groups.tolist(), columns=[self._name], use_threads=False))
-        starts = ends - np.array(sizes)
-        return found[places - starts[of] + before[np.searchsorted(groups, of)]]
-
-    def _values(self, table: pa.Table) -> Values:
-        column = table[self._name].to_pandas()
-        return column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
-
-
-class _Shared:
-    """A column of other columns."""
-
-    def __init__(self, columns: Columns, name: str) -> None:
-        self._columns, self._name = columns, name
-
-    def __call__(self) -> Values:
-        return self._columns.get(self._name)
-
-    def some(self, places: Places) -> Values:
-        """Return the column at some places."""
-        return self._columns.some(self._name, places)
 
 
 class Rows(pd.DataFrame):
@@ -174,6 +37,7 @@ class Rows(pd.DataFrame):
         ours(self, "_places", places)
         ours(self, "_whole", None)
         ours(self, "_labels", None)
+        ours(self, "_reach", None)
         ours(self, "_number", next(_NUMBERS))
         ours(self, "_attrs", {})
         ours(self, "_flags", pd.DataFrame().flags)
@@ -183,6 +47,7 @@ class Rows(pd.DataFrame):
     _columns: Columns
     _places: slice | Places
     _length: int
+    _reach: tuple[int, int] | None
 
     @property
     def _mgr(self) -> Any:
@@ -204,28 +69,28 @@ class Rows(pd.DataFrame):
             object.__setattr__(self, "_whole", frame)
         return cast(pd.DataFrame, self._whole)
 
-    def define(self, name: str, source: Source) -> None:
+    def define(self, name: str, origin: Origin) -> None:
         """Add a column to the whole table, or put another in the place of one; done before rows are cut out of it."""
-        self._columns.define(name, source)
+        self._columns.define(name, origin)
         object.__setattr__(self, "_whole", None)
 
-    def with_columns(self, more: Mapping[str, Source]) -> Rows:
+    def computed(self, formula: Formula) -> Origin:
+        """Return a column of the whole table by its formula, which is asked for some of the rows at a time."""
+        columns = self._columns
+        return Computed(lambda places: formula(Rows(columns, places)))
+
+    def with_columns(self, more: Mapping[str, Origin]) -> Rows:
         """Return these rows with further columns, given as those of the whole table."""
         return Rows(self._columns.further(more), self._places)
-
-    def spread(self, places: Places, values: Values, usual: Any) -> Source:
-        """Return the source of a column of the whole table from what it is at some of its positions, `usual` elsewhere."""
-
-        def whole() -> Values:
-            found = np.full(self._columns.rows, usual)
-            found[places] = values
-            return found
-
-        return whole
 
     def at(self, places: Places) -> Rows:  # type: ignore[override]
         """Return the rows at these positions of these rows."""
         return Rows(self._columns, self._base_places(places))
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes to know which rows these are."""
+        return 0 if isinstance(self._places, slice) else self._places.nbytes
 
     def __len__(self) -> int:
         return self._length if self._whole is None else len(self.frame())
@@ -325,11 +190,14 @@ class Rows(pd.DataFrame):
         return cast("pd.Index[Any]", self._labels)
 
     def _values(self, name: str) -> Values:
-        if isinstance(self._places, slice):
-            whole = self._columns.get(name)
-            return whole if self._length == self._columns.rows else whole[self._places]
-        places = self._places
-        return self._columns.shelf.get((self._number, name), lambda: self._columns.some(name, places))
+        places, columns = self._places, self._columns
+        if isinstance(places, slice):
+            return columns.span(name, places.start, places.stop)
+        if self._reach is None:
+            reach = (int(places.min()), int(places.max()) + 1) if len(places) else (0, 0)
+            object.__setattr__(self, "_reach", reach)
+        reach = cast("tuple[int, int]", self._reach)
+        return columns.shelf.get((self._number, name), lambda: columns.at(name, places, reach))
 
     def _mask(self, key: Any) -> npt.NDArray[np.bool_] | None:
         """Return a key as truth values that go with these rows; None when it is none of that kind."""
@@ -404,7 +272,7 @@ class _Assigned(Rows):
                 frame[name] = values
         return super().frame()
 
-    def with_columns(self, more: Mapping[str, Source]) -> Rows:
+    def with_columns(self, more: Mapping[str, Origin]) -> Rows:
         return _Assigned(super().with_columns(more), self._given)
 
     def __contains__(self, name: Any) -> bool:  # type: ignore[misc] # final in the stubs alone
@@ -469,11 +337,14 @@ class _ByLabel:
 def put(rows: pd.DataFrame, name: str, values: Values) -> None:
     """Add a column to a whole table."""
     if isinstance(rows, Rows):
-        rows.define(name, lambda: values)
+        rows.define(name, Given(values))
     else:
         rows[name] = values
 
 
-def compute(rows: pd.DataFrame, name: str, formula: Source) -> None:
+def compute(rows: pd.DataFrame, name: str, formula: Formula) -> None:
     """Add a column to a whole table by its formula: at once, or of rows that are read when asked, then."""
-    put(rows, name, formula()) if not isinstance(rows, Rows) else rows.define(name, formula)
+    if isinstance(rows, Rows):
+        rows.define(name, rows.computed(formula))
+    else:
+        rows[name] = formula(rows)

@@ -29,11 +29,11 @@ NOBODY = "nobody"
 UNSTAMPED = "unstamped"
 
 
-def summarise(folder: RunFolder) -> Summary:
+def summarise(folder: RunFolder, tables: RunTables | None = None) -> Summary:
     """Read the run and write its summary.json. Works on whatever a crash left; raises only when run.json is no run of
-    ours.
+    ours. `tables` are those of the run for who has read them already.
     """
-    tables = read(folder)
+    tables = read(folder) if tables is None else tables
     plan, record = tables.plan, tables.record
     books = balance(tables)
     validity = findings(tables, books)

@@ -7,11 +7,11 @@ row without an answer counts as, is decided here and nowhere else.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,9 @@ from gatebench.analysis.columns import codes_of, is_any, parts, values_of, worde
 from gatebench.analysis.faults import FaultTimeline, timelines
 from gatebench.analysis.limited import LimitedKey, limited_keys
 from gatebench.analysis.retries import in_order
-from gatebench.analysis.rows import Columns, Rows, Shelf, compute, put
+from gatebench.analysis.rows import Rows, compute, put
+from gatebench.analysis.shelf import Shelf
+from gatebench.analysis.table_columns import Columns
 from gatebench.analysis.windows import TRANSITION, Outage, Window, by_hand, edges, label, outages, windows
 from gatebench.plan import Plan
 from gatebench.run.assemble import Assembly, assemble
@@ -36,6 +38,8 @@ from gatebench.schedule import Schedule
 from gatebench.stamp import KINDS
 from gatebench.stats import Floats
 
+_Found = TypeVar("_Found")
+_FOUND_BYTES: Final = 200_000_000
 NS_PER_MS: Final = 1e6
 _IDS_SHARE: Final = 0.99
 _LEDGER_LEVELS: Final = ("full", "unreset")
@@ -80,6 +84,7 @@ class RunTables:
     samples: pd.DataFrame = field(repr=False)
     attempts: pd.DataFrame | None = field(repr=False)
     series: pd.DataFrame | None = field(default=None, repr=False)
+    _found: Shelf = field(default_factory=lambda: Shelf(_FOUND_BYTES), init=False, repr=False, compare=False)
 
     @property
     def plan(self) -> Plan:
@@ -91,10 +96,9 @@ class RunTables:
         """When the schedule wants every arrival, nanoseconds from the start."""
         return self.schedule.due_ns
 
-    @cached_property
-    def shared(self) -> dict[object, Any]:
-        """What several metrics need and one of them has found; whoever asked for them all clears it."""
-        return {}
+    def kept(self, key: object, find: Callable[[], _Found]) -> _Found:
+        """Return what several metrics need: found by the first that asks, and kept as long as there is room for it."""
+        return cast("_Found", self._found.get(key, find))
 
     @cached_property
     def _between(self) -> dict[tuple[int, int], pd.DataFrame]:
@@ -332,39 +336,43 @@ def _derive(samples: pd.DataFrame, plan: Plan, start_ns: int) -> None:
     streams = [route.name for route in plan.traffic.routes if route.stream]
     planned = plan.load.locustfile is None  # Locust's users are due when they ask: that says nothing of us
 
-    def moment(name: str) -> npt.NDArray[np.int64]:
-        return cast("npt.NDArray[np.int64]", values_of(samples, name))
+    def moment(rows: pd.DataFrame, name: str) -> npt.NDArray[np.int64]:
+        return cast("npt.NDArray[np.int64]", values_of(rows, name))
 
-    def ended() -> npt.NDArray[np.bool_]:
-        left = is_any(values_of(samples, "outcome"), ("unsent", "in_flight"))
-        return np.asarray((moment("done_ns") != NEVER) & ~left)
+    def ended(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+        left = is_any(values_of(rows, "outcome"), ("unsent", "in_flight"))
+        return np.asarray((moment(rows, "done_ns") != NEVER) & ~left)
 
-    def complete() -> npt.NDArray[np.bool_]:
-        whole = ~is_any(values_of(samples, "route"), streams) | (values_of(samples, "terminal") == 1)
-        return np.asarray(is_any(values_of(samples, "outcome"), ("ok",)) & whole)
+    def complete(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+        whole = ~is_any(values_of(rows, "route"), streams) | (values_of(rows, "terminal") == 1)
+        return np.asarray(is_any(values_of(rows, "outcome"), ("ok",)) & whole)
 
-    def done_s() -> Floats:
-        done_ns = moment("done_ns")
+    def due_s(rows: pd.DataFrame) -> Floats:
+        return (moment(rows, "due_ns") - start_ns) / 1e9
+
+    def done_s(rows: pd.DataFrame) -> Floats:
+        done_ns = moment(rows, "done_ns")
         return np.where(done_ns == NEVER, np.nan, (done_ns - start_ns) / 1e9)
 
-    def response_ms() -> Floats:
-        return np.where(ended(), (moment("done_ns") - moment("due_ns")) / NS_PER_MS, deadline_ms)
+    def response_ms(rows: pd.DataFrame) -> Floats:
+        took_ms = (moment(rows, "done_ns") - moment(rows, "due_ns")) / NS_PER_MS
+        return np.where(ended(rows), took_ms, deadline_ms)
 
-    def service_ms() -> Floats:
-        sent_ns = moment("sent_ns")
-        took_ms = np.where(ended(), (moment("done_ns") - sent_ns) / NS_PER_MS, deadline_ms)
+    def service_ms(rows: pd.DataFrame) -> Floats:
+        sent_ns = moment(rows, "sent_ns")
+        took_ms = np.where(ended(rows), (moment(rows, "done_ns") - sent_ns) / NS_PER_MS, deadline_ms)
         return np.where(sent_ns != NEVER, took_ms, np.nan)
 
-    def dispatch_ms() -> Floats:
-        sent_ns = moment("sent_ns")
-        return np.where((sent_ns != NEVER) & planned, (sent_ns - moment("due_ns")) / NS_PER_MS, np.nan)
+    def dispatch_ms(rows: pd.DataFrame) -> Floats:
+        sent_ns = moment(rows, "sent_ns")
+        return np.where((sent_ns != NEVER) & planned, (sent_ns - moment(rows, "due_ns")) / NS_PER_MS, np.nan)
 
-    def good() -> npt.NDArray[np.bool_]:
-        in_time = values_of(samples, "response_ms") <= plan.objective.response_ms
-        return cast("npt.NDArray[np.bool_]", values_of(samples, "complete") & in_time)
+    def good(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+        in_time = values_of(rows, "response_ms") <= plan.objective.response_ms
+        return cast("npt.NDArray[np.bool_]", values_of(rows, "complete") & in_time)
 
-    compute(samples, "due_s", lambda: (moment("due_ns") - start_ns) / 1e9)
     for name, formula in (
+        ("due_s", due_s),
         ("done_s", done_s),
         ("response_ms", response_ms),
         ("service_ms", service_ms),

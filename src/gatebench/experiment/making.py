@@ -70,9 +70,11 @@ def read(folder: RunFolder) -> Summary:
     """Summarise the run, write summary.json and report.html, and return the summary."""
     from gatebench.analysis.report import write_report
     from gatebench.analysis.summary import summarise
+    from gatebench.analysis.tables import read as read_tables
 
-    summary = summarise(folder)
-    write_report(folder)
+    tables = read_tables(folder)
+    summary = summarise(folder, tables)
+    write_report(folder, tables=tables)
     return summary
 
 

@@ -48,6 +48,11 @@ class Arrivals:
         assert len(self.arrived_ns) == len(self.ended_ns) == len(self.good)  # noqa: S101 - a defect of the caller
         assert bool(np.all(np.diff(self.arrived_ns) >= 0))  # noqa: S101 - a defect of the caller
 
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the arrays."""
+        return self.arrived_ns.nbytes + self.ended_ns.nbytes + self.good.nbytes
+
 
 @dataclass(frozen=True)
 class Silence:

@@ -9,6 +9,7 @@ from gatebench.schedule.open import Load
 
 NS_PER_S = 1_000_000_000
 MAX_ARRIVALS = 50_000_000
+_PART = 1 << 16
 
 DueTimes = npt.NDArray[np.int64]
 
@@ -27,7 +28,10 @@ def due_times_ns(load: Load, duration_s: float, seed: int) -> DueTimes:
         raise ValueError(f"{total:.0f} requests are more than the {MAX_ARRIVALS} that one run may hold")
     even = load.arrivals == "even"
     marks = np.arange(0.0, np.ceil(total - 1e-9)) if even else _poisson_marks(total, seed)
-    due = np.rint(_inverse(times, rates, cumulative, marks) * NS_PER_S).astype(np.int64)
+    due = np.empty(len(marks), np.int64)
+    for start in range(0, len(marks), _PART):  # what is computed in between stays small, however many there are
+        part = slice(start, start + _PART)
+        due[part] = np.rint(_inverse(times, rates, cumulative, marks[part]) * NS_PER_S)
     return due[due < round(duration_s * NS_PER_S)]
 
 

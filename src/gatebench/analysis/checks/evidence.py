@@ -9,6 +9,7 @@ import pandas as pd
 from gatebench.analysis.metrics.registry import Metric, Scope
 from gatebench.analysis.tables import RunTables
 
+_OF_ATTEMPT: Final = ("provider", "attempt", "end", "fault", "service_ns")
 MOST_ROWS: Final = 10
 _SHOWN: Final = ("request_id", "label", "route", "outcome", "cause", "status", "provider", "attempt")
 
@@ -36,7 +37,7 @@ def _row(tables: RunTables, position: Any, row: dict[Any, Any]) -> dict[str, Any
     shown["phase"] = shown.pop("label", None)
     shown |= {"due_s": round(float(row["due_s"]), 6), "response_ms": round(float(row["response_ms"]), 3)}
     if tables.attempts is not None:
-        made = tables.attempts[tables.attempts["sample"] == position]
+        made = tables.attempts[tables.attempts["sample"] == position][[*_OF_ATTEMPT]]
         shown["attempts"] = [_attempt(attempt) for attempt in made.to_dict("records")]
     return shown
 

@@ -49,7 +49,7 @@ def measure(tables: RunTables, only: Collection[str] | None = None) -> list[Metr
     """
     wanted = [entry for entry in metrics().values() if only is None or entry.name in only]
     found: dict[str, list[MetricValue]] = {entry.name: [] for entry in wanted}
-    of_rows = [entry for entry in wanted if isinstance(entry, RowsMetric)]
+    of_rows = sorted((entry for entry in wanted if isinstance(entry, RowsMetric)), key=_family)
     for scope in _scopes(tables):  # one after the other, for what metrics of a scope read is read once
         for entry in of_rows:
             if len(tables.plan.lanes) > 1 or not entry.paired:
@@ -57,8 +57,12 @@ def measure(tables: RunTables, only: Collection[str] | None = None) -> list[Metr
     for of_outages in wanted:
         if isinstance(of_outages, OutageMetric) and tables.plan.faults:
             found[of_outages.name] += _of_outages(of_outages, tables)
-    tables.shared.clear()
     return [value for values in found.values() for value in values]
+
+
+def _family(entry: RowsMetric) -> str:
+    """Return where a metric is defined: those of one family read the same columns, and are measured one after the other."""
+    return getattr(entry.function, "func", entry.function).__module__
 
 
 def _scopes(tables: RunTables) -> Iterator[Scope]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import numpy.typing as npt
 
-from gatebench.analysis.columns import belong, is_any, numbers, values_of
+from gatebench.analysis.columns import is_any, numbers, values_of
 from gatebench.analysis.makers import no_attempts, with_makers
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
+from gatebench.analysis.metrics.retries import attempts_of
 from gatebench.analysis.metrics.work import no_ledger
 from gatebench.sample import NO_USAGE_IN, NO_USAGE_OUT
 from gatebench.stats import Floats
@@ -16,6 +18,7 @@ from gatebench.stats import Floats
 if TYPE_CHECKING:
     import pandas as pd
 
+    from gatebench.analysis.tables import RunTables
     from gatebench.traffic.route import Route
 
 LEAST_ANSWERS: Final = 20
@@ -32,9 +35,7 @@ def _billed(scope: Scope) -> tuple[pd.DataFrame, Floats, Floats]:
 
     Only the sides that an answer names are compared: an embedding has no completion tokens.
     """
-    if "billed" not in scope.shared:
-        scope.shared["billed"] = _billed_and_made(scope)
-    return cast("tuple[pd.DataFrame, Floats, Floats]", scope.shared["billed"])
+    return scope.kept("billed", lambda: _billed_and_made(scope))
 
 
 def _billed_and_made(scope: Scope) -> tuple[pd.DataFrame, Floats, Floats]:
@@ -131,6 +132,19 @@ def unbilled_answers(scope: Scope) -> Measured:
     return known(float(len(unbilled(scope))), n)
 
 
+def _delivered(tables: RunTables) -> npt.NDArray[np.bool_]:
+    """Tell of each attempt whether its answer reached a client of ours, and in full."""
+
+    def find() -> npt.NDArray[np.bool_]:
+        samples = tables.samples
+        found = np.zeros(0 if tables.attempts is None else len(tables.attempts), np.bool_)
+        made_by = samples.loc[samples["complete"], "made_by"].to_numpy()
+        found[made_by[made_by >= 0]] = True
+        return found
+
+    return tables.kept("delivered", find)
+
+
 @metric(unit="share", better="lower", title="Tokens made for nobody", judged="exact", quiet=True)
 def undelivered_tokens(scope: Scope) -> Measured:
     """Tokens of attempts that answered 200 and whose answer reached no client of ours ÷ tokens of all attempts that
@@ -138,16 +152,13 @@ def undelivered_tokens(scope: Scope) -> Measured:
     tokens; at least 20 attempts.
     """
     reason = no_ledger(scope.tables) or no_attempts(scope.tables)
-    attempts = scope.tables.attempts
-    if reason or attempts is None:
+    if reason:
         return unknown(reason)
-    samples = scope.tables.samples
-    delivered = np.zeros(len(attempts) + 1, bool)
-    delivered[samples.loc[samples["complete"], "made_by"].to_numpy()] = True
-    ours = belong(values_of(attempts, "sample"), scope.rows.index) & (values_of(attempts, "status") == 200)
+    attempts = attempts_of(scope)
+    attempts = attempts[values_of(attempts, "status") == 200]
     tokens = numbers(attempts["tokens_in"]) + numbers(attempts["tokens_out"])
-    paid = float(tokens[ours].sum())
-    if ours.sum() < LEAST_ANSWERS or not paid:
-        return unknown(f"it takes {LEAST_ANSWERS} attempts that answered; here were {ours.sum()}", int(ours.sum()))
-    lost = float(tokens[ours & ~delivered[:-1]].sum())
-    return known(lost / paid, int(ours.sum()), why=f"{lost:.0f} of {paid:.0f} tokens")
+    paid = float(tokens.sum())
+    if len(attempts) < LEAST_ANSWERS or not paid:
+        return unknown(f"it takes {LEAST_ANSWERS} attempts that answered; here were {len(attempts)}", len(attempts))
+    lost = float(tokens[~_delivered(scope.tables)[attempts.index]].sum())
+    return known(lost / paid, len(attempts), why=f"{lost:.0f} of {paid:.0f} tokens")

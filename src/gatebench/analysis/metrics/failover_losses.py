@@ -9,6 +9,7 @@ from gatebench.analysis.makers import no_attempts, with_makers
 from gatebench.analysis.metrics.failover import failover_sustained_s
 from gatebench.analysis.metrics.moments import SHARE_WINDOW_ROWS
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, outage_metric, unknown
+from gatebench.analysis.metrics.retries import attempts_of
 from gatebench.analysis.metrics.shares import share
 from gatebench.analysis.metrics.work import no_ledger
 from gatebench.analysis.windows import Outage
@@ -90,7 +91,7 @@ def wrong_provider(scope: Scope) -> Measured:
 
 def _extra(scope: Scope) -> pd.DataFrame:
     """Return the completed attempts of answered requests that did not make the answer."""
-    attempts = scope.tables.attempts_in_order
+    attempts = attempts_of(scope)
     answered = scope.rows[scope.rows["complete"] & (scope.rows["made_by"] >= 0)]
     completed = is_any(values_of(attempts, "end"), ("completed",))
     mine = attempts[belong(values_of(attempts, "sample"), answered.index) & completed]
@@ -123,7 +124,7 @@ def tokens_billed_twice(scope: Scope) -> Measured:
 
 def _taken_over(scope: Scope) -> pd.DataFrame:
     """Return the rows that one provider answered after another had failed them."""
-    attempts = scope.tables.attempts_in_order
+    attempts = attempts_of(scope)
     failed = is_any(values_of(attempts, "end"), ("dropped", "error")) | (values_of(attempts, "status") >= 400)
     several = scope.rows[scope.rows["complete"] & (scope.rows["attempts"] > 1)]
     rows, made = with_makers(scope.tables, several, own=True)
@@ -147,7 +148,7 @@ def failed_over_share(scope: Scope) -> Measured:
 
 
 def _died_early(scope: Scope) -> pd.DataFrame:
-    attempts = scope.tables.attempts_in_order
+    attempts = attempts_of(scope)
     silent = values_of(attempts, "tokens_out") == 0  # the head of a stream may be out: it says nothing
     broken = is_any(values_of(attempts, "end"), ("dropped", "error"))
     died = attempts[(values_of(attempts, "stream") == 1) & broken & silent]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import partial
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 import numpy as np
 
@@ -36,61 +36,79 @@ Values: TypeAlias = "Callable[[pd.DataFrame], pd.Series[float]]"
 
 
 class Ordered:
-    """A series in order of time, sorted once for whatever is asked of it."""
+    """A series in order of time, sorted once for whatever is asked of it while it is awake."""
 
-    def __init__(self, series: Floats) -> None:
-        self.series = series
+    def __init__(self) -> None:
+        self._series: Floats | None = None
+        self._sorted: Floats | None = None
         self._found: dict[tuple[float, float], tuple[int, Interval]] = {}
+        self._values: dict[float, float] = {}
         self._bootstraps: dict[float, BlockBootstrap] = {}
 
-    @cached_property
-    def values(self) -> Floats:
-        """The same values in ascending order."""
-        return np.sort(self.series)
+    def awake(self, series: Floats) -> Ordered:
+        """Return it with its series at hand."""
+        self._series = series
+        return self
+
+    def percentile(self, share: float) -> float:
+        """Return the nearest-rank percentile."""
+        if share not in self._values:
+            self._values[share] = percentile(self._ascending(), share)
+        return self._values[share]
 
     def interval(self, share: float, confidence: float) -> tuple[int, Interval]:
         """Return the block length and the interval of a percentile."""
         key = (share, confidence)
         if key not in self._found:
             if share not in self._bootstraps:
-                self._bootstraps[share] = BlockBootstrap(self.series, share, ordered=self.values)
+                self._bootstraps[share] = BlockBootstrap(self._at_hand(), share, ordered=self._ascending())
             bootstrap = self._bootstraps[share]
             self._found[key] = (bootstrap.length, bootstrap.interval(confidence))
         return self._found[key]
 
     def rest(self) -> None:
         """Keep what was found, and let go of what it was found with."""
+        self._series = self._sorted = None
         self._bootstraps.clear()
-        self.__dict__.pop("values", None)
+
+    def _at_hand(self) -> Floats:
+        assert self._series is not None  # noqa: S101 - whoever asks has woken it
+        return self._series
+
+    def _ascending(self) -> Floats:
+        if self._sorted is None:
+            self._sorted = np.sort(self._at_hand())
+        return self._sorted
 
 
 _AWAKE: Final = 2
-_LONG: Final = 8
-_SHORT: Final = 32
-_SHORT_ROWS: Final = 1 << 16
-_long: OrderedDict[tuple[int, int], Ordered] = OrderedDict()
-_short: OrderedDict[bytes, Ordered] = OrderedDict()
+_MOST: Final = 64
+_AWAKE_ROWS: Final = 1 << 20
+_SOME: Final = 1 << 18
+_recent: OrderedDict[bytes, Ordered] = OrderedDict()
 
 
 def ordered(series: Floats) -> Ordered:
     """Return a series ready to be asked. Series come again: the same column of the same rows, or, where everything succeeds, the
-    good answers, which are all answers. So the last ones are kept, short ones by their content and long ones by their place.
+    good answers, which are all answers. So what was found of the last ones is kept, by their content.
     """
     series = np.ascontiguousarray(series)
-    if len(series) <= _SHORT_ROWS:
-        content = blake2b(series.tobytes()).digest()
-        return _recent(_short, content, series, _SHORT)
-    return _recent(_long, (series.ctypes.data, len(series)), series, _LONG)  # kept, its place is taken by no other
-
-
-def _recent(kept: OrderedDict[Any, Ordered], key: Any, series: Floats, most: int) -> Ordered:
-    found = kept.pop(key, None) or Ordered(series)
-    kept[key] = found
-    while len(kept) > most:
-        kept.popitem(last=False)
-    for sleeper in list(kept.values())[:-_AWAKE]:
+    content = _content(series)
+    found = _recent.pop(content, None) or Ordered()
+    _recent[content] = found.awake(series)
+    while len(_recent) > _MOST:
+        _recent.popitem(last=False)
+    for sleeper in list(_recent.values())[: -1 if len(series) > _AWAKE_ROWS else -_AWAKE]:
         sleeper.rest()
     return found
+
+
+def _content(series: Floats) -> bytes:
+    """Return a digest of a series: of each of its values, or, where there are very many, of many of them and the sum of all."""
+    if len(series) <= _AWAKE_ROWS:
+        return blake2b(series.data).digest()
+    some = np.concatenate((series[:: len(series) // _SOME], [len(series), series.sum()]))
+    return blake2b(some.data).digest()
 
 
 def interval(series: Floats, share: float, confidence: float) -> tuple[int, Interval]:
@@ -118,7 +136,7 @@ def at_percentile(series: Floats, name: str) -> Measured:
     if n < _LEAST_ROWS.get(name, 1):
         return unknown(f"{_TITLES[name]} needs at least {_LEAST_ROWS[name]} rows; here are {n}", n)
     known_of = ordered(series)
-    value = percentile(known_of.values, share)
+    value = known_of.percentile(share)
     length, shown = known_of.interval(share, SHOWN)
     _, judged = known_of.interval(share, JUDGED)
     why = f"interval from moving blocks of {length} rows"
@@ -152,7 +170,7 @@ def distribution(stem: str, title: str, *, better: Better = "lower", quiet: bool
 
 
 def _measure(values: Values, name: str, scope: Scope) -> Measured:
-    return at_percentile(scope.once(values, lambda: numbers(values(scope.rows))), name)
+    return at_percentile(scope.kept(values, lambda: numbers(values(scope.rows))), name)
 
 
 def _slowest(values: Values, scope: Scope) -> pd.DataFrame:

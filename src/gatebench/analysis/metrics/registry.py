@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, cast
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from gatebench.analysis.windows import Outage
 from gatebench.stats import Interval
@@ -34,22 +34,11 @@ class Scope:
     rows: pd.DataFrame = field(repr=False)
     phase: str | None = None
     route: str | None = None
-    _kept: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _number: int = field(default_factory=count().__next__, init=False, repr=False, compare=False)
 
-    @cached_property
-    def shared(self) -> dict[object, Any]:
-        """What metrics of this scope need and one of them has found."""
-        return {}
-
-    def once(self, key: object, find: Callable[[], _Found]) -> _Found:
-        """Return what several metrics of this scope share, found by the first that asks for it.
-
-        The last one asked for is kept, for metrics that belong together are measured one after the other.
-        """
-        if key not in self._kept:
-            self._kept.clear()
-            self._kept[key] = find()
-        return cast("_Found", self._kept[key])
+    def kept(self, key: object, find: Callable[[], _Found]) -> _Found:
+        """Return what several metrics of this scope need: found by the first that asks, and kept as long as there is room."""
+        return self.tables.kept((self._number, key), find)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -32,10 +32,12 @@ LEFT_NS: Final = 50_000_000
 
 def attempts_of(scope: Scope) -> pd.DataFrame:
     """Return the attempts of the scope's requests, see `gatebench.analysis.retries.in_order`; none without a ledger."""
-    if "attempts_of" not in scope.shared:
+
+    def find() -> pd.DataFrame:
         found = scope.tables.attempts_in_order
-        scope.shared["attempts_of"] = found[belong(values_of(found, "sample"), scope.rows.index)]
-    return cast("pd.DataFrame", scope.shared["attempts_of"])
+        return found[belong(values_of(found, "sample"), scope.rows.index)]
+
+    return scope.kept("attempts_of", find)
 
 
 def _unseen(scope: Scope) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -27,9 +27,7 @@ def by_choice(scope: Scope) -> pd.DataFrame:
     For the run those are the phases with the role baseline or steady; after a second attempt nobody can say which variant
     the request was meant for. `change` says which change of flags was in force.
     """
-    if "by_choice" not in scope.shared:
-        scope.shared["by_choice"] = _by_choice(scope)
-    return cast("pd.DataFrame", scope.shared["by_choice"])
+    return scope.kept("by_choice", lambda: _by_choice(scope))
 
 
 def _by_choice(scope: Scope) -> pd.DataFrame:

@@ -45,8 +45,10 @@ class Reading:
     missing: tuple[str, ...]
 
 
-def read(folder: RunFolder) -> Reading:
-    """Read a run folder; whatever is missing or damaged in it is said, never raised."""
+def read(folder: RunFolder, tables: RunTables | None = None) -> Reading:
+    """Read a run folder; whatever is missing or damaged in it is said, never raised. `tables` are those of the run for who has
+    read them already.
+    """
     missing: list[str] = []
     record = _read(folder.load, "run.json", "plan and provenance are not known", missing)
     summary = _read(
@@ -55,8 +57,7 @@ def read(folder: RunFolder) -> Reading:
         "verdict, figures, checks and ledger are not known; `bench report` with this folder reads the run again",
         missing,
     )
-    tables = None
-    if record is not None:
+    if record is not None and tables is None:
         which = _damaged_table(folder) or "one of the run's tables"
         tables = _read(lambda: read_tables(folder), which, "there is nothing to draw", missing)
         if tables is None and summary is not None:
