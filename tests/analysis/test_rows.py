@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -190,6 +191,26 @@ def test_a_shelf_makes_room() -> None:
     for name in ("a", "b", "a", "c", "a", "b"):
         shelf.get(name, partial(make, name))
     assert made == ["a", "b", "c", "b"]
+    assert shelf.used <= shelf.most
+
+
+def test_what_is_small_outlives_what_is_large() -> None:
+    """Flags are asked for as often as times, and take an eighth of the room; but not for ever."""
+    made: list[str] = []
+
+    def make(name: str, size: int) -> Any:
+        made.append(name)
+        return SimpleNamespace(nbytes=size << 20)
+
+    shelf = Shelf(200 << 20)
+    shelf.get("flags", partial(make, "flags", 10))
+    for turn in range(7):
+        shelf.get(f"time {turn}", partial(make, f"time {turn}", 80))
+    shelf.get("flags", partial(make, "flags", 10))
+    assert made.count("flags") == 1
+    for turn in range(7, 30):
+        shelf.get(f"time {turn}", partial(make, f"time {turn}", 80))
+    assert "flags" not in shelf
     assert shelf.used <= shelf.most
 
 

@@ -1,18 +1,20 @@
 """Three pull requests to the repository of a small gateway, and what `bench gate` says to each.
 
-Usage: python docs/demos/gate-sample/sample.py OUT [slower] [innocent] [noisy]. Makes the repository in OUT/shop, with a branch for each
-change, checks each branch out and calls `bench gate --markdown …` in it, as a CI does. Takes two to four minutes a branch; do
-nothing else meanwhile. The exit codes are to be 1, 0 and 4.
+Usage: python docs/demos/gate-sample/sample.py OUT [slower[=TIMES]] [innocent[=TIMES]] [noisy[=TIMES]]. Makes the repository in
+OUT/shop, with a branch for each change, checks each branch out and calls `bench gate --markdown …` in it, as a CI does. Takes two to
+four minutes a gate; do nothing else meanwhile. The exit codes are to be 1, 0 and 4.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from math import expm1
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 HERE = Path(__file__).resolve().parent
 BENCH = Path(sys.executable).parent / "bench"
@@ -66,12 +68,25 @@ def make(repository: Path) -> None:
     git(repository, "checkout", "--quiet", "main")
 
 
-def gate(repository: Path, branch: str, *more: str) -> int:
-    """Gate a branch as its pull request would be; return the exit code of `bench gate`."""
+def gate(repository: Path, branch: str) -> dict[str, Any]:
+    """Gate a branch as its pull request would be; return what `bench gate` says as data."""
     git(repository, "checkout", "--quiet", branch)
     files = ["--markdown", f"{repository.parent / branch}.md", "--junit", f"{repository.parent / branch}.xml"]
-    command = [str(BENCH), "gate", *files, *more]
-    return subprocess.run(command, cwd=repository, check=False).returncode
+    command = [str(BENCH), "gate", "--json", *files]
+    done = subprocess.run(command, cwd=repository, stdout=subprocess.PIPE, text=True, check=False)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return {**found, "exit_code": done.returncode}
+
+
+def sentence(branch: str, said: dict[str, Any]) -> str:
+    """Return a line on one gate."""
+    numbers = [line for line in said.get("lines", []) if line["scale"] == "log-ratio" and line["low"] is not None]
+    changes = [
+        f"{line['metric']} {expm1(line['worse']):+.1%} ({expm1(line['low']):+.1%} to {expm1(line['high']):+.1%}) {line['word']}"
+        for line in numbers
+    ]
+    head = f"{branch}: exit code {said['exit_code']}, expected {CHANGES[branch][0]}"
+    return f"{head}; {said.get('pairs')} of {said.get('pairs_planned')} pairs, {said.get('took_s') or 0:.0f} s; {'; '.join(changes)}\n"
 
 
 def main() -> int:
@@ -80,10 +95,12 @@ def main() -> int:
     if not (out / "shop").is_dir():
         make(out / "shop")
     wrong = 0
-    for branch in branches:
-        code, wanted = gate(out / "shop", branch), CHANGES[branch][0]
-        sys.stdout.write(f"{branch}: exit code {code}, expected {wanted}\n")
-        wrong += code != wanted
+    for branch, _, times in (word.partition("=") for word in branches):
+        for _ in range(int(times or 1)):
+            said = gate(out / "shop", branch)
+            sys.stdout.write(sentence(branch, said))
+            sys.stdout.flush()
+            wrong += said["exit_code"] != CHANGES[branch][0]
     return min(wrong, 1)
 
 

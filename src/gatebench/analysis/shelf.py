@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-SHELF_BYTES: Final = 350_000_000
+SHELF_BYTES: Final = 250_000_000
+_LEAST_BYTES: Final = 1 << 20
+
+
+class _Kept(NamedTuple):
+    values: Any
+    size: int
+    worth: float
 
 
 class Shelf:
-    """Keeps columns, and what was made of them, as long as there is room for them; those that were not used for longest go first."""
+    """Keeps columns, and what was made of them, as long as there is room for them.
+
+    What makes room is what was not used for long and takes much of it: an answer's worth is that of the last one that went plus
+    1 ÷ its size (GreedyDual-Size: Cao and Irani, "Cost-aware WWW proxy caching algorithms", USENIX 1997), so that a column of
+    flags outlives eight of times; of equal ones the one that was not used for longest goes.
+    """
 
     def __init__(self, most: int = SHELF_BYTES) -> None:
         self.most, self.used = most, 0
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
+        self._gone = 0.0
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._kept
@@ -22,19 +35,28 @@ class Shelf:
     def drop(self, key: Hashable) -> None:
         """Forget what is kept under a key, if anything is."""
         if key in self._kept:
-            self.used -= _size(self._kept.pop(key))
+            self.used -= self._kept.pop(key).size
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._kept.clear()
+        self.used = 0
 
     def get(self, key: Hashable, source: Callable[[], Any]) -> Any:
         """Return what is kept under a key, made by its source when it is not there."""
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
-        found = source()
-        self._kept[key] = found
-        self.used += _size(found)
-        while self.used > self.most and len(self._kept) > 1:
-            self.used -= _size(self._kept.popitem(last=False)[1])
-        return found
+        kept = self._kept.pop(key, None)
+        if kept is None:
+            values = source()
+            size = _size(values)
+            self.used += size
+        else:
+            values, size, _ = kept
+        while self.used > self.most and self._kept:
+            least = min(self._kept, key=lambda one: self._kept[one].worth)
+            self._gone = self._kept[least].worth
+            self.drop(least)
+        self._kept[key] = _Kept(values, size, self._gone + 1 / max(size, _LEAST_BYTES))
+        return values
 
 
 def _size(values: Any) -> int:

@@ -100,6 +100,10 @@ class RunTables:
         """Return what several metrics need: found by the first that asks, and kept as long as there is room for it."""
         return cast("_Found", self._found.get(key, find))
 
+    def forget(self) -> None:
+        """Let go of what metrics needed; who shows the run needs other things."""
+        self._found.clear()
+
     @cached_property
     def _between(self) -> dict[tuple[int, int], pd.DataFrame]:
         return {}

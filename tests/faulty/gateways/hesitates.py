@@ -1,4 +1,4 @@
-"""A request that finds a breaker open waits for 0.2 s before it goes elsewhere."""
+"""A request that finds a breaker open waits for 0.4 s before it goes elsewhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def spoil() -> None:
 
     async def late(self: Failover, outgoing: Outgoing, names: Sequence[str] | None = None) -> Answered | GaveUp:
         if self._providers[0].breaker.wait_s() > 0:
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.4)
         return await answer(self, outgoing, names)
 
     Failover.answer = late  # type: ignore[method-assign]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
-from gatebench.analysis.columns import is_any, numbers, values_of
+from gatebench.analysis.columns import is_any, numbers, parts, values_of
 from gatebench.analysis.makers import no_attempts, with_makers
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.analysis.metrics.retries import attempts_of
@@ -41,13 +41,16 @@ def _billed(scope: Scope) -> tuple[pd.DataFrame, Floats, Floats]:
 def _billed_and_made(scope: Scope) -> tuple[pd.DataFrame, Floats, Floats]:
     rows = scope.rows[scope.rows["complete"]]
     rows, made = with_makers(scope.tables, rows)
-    has_in = (rows["usage_in"] != NO_USAGE_IN).to_numpy()
-    has_out = (rows["usage_out"] != NO_USAGE_OUT).to_numpy()
-    billed = np.where(has_in, numbers(rows["usage_in"]), 0) + np.where(has_out, numbers(rows["usage_out"]), 0)
-    made_in = np.minimum(numbers(made["tokens_in"]), NO_USAGE_IN - 1)
-    truth = np.where(has_in, made_in, 0) + np.where(has_out, numbers(made["tokens_out"]), 0)
-    some = has_in | has_out
-    return rows[some], billed[some], truth[some]
+    some, billed, truth = np.zeros(len(rows), np.bool_), np.zeros(len(rows)), np.zeros(len(rows))
+    sides = (("usage_in", NO_USAGE_IN, "tokens_in", NO_USAGE_IN - 1), ("usage_out", NO_USAGE_OUT, "tokens_out", np.inf))
+    for usage, nothing, tokens, most in sides:
+        said, spent = values_of(rows, usage), values_of(made, tokens)
+        for part in parts(len(rows)):
+            named = said[part] != nothing
+            some[part] |= named
+            billed[part] += np.where(named, said[part].astype(np.float64), 0)
+            truth[part] += np.where(named, np.minimum(spent[part].astype(np.float64), most), 0)
+    return (rows, billed, truth) if some.all() else (rows[some], billed[some], truth[some])
 
 
 def misbilled(scope: Scope) -> pd.DataFrame:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from gatebench.analysis.columns import among, values_of
 from gatebench.analysis.makers import no_attempts
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, outage_metric, unknown
@@ -63,15 +61,21 @@ def budget_burnt(tables: RunTables, outage: Outage) -> Measured:
 
 def degraded(scope: Scope) -> pd.DataFrame:
     """Complete answers that nobody made for their request: from a cache, or without any provider."""
-    rows = scope.rows[scope.rows["complete"]]
-    attempts = scope.tables.attempts
-    if attempts is None:
-        return rows.iloc[:0]
-    place = rows["made_by"].to_numpy(np.int64)
-    made_for = np.append(values_of(attempts, "sample"), -1)[place]
-    own = (place >= 0) & ((made_for < 0) | (made_for == rows.index.to_numpy()))
-    found: pd.DataFrame = rows[~own]
-    return found
+
+    def find() -> pd.DataFrame:
+        rows = scope.rows[scope.rows["complete"]]
+        attempts = scope.tables.attempts
+        if attempts is None:
+            return rows.iloc[:0]
+        if attempts.empty:
+            return rows
+        place = values_of(rows, "made_by")
+        made_for = values_of(attempts, "sample")[place]  # -1, nobody, is the last one's, and does not count
+        own = (place >= 0) & ((made_for < 0) | (made_for == rows.index.to_numpy()))
+        others: pd.DataFrame = rows[~own]
+        return others
+
+    return scope.kept("degraded", find)
 
 
 @metric(unit="share", better="lower", title="Degraded answers", offenders=degraded)
