@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from gatebench.analysis import tables as reading
+from gatebench.analysis.derived import Cuts, derive, label_rows
 from gatebench.analysis.faults import FaultTimeline
+from gatebench.analysis.joining import join, makers
 from gatebench.analysis.metrics import metrics
 from gatebench.analysis.metrics.registry import Measured, OutageMetric, Scope
 from gatebench.analysis.tables import RunTables
@@ -85,11 +86,11 @@ def craft(
     phases = windows(made, found, end_ns)
     attempts = _attempts(asked, made)
     samples = _samples(asked, made, attempts)
-    reading._derive(samples, made, LOAD_START_NS)
-    cuts = reading.Cuts(tuple(edges(timelines)), ())
-    reading._label(samples, phases, cuts, LOAD_START_NS, end_ns, own_pace=False)
-    reading._join(samples, attempts)
-    samples["made_by"] = reading._makers(samples, attempts)
+    derive(samples, made, LOAD_START_NS)
+    cuts = Cuts(tuple(edges(timelines)), ())
+    label_rows(samples, phases, cuts, LOAD_START_NS, end_ns, own_pace=False)
+    join(samples, attempts)
+    samples["made_by"] = makers(samples, attempts)
     record = RunRecord(id="crafted", created="", plan=made, clock=Clock(monotonic_ns=0, unix_ns=0))
     assembly = Assembly(len(samples), len(attempts), (), ())
     return RunTables(

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gatebench.analysis.derived import Cuts, label_rows
 from gatebench.analysis.ledger import balance
 from gatebench.analysis.metrics import measure
-from gatebench.analysis.tables import Cuts, RunTables, _label
+from gatebench.analysis.tables import RunTables
 from gatebench.analysis.validity import findings
 from gatebench.plan import Plan
 from gatebench.run.summary import Finding, Ledger
@@ -203,5 +204,5 @@ def test_what_is_asked_after_the_end_belongs_to_the_last_phase(healthy: Reading)
     samples[["due_ns", "done_ns"]] += 60_000_000_000
     for ordinal, own_pace, labels in ((0, False, {"transition"}), (1, False, {last}), (0, True, {last})):
         samples["ordinal"] = np.uint16(ordinal)
-        _label(samples, tables.windows, Cuts((), ()), tables.start_ns, tables.end_ns, own_pace=own_pace)
+        label_rows(samples, tables.windows, Cuts((), ()), tables.start_ns, tables.end_ns, own_pace=own_pace)
         assert set(samples["label"]) == labels

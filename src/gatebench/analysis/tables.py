@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,29 +22,26 @@ import pyarrow.parquet as pq
 from gatebench.analysis.asked import asked
 from gatebench.analysis.blocks import by_block
 from gatebench.analysis.caching.served import served
-from gatebench.analysis.columns import codes_of, is_any, parts, values_of, worded, words_of
+from gatebench.analysis.columns import is_any, values_of
+from gatebench.analysis.derived import Cuts, derive, label_rows
 from gatebench.analysis.faults import FaultTimeline, timelines
+from gatebench.analysis.joining import join, makers
 from gatebench.analysis.limited import LimitedKey, limited_keys
 from gatebench.analysis.retries import in_order
-from gatebench.analysis.rows import Rows, compute, put
+from gatebench.analysis.rows import Rows, put
 from gatebench.analysis.shelf import Shelf
 from gatebench.analysis.table_columns import Columns
-from gatebench.analysis.windows import TRANSITION, Outage, Window, by_hand, edges, label, outages, windows
+from gatebench.analysis.windows import TRANSITION, Outage, Window, by_hand, edges, outages, windows
 from gatebench.plan import Plan
 from gatebench.run.assemble import Assembly, assemble
 from gatebench.run.folder import RunFolder, RunRecord
-from gatebench.sample import ATTEMPT, LANES, NEVER, NO_ARRIVAL, TARGET
+from gatebench.sample import ATTEMPT, LANES, TARGET
 from gatebench.schedule import Schedule
-from gatebench.stamp import KINDS
-from gatebench.stats import Floats
 
 _Found = TypeVar("_Found")
 _FOUND_BYTES: Final = 200_000_000
-NS_PER_MS: Final = 1e6
 _IDS_SHARE: Final = 0.99
 _LEDGER_LEVELS: Final = ("full", "unreset")
-_SMALL: Final = 100
-_SPARE: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -233,13 +230,6 @@ class RunTables:
         )
 
 
-class Cuts(NamedTuple):
-    """What takes rows out of the phases: the edges of faults, and the stretches in which one was on by hand."""
-
-    edges: tuple[int, ...]
-    by_hand: tuple[tuple[int, int], ...]
-
-
 def read(folder: RunFolder) -> RunTables:
     """Assemble the run's parts if there are any, and return its tables; whatever a crash left is enough."""
     assembly = assemble(folder)
@@ -255,12 +245,12 @@ def read(folder: RunFolder) -> RunTables:
     faults = timelines(record.plan, events, start_ns)
     found = outages(record.plan, faults, end_ns)
     phases = windows(record.plan, found, end_ns)
-    _derive(samples, record.plan, start_ns)
+    derive(samples, record.plan, start_ns)
     cuts = Cuts(tuple(edges(faults)), tuple(by_hand(faults, end_ns)))
-    _label(samples, phases, cuts, start_ns, end_ns, own_pace=record.plan.load.locustfile is not None)
+    label_rows(samples, phases, cuts, start_ns, end_ns, own_pace=record.plan.load.locustfile is not None)
     if attempts is not None:
-        _join(samples, attempts)
-        put(samples, "made_by", _makers(samples, attempts))
+        join(samples, attempts)
+        put(samples, "made_by", makers(samples, attempts))
     return RunTables(
         record=record,
         assembly=assembly,
@@ -332,163 +322,3 @@ def _end_ns(record: RunRecord, workers: Mapping[int, Mapping[str, Any]], samples
     if record.clock.load_end_ns is not None or samples.empty:
         return planned_ns
     return max(0, min(planned_ns, int(samples["done_ns"].max()) - start_ns))
-
-
-def _derive(samples: pd.DataFrame, plan: Plan, start_ns: int) -> None:
-    """Add the columns that all metrics share; of rows that are read when asked, their formulas."""
-    deadline_ms = plan.load.deadlines.total_ns / NS_PER_MS
-    streams = [route.name for route in plan.traffic.routes if route.stream]
-    planned = plan.load.locustfile is None  # Locust's users are due when they ask: that says nothing of us
-
-    def moment(rows: pd.DataFrame, name: str) -> npt.NDArray[np.int64]:
-        return cast("npt.NDArray[np.int64]", values_of(rows, name))
-
-    def ended(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
-        left = is_any(values_of(rows, "outcome"), ("unsent", "in_flight"))
-        return np.asarray((moment(rows, "done_ns") != NEVER) & ~left)
-
-    def complete(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
-        whole = ~is_any(values_of(rows, "route"), streams) | (values_of(rows, "terminal") == 1)
-        return np.asarray(is_any(values_of(rows, "outcome"), ("ok",)) & whole)
-
-    def due_s(rows: pd.DataFrame) -> Floats:
-        return (moment(rows, "due_ns") - start_ns) / 1e9
-
-    def done_s(rows: pd.DataFrame) -> Floats:
-        done_ns = moment(rows, "done_ns")
-        return np.where(done_ns == NEVER, np.nan, (done_ns - start_ns) / 1e9)
-
-    def response_ms(rows: pd.DataFrame) -> Floats:
-        took_ms = (moment(rows, "done_ns") - moment(rows, "due_ns")) / NS_PER_MS
-        return np.where(ended(rows), took_ms, deadline_ms)
-
-    def service_ms(rows: pd.DataFrame) -> Floats:
-        sent_ns = moment(rows, "sent_ns")
-        took_ms = np.where(ended(rows), (moment(rows, "done_ns") - sent_ns) / NS_PER_MS, deadline_ms)
-        return np.where(sent_ns != NEVER, took_ms, np.nan)
-
-    def dispatch_ms(rows: pd.DataFrame) -> Floats:
-        sent_ns = moment(rows, "sent_ns")
-        return np.where((sent_ns != NEVER) & planned, (sent_ns - moment(rows, "due_ns")) / NS_PER_MS, np.nan)
-
-    def good(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
-        in_time = values_of(rows, "response_ms") <= plan.objective.response_ms
-        return cast("npt.NDArray[np.bool_]", values_of(rows, "complete") & in_time)
-
-    for name, formula in (
-        ("due_s", due_s),
-        ("done_s", done_s),
-        ("response_ms", response_ms),
-        ("service_ms", service_ms),
-        ("dispatch_ms", dispatch_ms),
-        ("complete", complete),
-        ("good", good),
-    ):
-        compute(samples, name, formula)
-    nothing = np.zeros(len(samples), np.int32)
-    put(samples, "attempts", nothing)
-    put(samples, "completed", nothing)
-    put(samples, "made_by", nothing - 1)
-
-
-def _label(
-    samples: pd.DataFrame, phases: tuple[Window, ...], cuts: Cuts, start_ns: int, end_ns: int, *, own_pace: bool
-) -> None:
-    names = [phase.name for phase in phases]
-    names = names if TRANSITION in names else [*names, TRANSITION]
-    codes = np.empty(len(samples), np.int16 if len(names) > _SMALL else np.int8)
-    due, done, ordinal = (values_of(samples, name) for name in ("due_ns", "done_ns", "ordinal"))
-    for part in parts(len(samples)):
-        due_ns = due[part] - start_ns
-        # What the user's own code asks for after the end of the load, because it was in the middle of something, belongs
-        # to the last phase: that is where it began.
-        begun = own_pace | (ordinal[part] > 0)
-        due_ns = np.where(begun, np.minimum(due_ns, end_ns - 1), due_ns)
-        done_ns = np.where(done[part] == NEVER, np.iinfo(np.int64).max, done[part] - start_ns)
-        labels = label(due_ns, done_ns, phases, cuts.edges, cuts.by_hand)
-        codes[part] = np.where(labels < 0, names.index(TRANSITION), labels)
-    put(samples, "label", worded(codes, names))
-
-
-def _keys(rows: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """Return one number for each request id: arrival (32 bits), ordinal (16 bits), kind."""
-    arrival, ordinal = values_of(rows, "arrival_id").astype(np.int64), values_of(rows, "ordinal").astype(np.int64)
-    kind = codes_of(values_of(rows, "kind"), KINDS).astype(np.int64) & 0xF
-    return cast("npt.NDArray[np.int64]", (arrival << 20) | (ordinal << 4) | kind)
-
-
-def _join(samples: pd.DataFrame, attempts: pd.DataFrame) -> None:
-    """Join attempts to samples by request id: `sample` there, `attempts` and `completed` here."""
-    position = _positions(samples, attempts)
-    put(attempts, "sample", position)
-    found = position >= 0
-    completed = found & is_any(values_of(attempts, "end"), ("completed",))
-    put(samples, "attempts", np.bincount(position[found], minlength=len(samples)).astype(np.int32))
-    put(samples, "completed", np.bincount(position[completed], minlength=len(samples)).astype(np.int32))
-
-
-def _positions(samples: pd.DataFrame, attempts: pd.DataFrame) -> npt.NDArray[np.int32]:
-    """Return for each attempt the position of the first row with its request id, -1 for none."""
-    n, arrivals = len(samples), values_of(samples, "arrival_id")
-    dense = n > 0 and int(arrivals.max()) < 2 * n + _SPARE and not values_of(samples, "ordinal").any()
-    if dense and int(np.bincount(arrivals).max()) == 1:
-        return _by_arrival(samples, attempts)
-    keys, wanted = _keys(samples), _keys(attempts)
-    order = np.argsort(keys, kind="stable")
-    place = np.searchsorted(keys[order], wanted)
-    inside = place < len(keys)
-    found = np.zeros(len(wanted), dtype=bool)
-    found[inside] = keys[order][place[inside]] == wanted[inside]
-    found &= values_of(attempts, "arrival_id") != NO_ARRIVAL
-    position = np.full(len(wanted), -1, dtype=np.int32)
-    position[found] = order[place[found]]
-    return position
-
-
-def _by_arrival(samples: pd.DataFrame, attempts: pd.DataFrame) -> npt.NDArray[np.int32]:
-    """Return the same where every arrival has one row: then its number leads there, and nothing has to be sorted."""
-    arrivals = values_of(samples, "arrival_id")
-    table = np.full(int(arrivals.max()) + 2, -1, np.int32)
-    table[arrivals] = np.arange(len(samples), dtype=np.int32)
-    kinds = codes_of(values_of(samples, "kind"), KINDS)
-    wanted, ordinal = values_of(attempts, "arrival_id"), values_of(attempts, "ordinal")
-    kind = codes_of(values_of(attempts, "kind"), KINDS)
-    position = np.empty(len(attempts), np.int32)
-    for part in parts(len(attempts)):
-        place = table[np.minimum(wanted[part], len(table) - 1)]
-        same = (place >= 0) & (ordinal[part] == 0) & (kinds[place] == kind[part]) & (wanted[part] != NO_ARRIVAL)
-        position[part] = np.where(same, place, -1)
-    return position
-
-
-def _makers(samples: pd.DataFrame, attempts: pd.DataFrame) -> npt.NDArray[np.int32]:
-    """Return for each sample the position of the attempt that its stamp names, -1 for none."""
-    number, wanted = values_of(attempts, "attempt"), values_of(samples, "attempt")
-    most = int(number.max()) if len(number) else 0
-    where, named = values_of(attempts, "provider"), values_of(samples, "provider")
-    if most > 2 * len(number) + _SPARE or most > np.iinfo(np.int32).max:
-        return _makers_by_name(samples, attempts)
-    found = np.full(len(samples), -1, np.int32)
-    for provider in words_of(named):
-        own = np.flatnonzero(is_any(where, (provider,)))[::-1].astype(
-            np.int32
-        )  # of two with one number the first counts
-        table = np.full(most + 2, -1, np.int32)
-        table[number[own]] = own
-        mine = np.flatnonzero(is_any(named, (provider,)))
-        found[mine] = table[np.minimum(wanted[mine], most + 1)]
-    return found
-
-
-def _makers_by_name(samples: pd.DataFrame, attempts: pd.DataFrame) -> npt.NDArray[np.int32]:
-    """Return the same where numbers are strewn too widely for a table."""
-    made = _named(attempts)
-    first = ~made.duplicated()
-    found = np.append(np.flatnonzero(first), -1)[made[first].get_indexer(_named(samples))]
-    found[samples["provider"].isna().to_numpy()] = -1
-    return found.astype(np.int32)
-
-
-def _named(rows: pd.DataFrame) -> pd.MultiIndex:
-    """Return what names an attempt: its provider and its ordinal there."""
-    return pd.MultiIndex.from_arrays([rows["provider"].astype(str), rows["attempt"].astype(np.int64)])
