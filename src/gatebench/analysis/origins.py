@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -102,13 +103,13 @@ class Filed:
 
     def span(self, start: int, stop: int) -> Values:
         """Return the rows from `start` up to `stop`."""
-        first, last = np.searchsorted(self._ends, (start, max(start, stop - 1)), side="right")
-        groups = range(int(first), min(int(last) + 1, len(self._ends)))
+        if start >= stop:
+            return self._none
+        first, last = np.searchsorted(self._ends, (start, stop - 1), side="right")
+        groups = range(int(first), int(last) + 1)
         before = int(self._ends[first - 1]) if first else 0
         with pq.ParquetFile(self._path, metadata=self._about) as file:
             kind = file.schema_arrow.field(self._name).type
-            if not groups or start >= stop:
-                return self._none(file)
             if pa.types.is_integer(kind) or pa.types.is_floating(kind):
                 found = self._numbers(file, groups, kind.to_pandas_dtype())
                 if found is not None:
@@ -117,14 +118,14 @@ class Filed:
 
     def at(self, places: Places) -> Values:
         """Return the rows at some places: only the groups of rows that hold them are read."""
+        if not len(places):
+            return self._none
+        starts = np.concatenate(([0], self._ends[:-1]))
+        of = np.searchsorted(self._ends, places, side="right")
+        groups = np.unique(of)
+        sizes = (self._ends - starts)[groups]
+        before = np.concatenate(([0], np.cumsum(sizes)[:-1]))
         with pq.ParquetFile(self._path, metadata=self._about) as file:
-            if not len(places):
-                return self._none(file)
-            starts = np.concatenate(([0], self._ends[:-1]))
-            of = np.searchsorted(self._ends, places, side="right")
-            groups = np.unique(of)
-            sizes = (self._ends - starts)[groups]
-            before = np.concatenate(([0], np.cumsum(sizes)[:-1]))
             found = self._read(file, groups.tolist())
         return found[places - starts[of] + before[np.searchsorted(groups, of)]]
 
@@ -145,10 +146,12 @@ class Filed:
     def _read(self, file: pq.ParquetFile, groups: list[int]) -> Values:
         return self._plain(file.read_row_groups(groups, columns=[self._name], use_threads=False))
 
-    def _none(self, file: pq.ParquetFile) -> Values:
-        """Return no row: what is empty is of the same kind still, with the same words."""
-        first = next(file.iter_batches(1, columns=[self._name], use_threads=False), None)
-        schema = pa.schema([file.schema_arrow.field(self._name)])
+    @cached_property
+    def _none(self) -> Values:
+        """No row: what is empty is of the same kind still, with the same words."""
+        with pq.ParquetFile(self._path, metadata=self._about) as file:
+            first = next(file.iter_batches(1, columns=[self._name], use_threads=False), None)
+            schema = pa.schema([file.schema_arrow.field(self._name)])
         return self._plain(pa.Table.from_batches([] if first is None else [first], schema))[:0]
 
     def _plain(self, table: pa.Table) -> Values:
