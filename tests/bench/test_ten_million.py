@@ -54,24 +54,32 @@ def assembled(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     return folder
 
 
-@pytest.mark.xfail(strict=True, reason="not reached yet: nine times naive percentiles and 2.7 GB, see docs/speed.md")
-def test_ten_million_samples_are_read_within_bounds(assembled: RunFolder) -> None:
-    """Summary and report in at most 15/4 of what naive percentiles alone take, and in at most 2 GB; the run is valid."""
-    naive, ours = measured(assembled, "naive"), measured(assembled, "read")
+@pytest.fixture(scope="module")
+def cost(assembled: RunFolder) -> dict[str, Any]:
+    """Make summary and report, and return what they cost."""
+    return measured(assembled, "read")
+
+
+def test_ten_million_samples_are_read_within_two_gigabytes(assembled: RunFolder, cost: dict[str, Any]) -> None:
+    """The run is valid, its books balance, and the report is of a size to be sent around."""
     summary = json.loads((assembled.path / "summary.json").read_text())
     assert summary["verdict"] != "invalid", summary["reasons"]
     assert summary["ledger"]["balances"]
     assert summary["ledger"]["scheduled"] == pytest.approx(ROWS, rel=0.01)
     assert assembled.report.stat().st_size <= REPORT_BYTES
-    assert ours["peak_mb"] <= PEAK_MB
-    assert ours["cpu_s"] <= AT_MOST_NAIVE * naive["cpu_s"]
+    assert cost["peak_mb"] <= PEAK_MB
+
+
+@pytest.mark.xfail(strict=True, reason="not reached yet: more than four times naive percentiles, see docs/speed.md")
+def test_ten_million_samples_are_read_in_time(assembled: RunFolder, cost: dict[str, Any]) -> None:
+    """Summary and report in at most 15/4 of what naive percentiles alone take."""
+    assert cost["cpu_s"] <= AT_MOST_NAIVE * measured(assembled, "naive")["cpu_s"]
 
 
 @pytest.mark.skipif(program() is None, reason="there is no Chromium")
+@pytest.mark.usefixtures("cost")
 def test_the_report_can_be_used_within_two_seconds(assembled: RunFolder, tmp_path: Path) -> None:
     """From the beginning of the navigation until charts stand and a click was answered."""
-    if not assembled.report.exists():
-        measured(assembled, "read")
     with Browser(tmp_path) as browser:
         browser.open(assembled.report)  # the browser itself is warm, the page is not
         began = time.perf_counter()
