@@ -91,6 +91,19 @@ def test_the_wrong_failure_is_no_proof(server: Server) -> None:
     assert not watch.bites(watch.during())
 
 
+@pytest.mark.parametrize(("manner", "bites"), [("eof", True), ("reset", True), ("hang", False), ("answer", False)])
+def test_a_process_that_died_may_reset(server: Server, manner: str, bites: bool) -> None:
+    """What was asked faster than the connection ended is reset; a hang or an answer is no sign of death. Of a link an EOF is one."""
+    of_link = fault("eof", "FIN")
+    definition = of_link.definition.model_copy(update={"layer": "process"})
+    watch, strict = canary(server, of_link.model_copy(update={"definition": definition})), canary(server, of_link)
+    for one in (watch, strict):
+        one.before()
+    server.manner = manner
+    assert watch.bites(watch.during()) == bites
+    assert strict.bites(strict.during()) == (manner == "eof")
+
+
 def test_one_canary_that_disagrees_is_no_proof(server: Server) -> None:
     """Unanimity: fresh connections meet the fault, pooled ones do not."""
     watch = canary(server, fault("eof", "untouched"))

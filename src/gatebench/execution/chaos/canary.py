@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from gatebench.execution.chaos.chance import connections, interval, plausible, steadying
 from gatebench.execution.chaos.effect import TIMED, effect_ms, payload_bytes
@@ -75,6 +75,11 @@ def _round_s(definition: FaultDefinition, parameters: Mapping[str, Value]) -> fl
     if proof.expect in TIMED:
         return effect_ms(definition, parameters) / 1000 + _QUICK_S
     return _TIMEOUT_S if proof.expect in ("hang", "stall", "loss") else _QUICK_S
+
+
+_DEAD: Final[tuple[Met, ...]] = ("eof", "reset")
+"""Who is gone ends its connections; one that holds what was never read of it is reset instead (RFC 2525, 2.17). Which of them it is
+depends on whether a canary's question was faster than the end of its connection."""
 
 
 class Canary:
@@ -153,6 +158,8 @@ class Canary:
         if expect == "status":
             status = int(self.fault.parameters[self.fault.definition.proof.parameter])
             return (f"status {status}",) if status else ("eof",)  # 0 stands for no answer at all
+        if expect == "eof" and self.fault.definition.layer == "process":
+            return _DEAD
         if pooled and not self._provider:  # which breaks answers, not connections
             live = {"FIN": ("eof",), "RST": ("reset", "eof"), "hang": ("hang", "eof"), "untouched": (expect,)}
             return live[self.fault.definition.live_connections]
