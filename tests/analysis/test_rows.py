@@ -117,6 +117,15 @@ def test_a_column_that_is_defined_anew_is_the_new_one(rows: Rows) -> None:
     assert rows.frame()["number"].sum() == N
 
 
+def test_what_is_cut_out_is_not_taken_for_the_whole(rows: Rows, plain: pd.DataFrame) -> None:
+    """Though rows and tables are numbered each by themselves, and some have the same number."""
+    cut = rows[rows["number"] > 50]
+    object.__setattr__(cut, "_number", rows._columns._number)
+    assert cut["number"].tolist() == plain.loc[plain["number"] > 50, "number"].tolist()
+    assert cut["time"].tolist() == plain.loc[plain["number"] > 50, "time"].tolist()
+    assert rows["time"].tolist() == plain["time"].tolist()
+
+
 LONG = 10 * MANY
 
 

@@ -197,7 +197,7 @@ class Rows(pd.DataFrame):
             reach = (int(places.min()), int(places.max()) + 1) if len(places) else (0, 0)
             object.__setattr__(self, "_reach", reach)
         reach = cast("tuple[int, int]", self._reach)
-        return columns.shelf.get((self._number, name), lambda: columns.at(name, places, reach))
+        return columns.shelf.get(("cut", self._number, name), lambda: columns.at(name, places, reach))
 
     def _mask(self, key: Any) -> npt.NDArray[np.bool_] | None:
         """Return a key as truth values that go with these rows; None when it is none of that kind."""
