@@ -75,6 +75,7 @@ def summarise(folder: RunFolder, tables: RunTables | None = None) -> Summary:
         overhead=added,
         cpu=costs(folder, tables),
     )
+    tables.forget()
     write_atomically(folder.path / "summary.json", summary.model_dump_json(by_alias=True, indent=1))
     return summary
 

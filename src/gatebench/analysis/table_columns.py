@@ -25,6 +25,7 @@ class Columns:
     def __init__(self, rows: int, shelf: Shelf) -> None:
         self.rows, self.shelf = rows, shelf
         self._origins: dict[str, Origin] = {}
+        self._keys: dict[str, tuple[int, str]] = {}
         self._number = next(_NUMBERS)
 
     @classmethod
@@ -43,8 +44,8 @@ class Columns:
 
     def define(self, name: str, origin: Origin) -> None:
         """Add a column, or put another in the place of one."""
-        self._origins[name] = origin
-        self.shelf.drop((self._number, name))
+        self._origins[name], self._keys[name] = origin, (self._number, name)
+        self.shelf.drop(self._keys[name])
 
     def span(self, name: str, start: int, stop: int) -> Values:
         """Return a column from one row up to another. Raises KeyError."""
@@ -52,10 +53,10 @@ class Columns:
         if origin.kept:
             return origin.span(start, stop)
         if self._is_whole(name) or self.rows <= MANY or 2 * (stop - start) > self.rows:
-            whole = self.shelf.get((self._number, name), lambda: origin.span(0, self.rows))
+            whole = self.shelf.get(self._keys[name], lambda: origin.span(0, self.rows))
             return whole if stop - start == self.rows else whole[start:stop]
         first, last = start // _STEP * _STEP, min(self.rows, -(-stop // _STEP) * _STEP)
-        part = self.shelf.get((self._number, name, first, last), lambda: origin.span(first, last))
+        part = self.shelf.get((*self._keys[name], first, last), lambda: origin.span(first, last))
         return part[start - first : stop - first]
 
     def at(self, name: str, places: Places, reach: tuple[int, int]) -> Values:
@@ -71,31 +72,12 @@ class Columns:
         return values[places - start if start else places]
 
     def _is_whole(self, name: str) -> bool:
-        return (self._number, name) in self.shelf
+        return self._keys[name] in self.shelf
 
     def further(self, more: Mapping[str, Origin]) -> Columns:
         """Return the same columns and more; what is shared is kept once."""
         found = Columns(self.rows, self.shelf)
-        for name in self._origins:
-            found.define(name, _Shared(self, name))
+        found._origins, found._keys = dict(self._origins), dict(self._keys)
         for name, origin in more.items():
             found.define(name, origin)
         return found
-
-
-class _Shared:
-    """A column of another table's columns."""
-
-    kept = True
-
-    def __init__(self, columns: Columns, name: str) -> None:
-        self._columns, self._name = columns, name
-
-    def span(self, start: int, stop: int) -> Values:
-        """Return the rows from `start` up to `stop`."""
-        return self._columns.span(self._name, start, stop)
-
-    def at(self, places: Places) -> Values:
-        """Return the rows at some places."""
-        reach = (int(places.min()), int(places.max()) + 1) if len(places) else (0, 0)
-        return self._columns.at(self._name, places, reach)

@@ -74,7 +74,6 @@ def read(folder: RunFolder) -> Summary:
 
     tables = read_tables(folder)
     summary = summarise(folder, tables)
-    tables.forget()
     write_report(folder, tables=tables)
     return summary
 

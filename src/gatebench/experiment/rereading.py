@@ -33,18 +33,18 @@ def reread(folder: RunFolder) -> Reread:
     from gatebench.analysis.report.reading import DAMAGE, read
     from gatebench.analysis.report.writing import write_reading
     from gatebench.analysis.summary import summarise
-    from gatebench.analysis.tables import RunTables
     from gatebench.analysis.tables import read as read_tables
 
     summary: Summary | None
-    tables: RunTables | None = None
     try:
         tables = read_tables(folder)
         summary = summarise(folder, tables)
     except DAMAGE:
-        if read(folder).tables is not None:
+        reading = read(folder)
+        if reading.tables is not None:
             raise  # the tables are whole: it is a defect of ours
-        summary = tables = None
-    reading = read(folder, tables)
+        summary = None
+    else:
+        reading = read(folder, tables)
     write_reading(reading)
     return Reread(summary, reading.missing)
