@@ -5,8 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gatebench import stats
-from gatebench.stats import Bits, BlockBootstrap, Floats, block_length, block_length_of_many, percentile, percentile_of
+from gatebench.stats import (
+    JUDGED,
+    SHOWN,
+    Bits,
+    BlockBootstrap,
+    Floats,
+    block_length,
+    block_length_of_many,
+    bootstrap,
+    percentile,
+    percentile_of,
+)
 
 N = 60_000
 
@@ -27,10 +37,10 @@ def test_the_quick_ends_are_the_exact_ones(kind: str, share: float, monkeypatch:
     """Within three hundredths of the interval's width, both at 95 % and at what checks are judged by."""
     values = series(kind)
     exact = BlockBootstrap(values, share)
-    monkeypatch.setattr(stats, "MANY", N)
+    monkeypatch.setattr(bootstrap, "MANY", N)
     quick = BlockBootstrap(values, share)
     assert quick.length == -(-exact.length // 8) * 8
-    for confidence in (stats.SHOWN, stats.JUDGED):
+    for confidence in (SHOWN, JUDGED):
         wanted, found = exact.interval(confidence), quick.interval(confidence)
         width = wanted.high - wanted.low
         assert found.low == pytest.approx(wanted.low, abs=0.03 * width)
