@@ -28,18 +28,25 @@ def test_none_of_none_is_anything() -> None:
 
 
 def test_gates_are_made_one_after_the_other() -> None:
-    """25 pairs make two gates of ten; the slow head of the second alarms in it alone, and five pairs are left over."""
+    """Of 25 pairs each gate takes six, for then it knows; the slow head of the second alarms in it alone, and one pair is left over."""
     generator = np.random.default_rng(1)
     base, head = 50 * np.exp(generator.normal(0, 0.01, (2, 25)))
-    head[10:20] *= 1.3
-    head[20:] *= 9
+    head[6:12] *= 1.3
+    head[24:] *= 9
     gates = consecutive([Line(P95, base, head)], plan_looks(10))
-    assert [gate.exit_code for gate in gates] == [0, 1]
+    assert [gate.exit_code for gate in gates] == [0, 1, 0, 0]
+
+
+def test_a_gate_that_does_not_know_takes_all_its_pairs() -> None:
+    """Of 25 pairs that vary by 30 %, two gates of ten, neither of which can tell, and no third of five."""
+    base, head = 50 * np.exp(np.random.default_rng(2).normal(0, 0.3, (2, 25)))
+    gates = consecutive([Line(P95, base, head)], plan_looks(10))
+    assert [(gate.exit_code, gate.pairs) for gate in gates] == [(4, 10), (4, 10)]
 
 
 def test_too_few_pairs_make_no_gate() -> None:
-    """Nine pairs are none of ten, and no lines are none at all."""
-    assert consecutive([Line(P95, np.ones(9), np.ones(9))], plan_looks(10)) == []
+    """Five pairs are none, and no lines are none at all."""
+    assert consecutive([Line(P95, np.ones(5), np.ones(5))], plan_looks(10)) == []
     assert consecutive([], plan_looks(10)) == []
 
 

@@ -319,3 +319,14 @@ def test_passing_is_the_upper_bound() -> None:
         bound = upper_bound([amount(1.0)], base, head, share)
         assert np.array_equal(look([amount(1.0)], base, head, share).not_worse, bound <= 1.0)
         assert 0.1 < (bound <= 1.0).mean() < 0.9
+
+
+@pytest.mark.parametrize("measure", [ratio(0.05), amount(1.0)], ids=["ratio", "difference"])
+def test_what_is_shown_of_both_sides_differs_by_the_change_that_is_shown(measure: Measure) -> None:
+    """Rounds in two clusters, of which medians fall into different ones: base and head would look as if they were a third apart."""
+    base, head = [200.0, 240.0, 310.0, 205.0, 215.0, 300.0], [310.0, 300.0, 205.0, 300.0, 290.0, 210.0]
+    (found,) = judge([line(measure, base, head)], plan_looks(6)).lines
+    assert found.base is not None
+    assert found.head is not None
+    shown = math.log(found.head / found.base) if measure.relative else found.head - found.base
+    assert shown == pytest.approx(found.worse)

@@ -25,8 +25,15 @@ def test_looks_stand_after_whole_quads(pairs: int) -> None:
 
 
 def test_the_default_gate() -> None:
-    """Ten pairs, looked at after 6, 8 and 10."""
+    """Twenty-four pairs, looked at after each quarter."""
     looks = plan_looks(DEFAULT_PAIRS)
+    assert looks.pairs == (6, 12, 18, 24)
+    assert looks.shares == pytest.approx((0.1, 0.1, 0.25, 0.55))
+
+
+def test_a_gate_of_ten() -> None:
+    """Looked at after 6, 8 and 10: what quarters would spend earlier is spent at the first look."""
+    looks = plan_looks(10)
     assert looks.pairs == (6, 8, 10)
     assert looks.shares == pytest.approx((0.2, 0.25, 0.55))
 

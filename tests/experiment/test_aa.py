@@ -44,7 +44,7 @@ def experiment(tmp_path: Path) -> ExperimentFolder:
 
 
 def test_identical_rounds_are_made_studied_and_kept(bench: Any, tmp_path: Path) -> None:
-    """Twenty pairs: two live gates, tables within 80 columns, the result in experiment.json, the noise in the workspace."""
+    """Twenty pairs: three live gates, tables within 80 columns, the result in experiment.json, the noise in the workspace."""
     done = bench("aa", "smoke", "--target", "reference", "--rounds", "20", "--quiet")
     assert done.exit_code == 0, done.output
     assert max(len(line) for line in done.stdout.splitlines() if "/runs/" not in line and "noise  " not in line) <= 80
@@ -54,7 +54,7 @@ def test_identical_rounds_are_made_studied_and_kept(bench: Any, tmp_path: Path) 
     assert [one.side for one in record.rounds[:12]] == list("ABBABAABBAAB")
     assert {one.seed for one in record.rounds if one.pair == 7} == {8}
     found = Findings.model_validate(record.result)
-    assert (found.pairs, found.live.of, found.live.count) == (20, 2, 0)
+    assert (found.pairs, found.live.of, found.live.count) == (20, 3, 0)
     assert found.plain is not None
     assert found.plain.of == 20
     assert found.nothing.alarms.of == 1000
@@ -82,9 +82,47 @@ def test_an_experiment_is_read_again_without_a_run(bench: Any, tmp_path: Path) -
     done = bench("aa", str(folder.path), "--tolerance", "p95=20%", "--json")
     assert done.exit_code == 0, done.output
     found = Findings.model_validate(json.loads(done.stdout))
-    assert found.tolerances == ["response_p95_ms=20%"]
+    assert set(found.tolerances) == {"response_p95_ms=20%", "response_p50_ms=5%", "error_share=0.005"}
     assert len(folder.load().rounds) == before
-    assert found.live.of == 1
+    assert found.live.of == 2
+
+
+def test_the_gate_is_the_one_that_the_workspace_configured(bench: Any, tmp_path: Path) -> None:
+    """Its target, its pairs and its tolerances, over which the command line's go; the same of rounds that are there."""
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.gatebench.gate]\ntarget = "reference"\npairs = 6\n[tool.gatebench.gate.tolerances]\np95 = "20%"\np50 = "7%"\n'
+    )
+    done = bench("aa", "smoke", "--rounds", "12", "--quiet", "--json", "--tolerance", "p50=9%")
+    assert done.exit_code == 0, done.output
+    found = Findings.model_validate(json.loads(done.stdout))
+    assert set(found.tolerances) == {"response_p50_ms=9%", "response_p95_ms=20%"}
+    assert (found.target, found.gate_pairs, found.live.of) == ("reference", 6, 2)
+    again = bench("aa", str(experiment(tmp_path).path), "--json")
+    found = Findings.model_validate(json.loads(again.stdout))
+    assert set(found.tolerances) == {"response_p50_ms=7%", "response_p95_ms=20%"}
+
+
+def test_a_table_that_is_wrong_is_refused(bench: Any, tmp_path: Path) -> None:
+    """Its pairs, its tolerances and a key that is none, with the command line's own: each with its place."""
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.gatebench.gate]\npairs = 0\n[tool.gatebench.gate.tolerances]\np95 = "x"\n'
+    )
+    done = bench("aa", "smoke", "-t", "reference", "--header", "nothing")
+    assert done.exit_code == 2
+    said = " ".join(done.stderr.split())
+    assert "3 problems" in said
+    assert "pairs = 0: must lie between 2 and 200" in said
+    assert "[tool.gatebench.gate] p95=x" in said
+    assert not (tmp_path / "runs").exists()
+
+
+def test_another_host_has_to_be_allowed(bench: Any) -> None:
+    """A URL that is not on this machine is refused until its host is named."""
+    done = bench("aa", "smoke", "-t", "http://192.0.2.7:1", "--dry-run")
+    assert done.exit_code == 2
+    assert "--allow-remote" in done.stderr
+    done = bench("aa", "smoke", "-t", "http://192.0.2.7:1", "--dry-run", "--allow-remote", "192.0.2.7")
+    assert done.exit_code == 0, done.output
 
 
 def test_invalid_rounds_are_made_again_in_the_same_order(bench: Any, tmp_path: Path) -> None:
@@ -129,7 +167,14 @@ def test_everything_that_is_wrong_is_said_at_once(bench: Any, tmp_path: Path) ->
     """No target, too few rounds, tolerances that are none, a phase that is not there: exit 2, and nothing is started."""
     done = bench("aa", "smoke", "--rounds", "3", "--tolerance", "p95=x", "--tolerance", "errors=5%,p95@fault=5%")
     assert done.exit_code == 2
-    for said in ("5 problems", "--target", "too few", "is no tolerance", "% of a share misleads", "has no phase fault"):
+    for said in (
+        "5 problems",
+        "--target",
+        "too few",
+        "is no tolerance",
+        "% of a share misleads",
+        "there is no phase fault",
+    ):
         assert said in " ".join(done.stderr.split()), done.stderr
     assert not (tmp_path / "runs").exists()
 

@@ -257,11 +257,11 @@ def test_a_scenario_that_does_not_apply_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_defaults_are_of_what_the_gateway_adds_where_there_are_lanes(tmp_path: Path) -> None:
-    """The paired difference to `direct` stands for p50."""
+    """The paired differences to `direct` stand for p50 and p95."""
     prepared = prepare(order(scenario="overhead"), tmp_path, [])
     assert prepared is not None
     metrics = [one.metric for one in prepared.tolerances]
-    assert metrics == ["overhead_median_ms", "response_p95_ms", "error_share"]
+    assert metrics == ["overhead_median_ms", "overhead_p95_ms", "error_share"]
 
 
 def test_one_commit_on_both_sides_is_said(tmp_path: Path) -> None:

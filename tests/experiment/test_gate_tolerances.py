@@ -50,6 +50,16 @@ def test_without_any_word_the_defaults_hold() -> None:
     assert len(Said().read(PHASES, False, [])) == 3
 
 
+def test_the_command_line_changes_one_of_the_defaults_and_keeps_the_others() -> None:
+    """Whoever allows p95 more still wants to know of errors; a table is the whole list."""
+    assert [str(one) for one in Said(["p95=10%"]).read(PHASES, False, [])] == [
+        "response_p95_ms=10%",
+        "response_p50_ms=5%",
+        "error_share=0.005",
+    ]
+    assert [str(one) for one in Said([], [], ["p95=10%"]).read(PHASES, False, [])] == ["response_p95_ms=10%"]
+
+
 def test_what_is_said_twice_or_of_no_phase_is_refused() -> None:
     """Each with its place."""
     problems: list[Problem] = []

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from gatebench.cli import completing
-from gatebench.cli.aa_order import DEFAULT_ROUNDS, course_of, phases_known, stored, tolerances_of, writable
+from gatebench.cli.aa_order import DEFAULT_ROUNDS, Judging, course_of, judging_of, stored, writable
 from gatebench.errors import Problem
 
 if TYPE_CHECKING:
-    from gatebench.comparing.tolerance import Tolerance
     from gatebench.experiment.making import Made
-    from gatebench.experiment.noise import Noise
     from gatebench.experiment.record import ExperimentFolder, ExperimentRecord, Round
     from gatebench.experiment.rounds import Course, Ended
 
@@ -38,7 +36,10 @@ def aa(
     rounds: Annotated[int, typer.Option(help="Pairs of identical rounds; each is two runs.")] = DEFAULT_ROUNDS,
     tolerance: Annotated[
         list[str] | None,
-        typer.Option(metavar="METRIC=AMOUNT", help="As for `bench gate`: p95=5%, p95@baseline=5%, error_share=0.5pp."),
+        typer.Option(
+            metavar="METRIC[@PHASE]=AMOUNT",
+            help="As for `bench gate`, over what pyproject.toml says: p95=5%, p95@fault=10%, error_share=0.5pp.",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the first pair; each further one adds 1.")] = DEFAULT_SEED,
     engine: Annotated[
@@ -47,6 +48,8 @@ def aa(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the target.")
     ] = None,
+    header: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="As of `bench run`.")] = None,
+    allow_remote: Annotated[list[str] | None, typer.Option(metavar="HOST", help="As of `bench run`.")] = None,
     out: Annotated[Path, typer.Option(help="Folder that receives the experiment's folder.")] = Path("runs"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, print the plan, send nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
@@ -54,21 +57,28 @@ def aa(
 ) -> None:
     """Measure what a gate is worth here: its false alarms, the noise of each number, what it can see, how long it takes.
 
+    The gate is that of `[tool.gatebench.gate]` in pyproject.toml, or the default one.
+
     bench aa gate --target reference
 
     bench aa smoke --target mine --rounds 20 --tolerance p95=10% --tolerance error_share=0.5pp
 
     bench aa runs/20260101T120000Z-aa-gate
     """
+    from gatebench.cli.options import headers
+
     problems: list[Problem] = []
-    tolerances = tolerances_of(tolerance or [], problems)
+    judging = judging_of(tolerance or [], problems)
     if (Path(scenario) / "experiment.json").is_file():
         folder, record = stored(Path(scenario), problems)
+        judging.check(None, problems)
         _refuse_any(problems, as_json=as_json)
-        raise typer.Exit(_read(folder, record, tolerances, as_json=as_json))
-    course = course_of(scenario, target, rounds, seed, {"engine": engine, "settings": settings or []}, problems)
-    if course is not None:
-        phases_known(tolerances, course.plan("A", seed), problems)
+        raise typer.Exit(_read(folder, record, judging, as_json=as_json))
+    sent = headers(header or [], problems)
+    options = {"engine": engine, "settings": settings or [], "allow_remote": allow_remote or []}
+    target = target or judging.table.target
+    course = course_of(scenario, target, rounds, seed, options, problems)
+    judging.check(None if course is None else course.plan("A", seed), problems)
     if not dry_run:
         writable(out, problems)
     _refuse_any(problems, as_json=as_json)
@@ -77,7 +87,7 @@ def aa(
     if dry_run:
         _show(course, as_json=as_json)
         return
-    raise typer.Exit(_measure(course, str(target), tolerances, out, quiet=quiet, as_json=as_json))
+    raise typer.Exit(_measure(course, str(target), judging, sent, out, quiet=quiet, as_json=as_json))
 
 
 def _refuse_any(problems: list[Problem], *, as_json: bool) -> None:
@@ -112,7 +122,9 @@ def _show(course: Course, *, as_json: bool) -> None:
         )
 
 
-def _measure(course: Course, target: str, tolerances: list[Tolerance], out: Path, *, quiet: bool, as_json: bool) -> int:
+def _measure(
+    course: Course, target: str, judging: Judging, sent: dict[str, str], out: Path, *, quiet: bool, as_json: bool
+) -> int:
     """Make the rounds, and read what they hold."""
     from gatebench.cli.progress import watcher
     from gatebench.cli.requests import redacted
@@ -132,13 +144,13 @@ def _measure(course: Course, target: str, tolerances: list[Tolerance], out: Path
         seed=course.seed,
     )
     workspace = Content().workspace
-    making = Making(record.command, partial(watcher, quiet=True), {}, workspace)
+    making = Making(record.command, partial(watcher, quiet=True), sent, workspace)
     ended = play(course, Books(folder, record, making), said=partial(_said, course, quiet=quiet))
     record.status = {0: "finished", 130: "interrupted"}.get(ended.code, "failed")  # type: ignore[assignment]  # a literal
     folder.save(record)
     if ended.code:
         return _ended(ended, folder)
-    return _read(folder, record, tolerances, as_json=as_json)
+    return _read(folder, record, judging, as_json=as_json)
 
 
 def _ended(ended: Ended, folder: ExperimentFolder) -> int:
@@ -171,13 +183,7 @@ def _said(course: Course, one: Round, made: Made, *, quiet: bool) -> None:
     )
 
 
-def _read(
-    folder: ExperimentFolder,
-    record: ExperimentRecord | None,
-    tolerances: list[Tolerance],
-    *,
-    as_json: bool,
-) -> int:
+def _read(folder: ExperimentFolder, record: ExperimentRecord | None, judging: Judging, *, as_json: bool) -> int:
     """Study the rounds, print what they prove, and keep it and the noise, unless the workspace has newer."""
     import json
 
@@ -193,7 +199,7 @@ def _read(
     noise = noise_of(folder, record)
     there, asked = len(noise.pair_s), record.pairs
     try:
-        findings = study(noise, tolerances or _default(noise))
+        findings = study(noise, judging.tolerances(noise), pairs=judging.pairs)
     except ValueError as error:
         say.err().print(f"{there} of {asked} pairs count: {error}. It takes at least {LEAST_ROUNDS}.", markup=False)
         return 3
@@ -210,11 +216,3 @@ def _read(
         say.err().print(f"{there} of the {asked} pairs that were asked for count.", markup=False)
         return 3
     return 1 if findings.refuted else 0
-
-
-def _default(noise: Noise) -> list[Tolerance]:
-
-    from gatebench.comparing.tolerance import default_tolerances
-
-    known = {one.metric for one in noise.series}
-    return default_tolerances(known, lanes="overhead_median_ms" in known)

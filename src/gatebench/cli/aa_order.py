@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,22 +11,56 @@ from gatebench.errors import ConfigurationError, Problem
 
 if TYPE_CHECKING:
     from gatebench.comparing.tolerance import Tolerance
+    from gatebench.experiment.gate_table import GateTable
+    from gatebench.experiment.noise import Noise
     from gatebench.experiment.record import ExperimentFolder, ExperimentRecord
     from gatebench.experiment.rounds import Course
+    from gatebench.experiment.tolerances import Said
     from gatebench.plan import Plan
 
 DEFAULT_ROUNDS = 40
 
 
-def tolerances_of(texts: list[str], problems: list[Problem]) -> list[Tolerance]:
-    """Return the tolerances of repeated options and comma lists; what is none of them goes to `problems`."""
-    from gatebench.analysis.metrics import metrics
-    from gatebench.cli.options import commas
-    from gatebench.comparing.tolerance import parse
+@dataclass(frozen=True)
+class Judging:
+    """The gate whose alarms are counted: what the command line says, over what the workspace's pyproject.toml does."""
 
-    units = {name: metric.unit for name, metric in metrics().items()}
-    found = [parse(text, units, "--tolerance", problems) for text in commas(texts)]
-    return [one for one in found if one is not None]
+    said: Said
+    table: GateTable
+
+    @property
+    def pairs(self) -> int:
+        """Of how many pairs a gate is."""
+        from gatebench.comparing.looks import DEFAULT_PAIRS
+
+        return DEFAULT_PAIRS if self.table.pairs is None else self.table.pairs
+
+    def check(self, plan: Plan | None, problems: list[Problem]) -> None:
+        """Add what is wrong with it; `plan` is what is measured, None when nobody knows it."""
+        from gatebench.experiment.gate import LEAST, MOST
+        from gatebench.experiment.gate_table import WHERE
+
+        if not LEAST <= self.pairs <= MOST:
+            cure = "Leave it out for the default."
+            problems.append(Problem(f"{WHERE} pairs = {self.pairs}", f"must lie between {LEAST} and {MOST}.", cure))
+        phases = None if plan is None else [phase.name for phase in plan.phases if phase.role != "warmup"]
+        self.said.read(phases, False, problems)
+
+    def tolerances(self, noise: Noise) -> list[Tolerance]:
+        """Return what is tolerated of the numbers that were measured; the defaults where nobody says any."""
+        known = {one.metric for one in noise.series}
+        return self.said.read(None, "overhead_median_ms" in known, [], known)
+
+
+def judging_of(words: list[str], problems: list[Problem]) -> Judging:
+    """Return the gate that is meant by the options and the workspace; what is wrong with its table goes to `problems`."""
+    from gatebench.cli.options import commas
+    from gatebench.content import Content
+    from gatebench.experiment.gate_table import read_table
+    from gatebench.experiment.tolerances import Said
+
+    table = read_table(Content().workspace, problems)
+    return Judging(Said(commas(words), (), table.terms()), table)
 
 
 def course_of(
@@ -33,7 +68,7 @@ def course_of(
 ) -> Course | None:
     """Return what is played; every problem of it goes to `problems`."""
     from gatebench.analysis.metrics import known_metrics
-    from gatebench.cli.options import pairs
+    from gatebench.cli.options import commas, pairs
     from gatebench.content import Content
     from gatebench.execution.asking import RunRequest
     from gatebench.execution.planning import make_plan
@@ -49,10 +84,16 @@ def course_of(
         cure = f"Take at least {LEAST_ROUNDS}; {DEFAULT_ROUNDS} show the noise of most machines."
         problems.append(Problem(f"--rounds {rounds}", "are too few to know any noise.", cure))
     chosen = pairs("--set", options["settings"], problems)
+    remote = tuple(commas(options["allow_remote"]))
 
     def plan(side: str, of_seed: int) -> Plan:
         request = RunRequest(
-            scenario=scenario, target=target or "direct", seed=of_seed, engine=options["engine"], settings=chosen
+            scenario=scenario,
+            target=target or "direct",
+            seed=of_seed,
+            engine=options["engine"],
+            settings=chosen,
+            allow_remote=remote,
         )
         return make_plan(request, content, known_metrics())
 
@@ -62,15 +103,6 @@ def course_of(
         problems.extend(error.problems)
         return None
     return Course(first.scenario, SIDES, plan, rounds, seed)
-
-
-def phases_known(tolerances: list[Tolerance], plan: Plan, problems: list[Problem]) -> None:
-    """Refuse tolerances in phases that the scenario does not have."""
-    names = [phase.name for phase in plan.phases]
-    for one in tolerances:
-        if one.phase is not None and one.phase not in names:
-            cure = f"The phases are: {', '.join(names)}."
-            problems.append(Problem(f"--tolerance {one}", f"{plan.scenario} has no phase {one.phase}.", cure))
 
 
 def writable(out: Path, problems: list[Problem]) -> None:

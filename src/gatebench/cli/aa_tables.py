@@ -52,7 +52,7 @@ def _alarms(found: Findings) -> RenderableType:
     table = _table("alarms where nothing changed", "alarms", "share", "exact 95 %")
     looks = ", ".join(str(look) for look in found.looks)
     rows: list[tuple[str, Alarms | None]] = [
-        (f"gates of {found.gate_pairs} consecutive pairs", found.live),
+        ("gates made of these pairs, in order", found.live),
         ("rule “p99 is 10 % slower”, each pair", found.plain),
         ("simulated gates", found.nothing.alarms),
         ("simulated gates, nothing tolerated", found.bare),
@@ -94,7 +94,9 @@ def _noise(found: Findings) -> RenderableType:
 
 def _name(one: MeasureNoise) -> str:
     metric, at, phase = one.label.partition("@")
-    short = metric.removeprefix("response_").removesuffix("_ms")
+    short = (
+        metric.removeprefix("response_").removesuffix("_ms").replace("_", " ")
+    )  # where a narrow terminal may break it
     return escape(short if phase in {"", "baseline"} else short + at + phase)
 
 

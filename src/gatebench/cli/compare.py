@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gatebench.plan import Plan
 
 DEFAULT_SEED = 1
+DEFAULT_ROUNDS = 10
 NULL_TARGET = "direct"
 
 
@@ -77,7 +78,6 @@ def compare(
     bench compare runs/20261121T160000Z-rounds-smoke runs/20261121T170000Z-rounds-smoke
     """
     from gatebench.cli.requests import wanted, writable
-    from gatebench.comparing.looks import DEFAULT_PAIRS
 
     problems: list[Problem] = []
     playing, reading = bool(scenario or target or rounds is not None), bool(runs or base or head)
@@ -93,7 +93,7 @@ def compare(
         writable(out, problems)
         code = _stored(runs or [], base or [], head or [], out, report_to, problems, as_json=as_json)
         raise typer.Exit(code)
-    pairs = DEFAULT_PAIRS if rounds is None else rounds
+    pairs = DEFAULT_ROUNDS if rounds is None else rounds
     if pairs < 1:
         problems.append(Problem(f"--rounds {pairs}", "is none.", "Ask for one round at least."))
     if not playing:

@@ -43,7 +43,7 @@ def gate(
         list[str] | None,
         typer.Option(metavar="NEW.json", help="Files of pytest-benchmark; --baseline has the old ones."),
     ] = None,
-    pairs: Annotated[int | None, typer.Option(help="At most so many pairs of runs; default 10.")] = None,
+    pairs: Annotated[int | None, typer.Option(help="At most so many pairs of runs; default 24.")] = None,
     tolerance: Annotated[
         list[str] | None,
         typer.Option(

@@ -31,18 +31,24 @@ def counted(count: int, of: int) -> Counted:
 
 
 def consecutive(lines: Sequence[Line], looks: Looks, alpha: float = SPENT) -> list[Judgement]:
-    """Return what gates find that were made one after the other of the lines' pairs, each of `looks.most`; what is left
-    over makes none. No pair is in two gates, so what they find is independent but for the machine's mood.
+    """Return what gates find that were made one after the other of the lines' pairs: each begins where the one before it
+    stopped, and the last, which ran out of pairs before it knew, is none. No pair is in two gates, so what they find is independent
+    but for the machine's mood.
     """
     there = len(lines[0].base) if lines else 0
-    found = []
-    for begin in range(0, there - looks.most + 1, looks.most):
+    found: list[Judgement] = []
+    begin = 0
+    while begin < there:
         part = slice(begin, begin + looks.most)
         cut = [
             Line(one.measure, one.base[part], one.head[part], None if one.rows is None else one.rows[part])
             for one in lines
         ]
-        found.append(judge(cut, looks, alpha))
+        gate = judge(cut, looks, alpha)
+        if not gate.settled:
+            break
+        found.append(gate)
+        begin += gate.pairs
     return found
 
 

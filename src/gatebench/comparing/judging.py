@@ -158,7 +158,7 @@ def _holm(p: Floats, alpha: float) -> Bools:
 
 @dataclass(frozen=True)
 class LineVerdict:
-    """What became of one line. Amounts are on the scale of `Measure.worse`; `base` and `head` are medians over the rounds
+    """What became of one line. Amounts are on the scale of `Measure.worse`; `base` and `head` are `Measure.typical` of the rounds
     in the metric's unit; `confidence` is that of the interval, which holds wherever the gate stopped.
     """
 
@@ -275,8 +275,8 @@ def _amount(difference: float) -> str:
 
 def _one(line: Line, pairs: int, shown: Shown | None, word: Word, why: str) -> LineVerdict:
     fine = line.complete
-    base = float(np.median(line.base[fine])) if fine.any() else None
-    head = float(np.median(line.head[fine])) if fine.any() else None
+    base = line.measure.typical(line.base[fine]) if fine.any() else None
+    head = line.measure.typical(line.head[fine]) if fine.any() else None
     if shown is None:
         return LineVerdict(line.measure, word, pairs, base, head, None, None, None, None, None, why)
     parts = (shown.mean, shown.low, shown.high, shown.margin, shown.p_worse)

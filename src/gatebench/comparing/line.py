@@ -58,6 +58,14 @@ class Measure:
         with np.errstate(divide="ignore", invalid="ignore"):
             return sign * np.where((base > 0) & (head > 0), np.log(head / base), np.where(head == base, 0.0, np.nan))
 
+    def typical(self, values: Floats) -> float:
+        """Return what stands for the rounds, so that what stands for both sides differs by the mean of `worse`: the geometric mean
+        where ratios are compared, else the mean.
+        """
+        if self.relative and (values > 0).all():
+            return float(np.exp(np.log(values).mean()))
+        return float(values.mean())
+
     def margin(self, base: Floats) -> Floats:
         """Return how much worse is still tolerated, on the scale of `worse`; `base`: (…, rounds) → (…).
 

@@ -20,12 +20,15 @@ PASSING: Final = 0.05
 MISSING: Final = 0.05
 """Chance that a shown interval misses the truth, wherever the gate stops."""
 
-DEFAULT_PAIRS: Final = 10
+DEFAULT_PAIRS: Final = 24
+"""So many a gate may take. On a quiet machine it knows after `LEAST_PAIRS`; on one whose processors are lent to others meanwhile it
+takes more than ten to see 10 % at p95 (docs/aa.md).
+"""
 LEAST_PAIRS: Final = 6
 """No look comes before so many pairs. With four, Student's t is fooled by noise that has two levels (a process that is laid out
 well or badly): it alarms in 1.4 % of gates on identical builds instead of at most 1 %, from six pairs on in 0.5 %.
 """
-_PARTS: Final = ((0.4, 0.05), (0.6, 0.15), (0.8, 0.25), (1.0, 0.55))
+_PARTS: Final = ((0.25, 0.1), (0.5, 0.1), (0.75, 0.25), (1.0, 0.55))
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,9 @@ class Findings(_Part):
     gates: int = Field(description="simulated gates of each scene")
     seed: int
     block: int = Field(description="neighbouring pairs that were drawn together")
-    live: Alarms = Field(description="alarms of whole gates made of consecutive pairs")
+    live: Alarms = Field(
+        description="alarms of gates made of consecutive pairs, each beginning where the one before it stopped"
+    )
     live_passed: int
     live_words: list[str]
     plain: Alarms | None = Field(description='alarms of the rule "p99 is more than 10 % slower", by pair')

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Said:
-    """Where tolerances are written: the command line, the baseline's own, a workspace's pyproject.toml; the first that has any counts.
+    """Where tolerances are written: the command line, the baseline's own, a workspace's pyproject.toml.
 
-    A tolerance of the command line goes over the others' of its metric and phase; the rest of theirs stays.
+    The baseline's are the whole list, else those of pyproject.toml, else the defaults. A tolerance of the command line goes over that
+    list's of its metric and phase; the rest of the list stays.
     """
 
     command_line: Sequence[str] = ()
@@ -28,17 +29,25 @@ class Said:
     table: Sequence[str] = ()
     table_where: str = "pyproject.toml [tool.gatebench.gate]"
 
-    def read(self, phases: Collection[str] | None, lanes: bool, problems: list[Problem]) -> list[Tolerance]:
-        """Return the tolerances, the defaults when nobody says any; every one that is wrong goes to `problems`.
+    def read(
+        self,
+        phases: Collection[str] | None,
+        lanes: bool,
+        problems: list[Problem],
+        known: Collection[str] | None = None,
+    ) -> list[Tolerance]:
+        """Return the tolerances; every one that is wrong goes to `problems`.
 
-        `phases` are those that are measured; None: nobody knows them, because the scenario is wrong too.
+        `phases` are those that are measured; None: nobody knows them. `known`: the defaults are of these metrics alone.
         """
         from gatebench.analysis.metrics import metrics
 
         units = {name: entry.unit for name, entry in metrics().items()}
         own = _parsed(self.command_line, units, "--tolerance", phases, problems)
         others, where = (self.kept, "the baseline's") if self.kept else (self.table, self.table_where)
-        rest = _parsed(others, units, where, phases, problems) or default_tolerances(units, lanes=lanes)
+        rest = _parsed(others, units, where, phases, problems) or default_tolerances(
+            units if known is None else known, lanes=lanes
+        )
         taken = {(one.metric, one.phase) for one in own}
         return [
             *own,
