@@ -70,10 +70,10 @@ def test_ten_million_samples_are_read_within_two_gigabytes(assembled: RunFolder,
     assert cost["peak_mb"] <= PEAK_MB
 
 
-@pytest.mark.xfail(strict=True, reason="not reached yet: more than four times naive percentiles, see docs/speed.md")
+@pytest.mark.xfail(strict=True, reason="not reached yet: five times naive percentiles on the clock, see docs/speed.md")
 def test_ten_million_samples_are_read_in_time(assembled: RunFolder, cost: dict[str, Any]) -> None:
-    """Summary and report in at most 15/4 of what naive percentiles alone take."""
-    assert cost["cpu_s"] <= AT_MOST_NAIVE * measured(assembled, "naive")["cpu_s"]
+    """Summary and report in at most 15/4 of what naive percentiles alone take, on the clock."""
+    assert cost["wall_s"] <= AT_MOST_NAIVE * measured(assembled, "naive")["wall_s"]
 
 
 @pytest.mark.skipif(program() is None, reason="there is no Chromium")

@@ -9,9 +9,9 @@ from typing import Final
 ALPHA: Final = 0.01
 """Chance that a gate alarms when nothing became worse, over all its numbers and looks together."""
 
-SPENT: Final = 0.008
+SPENT: Final = 0.006
 """What is spent of it. The rest is for rounds that remember their neighbours: with an autocorrelation of 0.5 between rounds a
-t-test of pairs alarms up to 1.2 times as often as it says (tests/comparing/test_simulation.py, docs/aa.md).
+t-test of 24 pairs alarms up to 1.5 times as often as it says (tests/comparing/test_simulation.py, docs/aa.md).
 """
 
 PASSING: Final = 0.05
