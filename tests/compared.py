@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from gatebench.errors import EnvironmentFailure, GatebenchError, Interrupted
+from gatebench.errors import Ending, EnvironmentFailure, Interrupted
 from gatebench.execution.runner import Nobody
 from gatebench.experiment.making import Made, Making
 from gatebench.plan import Plan
@@ -109,7 +109,7 @@ class Maker:
         """Make the run that is next."""
         outcome = self.outcomes.get(len(self.plans), "pass")
         self.plans.append(plan)
-        error: GatebenchError | None = None
+        error: Ending | None = None
         if outcome == "does not start":
             error = EnvironmentFailure("the gateway ended by itself")
             return Made(None, None, error.exit_code, error)

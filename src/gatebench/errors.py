@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,14 @@ class EnvironmentFailure(GatebenchError):
         super().__init__(what)
 
 
-class Interrupted(GatebenchError):
-    """Somebody pressed Ctrl-C or sent SIGTERM; the partial run is kept."""
+class Interrupted(BaseException):
+    """Somebody pressed Ctrl-C or sent SIGTERM; the partial run is kept.
+
+    Like KeyboardInterrupt it is no Exception: whoever catches whatever may go wrong in a metric or a template must not catch this.
+    """
 
     exit_code = 130
+
+
+Ending: TypeAlias = GatebenchError | Interrupted
+"""What may end a run early."""

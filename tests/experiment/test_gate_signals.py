@@ -2,11 +2,14 @@
 
 import os
 import signal
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from gatebench.errors import Interrupted
-from gatebench.experiment.making import heeding_signals
+from gatebench.experiment.making import heeding_signals, read
+from tests.factory import make_run
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -38,3 +41,22 @@ def test_a_signal_between_two_runs_interrupts_the_series_at_once() -> None:
             pass
         os.kill(os.getpid(), signal.SIGTERM)
         raise AssertionError("the signal was not heard")
+
+
+def stopped(*_: object) -> NoReturn:
+    """Stand in for what is measured, judged or drawn while somebody wants to stop."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    raise AssertionError("the signal was not heard")
+
+
+@pytest.mark.parametrize(
+    "place", ["analysis.metrics.latency._there", "analysis.checks.judging._judge", "analysis.report.page.Page._ask"]
+)
+def test_a_signal_while_a_run_is_read_is_not_taken_for_a_defect(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What goes wrong in a metric, a check or a section is said there, and the rest goes on; somebody who wants to stop is no defect."""
+    folder = make_run(tmp_path)
+    monkeypatch.setattr(f"gatebench.{place}", stopped)
+    with pytest.raises(Interrupted), heeding_signals():
+        read(folder)

@@ -9,7 +9,7 @@ import traceback
 import typer
 
 from gatebench.cli import aa, baseline, chaos, check, compare, doctor, gate, ls, new, report, run, up, worker
-from gatebench.errors import EnvironmentFailure, GatebenchError
+from gatebench.errors import EnvironmentFailure, GatebenchError, Interrupted
 
 app = typer.Typer(
     name="bench",
@@ -57,7 +57,7 @@ def main() -> None:
             stream.reconfigure(errors="replace")  # a terminal without µ gets a question mark, not a traceback
     try:
         app(standalone_mode=True)
-    except GatebenchError as error:
+    except (GatebenchError, Interrupted) as error:
         sys.stderr.write(f"bench: {error}\n")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:

@@ -14,7 +14,7 @@ from gatebench.comparing.gated import Gated
 from gatebench.comparing.looks import DEFAULT_PAIRS, LEAST_PAIRS, Looks, plan_looks
 from gatebench.comparing.tolerance import Tolerance
 from gatebench.content import Content
-from gatebench.errors import ConfigurationError, EnvironmentFailure, GatebenchError, Interrupted, Problem
+from gatebench.errors import ConfigurationError, Ending, EnvironmentFailure, Interrupted, Problem
 from gatebench.execution.asking import RunRequest
 from gatebench.execution.planning import make_plan
 from gatebench.experiment.concluding import Conclusion, Pair, conclude
@@ -246,7 +246,7 @@ def _code(
     ]
 
 
-def _said(error: GatebenchError | None) -> list[str]:
+def _said(error: Ending | None) -> list[str]:
     """Return what ended the gate, and the last lines of the log of what would not start."""
     if isinstance(error, EnvironmentFailure):
         return [error.what, *(f"│ {line}" for line in error.log_tail[-_TAIL:] if line.strip())]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from gatebench.errors import ConfigurationError, EnvironmentFailure, GatebenchError, Interrupted
+from gatebench.errors import ConfigurationError, Ending, EnvironmentFailure, Interrupted
 from gatebench.execution.runner import Runner, Watcher
 from gatebench.plan import Plan
 from gatebench.run.folder import RunFolder
@@ -38,7 +38,7 @@ class Made:
     folder: RunFolder | None
     summary: Summary | None
     code: int
-    error: GatebenchError | None = None
+    error: Ending | None = None
 
 
 def make(plan: Plan, out: Path, making: Making) -> Made:

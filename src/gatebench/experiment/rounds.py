@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatebench.comparing.order import turned
-from gatebench.errors import GatebenchError
+from gatebench.errors import Ending
 from gatebench.experiment.making import Made, Making, make
 from gatebench.experiment.record import ExperimentFolder, ExperimentRecord, Round
 from gatebench.plan import Plan
@@ -38,7 +38,7 @@ class Ended:
     """How a series ended: 0, or the exit code of what ended it early."""
 
     code: int
-    error: GatebenchError | None = None
+    error: Ending | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gatebench.errors import ConfigurationError, GatebenchError, Interrupted
+from gatebench.errors import ConfigurationError, Ending, Interrupted
 from gatebench.experiment.making import Made, heeding_signals
 from gatebench.experiment.record import Round
 from gatebench.experiment.rounds import ENVIRONMENT, INTERRUPTED, Books, Course, Ended, play, play_floor
@@ -32,7 +32,7 @@ class Played:
     """How a series ended: 0, or the exit code that counts most; `errors` by the scenario that they ended."""
 
     code: int
-    errors: Mapping[str, GatebenchError]
+    errors: Mapping[str, Ending]
 
 
 def play_series(series: Series, books: Books, said: Callable[[Round, Made], None] = lambda one, made: None) -> Played:
@@ -40,7 +40,7 @@ def play_series(series: Series, books: Books, said: Callable[[Round, Made], None
     interruption ends the series. The record holds whatever was made until then.
     """
     codes: list[int] = []
-    errors: dict[str, GatebenchError] = {}
+    errors: dict[str, Ending] = {}
     for scenario in series.scenarios:
         ended = _play_one(series, scenario, books, said)
         codes.append(ended.code)

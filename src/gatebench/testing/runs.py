@@ -140,7 +140,7 @@ class Gatebench:
         return result
 
 
-def _environment(error: Exception | None, folder: Path | None) -> str:
+def _environment(error: BaseException | None, folder: Path | None) -> str:
     """Return what would not start, with its last log lines."""
     lines = [f"The environment failed: {error}"]
     if isinstance(error, EnvironmentFailure):
