@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from gatebench.analysis.columns import parts
 from gatebench.analysis.report.charts.chart import Coded, Column, decimals
 from gatebench.stats import percentile
 
@@ -28,11 +30,14 @@ class Bins:
         """How many there are."""
         return max(1, int(np.ceil(self.end_s / self.width_s - 1e-9)))
 
-    def index(self, at_s: Floats) -> npt.NDArray[np.int64]:
+    def index(self, at_s: Floats) -> npt.NDArray[np.int32]:
         """Return the bin of each time; times beyond the end fall into the last bin, times before 0 into the first."""
-        return np.clip((at_s // self.width_s).astype(np.int64), 0, self.number - 1)
+        found = np.empty(len(at_s), np.int32)
+        for part in parts(len(at_s)):
+            found[part] = np.clip(at_s[part] // self.width_s, 0, self.number - 1)
+        return found
 
-    def edges(self, index: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
+    def edges(self, index: npt.NDArray[np.integer[Any]]) -> tuple[Floats, Floats]:
         """Return the beginning and the end of bins, in seconds."""
         begin_s = index.astype(np.float64) * self.width_s
         return begin_s, np.minimum(begin_s + self.width_s, self.end_s).astype(np.float64)
@@ -52,7 +57,7 @@ def spread(bins: Bins, at_s: Floats, values: Floats, unit: str) -> dict[str, Col
     Percentiles are nearest-rank over all values of the bin; p95 and p99 are None where they would only repeat the largest.
     """
     index = bins.index(at_s)
-    if (np.diff(index) < 0).any():
+    if (index[1:] < index[:-1]).any():
         order = np.argsort(index, kind="stable")
         index, values = index[order], values[order]
     found, starts = np.unique(index, return_index=True)

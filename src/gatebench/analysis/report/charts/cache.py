@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,7 @@ _UNSTAMPED: Final = 4
 _NO_ANSWER: Final = 5
 _CLAIMS: Final = ("hit", "stale")
 
-Codes = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.integer[Any]]
 
 
 def build(tables: RunTables) -> list[Chart | NoChart]:
