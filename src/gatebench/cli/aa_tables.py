@@ -94,9 +94,8 @@ def _noise(found: Findings) -> RenderableType:
 
 def _name(one: MeasureNoise) -> str:
     metric, at, phase = one.label.partition("@")
-    short = (
-        metric.removeprefix("response_").removesuffix("_ms").replace("_", " ")
-    )  # where a narrow terminal may break it
+    # With spaces, where a narrow terminal may break it.
+    short = metric.removeprefix("response_").removesuffix("_ms").replace("_", " ")
     return escape(short if phase in {"", "baseline"} else short + at + phase)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gatebench.comparing.line import Better, Measure
 from gatebench.comparing.tolerance import Tolerance, default_tolerances, parse
 from gatebench.errors import Problem
+from gatebench.experiment.gate_table import WHERE
 
 if TYPE_CHECKING:
     from gatebench.experiment.noise import Noise
@@ -27,7 +28,7 @@ class Said:
     command_line: Sequence[str] = ()
     kept: Sequence[str] = ()
     table: Sequence[str] = ()
-    table_where: str = "pyproject.toml [tool.gatebench.gate]"
+    table_where: str = WHERE
 
     def read(
         self,
