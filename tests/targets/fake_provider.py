@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ Result = TypeVar("Result")
 FIRST_EVENT = b'data: {"token": 1}\n\n'
 LAST_EVENTS = b'data: {"token": 2}\n\ndata: [DONE]\n\n'
 _PATIENCE_S = 20.0
+_TURNS_TO_MAKE_A_CONNECTION = 3
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class FakeProvider:
         self.port = 0
         self.host = "127.0.0.1"
         self._runner: web.ServerRunner | None = None
+        self._listener: socket.socket | None = None
 
     @property
     def url(self) -> str:
@@ -78,15 +81,20 @@ class FakeProvider:
         server = web.Server(self._serve, handler_cancellation=True)
         self._runner = web.ServerRunner(server, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self.host, self.port)
-        await site.start()
-        self.port = site.port
+        self._listener = socket.create_server((self.host, self.port), backlog=128)
+        self.port = self._listener.getsockname()[1]
+        await web.SockSite(self._runner, self._listener).start()
 
     async def stop(self) -> None:
         """Close the port and every connection."""
-        if self._runner is not None:
+        if self._runner is not None and self._listener is not None:
+            # A connection whose transport is made after the server was closed is left open by asyncio (before 3.12
+            # an assertion, after it nobody's), so those accepted become the server's before it closes.
+            asyncio.get_running_loop().remove_reader(self._listener)
+            for _ in range(_TURNS_TO_MAKE_A_CONNECTION):
+                await asyncio.sleep(0)
             await self._runner.cleanup()
-            self._runner = None
+            self._runner = self._listener = None
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read()
