@@ -115,7 +115,7 @@ class TargetPlan(_Frozen):
     """What is measured: a target folder with a profile, or a URL (or a Unix socket) that somebody else keeps running.
 
     `standing` is the folder of the topology of `bench up` behind the URL; `own_folder` that of a target that extends the
-    one in `folder`.
+    one in `folder`; `installed` the environment that was installed for it.
     """
 
     name: str
@@ -125,6 +125,7 @@ class TargetPlan(_Frozen):
     tls: TlsPlan | None = None
     folder: str | None = None
     own_folder: str | None = None
+    installed: str | None = None
     standing: str | None = None
     definition: TargetDefinition | None = None
     settings: dict[str, Setting] = Field(default_factory=dict)

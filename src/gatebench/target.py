@@ -60,6 +60,51 @@ class Requirement(BaseModel):
     cure: str
 
 
+class Install(BaseModel):
+    """What the target needs in an environment of its own, which `bench targets install` makes in the user's cache directory.
+
+    `python`: packages of PyPI, each with its exact version (`constraints`, a file of the folder, pins what they need in turn), in a
+    virtual environment. `npm`: a folder of the target's with package.json and package-lock.json. `check` must end with 0, from
+    within the environment, before it counts as installed; `disk_mb` is what all of it takes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    python: tuple[str, ...] = ()
+    constraints: str | None = None
+    npm: str | None = None
+    check: tuple[str, ...] = ()
+    disk_mb: int = Field(default=100, gt=0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Install:
+        problems = []
+        if bool(self.python) == (self.npm is not None):
+            problems.append(
+                '[install] needs one of "python" and "npm": a list of packages, or a folder with package.json'
+            )
+        problems += [
+            f'[install] python = "{one}" names no exact version; write name==version'
+            for one in self.python
+            if not re.fullmatch(r"[A-Za-z0-9._-]+(\[[A-Za-z0-9._,-]+\])?==[A-Za-z0-9.+!_-]+", one)
+        ]
+        problems += [
+            f'[install] names "{path}", outside the target; write a path within its folder'
+            for path in (self.constraints, self.npm)
+            if path is not None and (path.startswith("/") or ".." in path.split("/"))
+        ]
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files of the target's folder that say what is installed."""
+        if self.npm is not None:
+            return (f"{self.npm}/package.json", f"{self.npm}/package-lock.json")
+        return (self.constraints,) if self.constraints else ()
+
+
 class Version(BaseModel):
     """How to ask the target its version: a command and a regular expression with one group."""
 
@@ -138,6 +183,7 @@ class TargetDefinition(BaseModel):
     description: str = Field(min_length=1)
     capabilities: tuple[str, ...] = ()
     requires: tuple[Requirement, ...] = ()
+    install: Install | None = None
     build: Build | None = None
     version: Version | None = None
     request_id: tuple[Literal["header", "user"], ...] = ("header", "user")

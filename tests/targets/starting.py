@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from jinja2 import Environment, StrictUndefined
 
+from gatebench.environments import TargetEnvironment
 from gatebench.execution.topology.ports import free_ports
 from gatebench.target import Process, Setting, TargetDefinition
 from gatebench.units import duration_s
@@ -31,6 +33,17 @@ DEADLINE_S = 5.0
 def definition_of(name: str) -> TargetDefinition:
     """Return the target as its folder declares it."""
     return TargetDefinition.model_validate(tomllib.loads((TARGETS / name / "target.toml").read_text()))
+
+
+def environment_of(name: str) -> str | None:
+    """Return where what target `name` needs is installed, None when it needs nothing; skips the test when it is not there."""
+    install = definition_of(name).install
+    if install is None:
+        return None
+    environment = TargetEnvironment(name, install, TARGETS / name)
+    if not environment.is_there:
+        pytest.skip(f"{name} is not installed; bench targets install {name}")
+    return str(environment.path)
 
 
 @dataclass
@@ -78,6 +91,7 @@ def prepare(
     names = {
         "dir": str(directory),
         "folder": str(TARGETS / name),
+        "installed": environment_of(name),
         "python": sys.executable,
         "host": "127.0.0.1",
         "port": port,

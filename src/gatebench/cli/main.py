@@ -8,7 +8,7 @@ import traceback
 
 import typer
 
-from gatebench.cli import aa, baseline, chaos, check, compare, doctor, gate, ls, new, report, run, up, worker
+from gatebench.cli import aa, baseline, chaos, check, compare, doctor, gate, ls, new, report, run, targets, up, worker
 from gatebench.errors import EnvironmentFailure, GatebenchError, Interrupted
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ app.add_typer(baseline.baseline, name="baseline")
 app.command("aa")(aa.aa)
 app.command("gate")(gate.gate)
 app.command("report")(report.report)
+app.add_typer(targets.targets, name="targets")
 app.command("ls")(ls.ls)
 app.command("check")(check.check)
 app.command("new")(new.new)

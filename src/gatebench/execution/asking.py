@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gatebench import guard, tls
-from gatebench.content import Content
+from gatebench.content import Content, LoadedTarget
+from gatebench.environments import TargetEnvironment
 from gatebench.errors import ConfigurationError, Problem
 from gatebench.execution.standing import standing
 from gatebench.execution.topology.ports import is_free
@@ -110,11 +111,7 @@ def resolve_target(
         return None
     definition = loaded.definition
     where = f"targets/{name}/target.toml"
-    for requirement in definition.requires:
-        if shutil.which(requirement.program) is None:
-            problems.say(
-                where, f"needs the program {requirement.program}, which is not on PATH.", f"Try: {requirement.cure}."
-            )
+    installed = _installed(loaded, where, problems)
     profile = definition.profiles.get(profile_name or "default")
     if profile_name and profile_name != "default" and profile is None:
         names = ", ".join(sorted({"default", *definition.profiles}))
@@ -141,10 +138,26 @@ def resolve_target(
         profile=profile_name or "default",
         folder=str(loaded.folder),
         own_folder=str(loaded.own),
+        installed=installed,
         definition=definition,
         settings=settings,
         ignored_settings=ignored,
     )
+
+
+def _installed(loaded: LoadedTarget, where: str, problems: Problems) -> str | None:
+    """Return the target's own environment, None when it needs none; every program that lacks, and it, are problems."""
+    for requirement in loaded.definition.requires:
+        if shutil.which(requirement.program) is None:
+            problems.say(
+                where, f"needs the program {requirement.program}, which is not on PATH.", f"Try: {requirement.cure}."
+            )
+    if loaded.definition.install is None:
+        return None
+    environment = TargetEnvironment(loaded.folder.name, loaded.definition.install, loaded.folder)
+    if not environment.is_there:
+        problems.say(where, f"{environment.name} is not installed.", f"Try: bench targets install {environment.name}.")
+    return str(environment.path)
 
 
 def _standing_target(request: RunRequest, problems: Problems) -> TargetPlan | None:

@@ -161,7 +161,7 @@ def name_problem(name: str) -> Problem | None:
 
 def without_places(record: RunRecord) -> RunRecord:
     """Return the record without what only the machine that made the run can use: its folders, ports and processes."""
-    target = record.plan.target.model_copy(update={"folder": None, "own_folder": None, "standing": None})
+    target = record.plan.target.model_copy(update=dict.fromkeys(("folder", "own_folder", "installed", "standing")))
     kept = {name: value for name, value in record.topology.items() if name.startswith("target_")}
     return record.model_copy(update={"plan": record.plan.model_copy(update={"target": target}), "topology": kept})
 

@@ -80,6 +80,7 @@ def rehearse(target: TargetPlan, providers: Sequence[str]) -> list[Problem]:
         "dir": "/tmp/run",  # noqa: S108 - invented
         "folder": target.folder,
         "here": target.own_folder,
+        "installed": target.installed,
         "python": "python3",
         "host": "127.0.0.1",
         "port": 1,

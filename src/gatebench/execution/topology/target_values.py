@@ -31,6 +31,7 @@ def target_values(
         "dir": str(directory.resolve()),
         "folder": target.folder,
         "here": target.own_folder,
+        "installed": target.installed,
         "tenants": tenants(plan),
         "python": sys.executable,
         "host": gateway.host,

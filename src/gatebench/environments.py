@@ -1,0 +1,58 @@
+"""Where a target's own environment lies: a folder in the user's cache directory for each thing that can be installed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import platformdirs
+
+from gatebench.target import Install
+
+MARKER: Final = "installed.json"
+
+
+def cache_folder() -> Path:
+    """Return the folder of all environments: below GATEBENCH_CACHE, or the user's cache directory."""
+    return Path(os.environ.get("GATEBENCH_CACHE", platformdirs.user_cache_dir("gatebench"))) / "targets"
+
+
+@dataclass(frozen=True)
+class TargetEnvironment:
+    """The environment of the target `name`, whose files lie in `source`; another list of packages is another environment."""
+
+    name: str
+    install: Install
+    source: Path
+
+    @property
+    def path(self) -> Path:
+        """Where it is, or would be."""
+        return cache_folder() / f"{self.name}-{self._digest()}"
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it was installed to its end."""
+        return (self.path / MARKER).is_file()
+
+    @property
+    def leftovers(self) -> tuple[Path, ...]:
+        """Environments of this target for other lists of packages, and installations that did not end."""
+        return tuple(sorted(path for path in cache_folder().glob(f"{self.name}-{'?' * _DIGITS}") if path.is_dir()))
+
+    def size_bytes(self) -> int:
+        """Return what its files hold."""
+        return sum(path.lstat().st_size for path in self.path.rglob("*") if not path.is_dir())
+
+    def _digest(self) -> str:
+        digest = hashlib.sha256(json.dumps(self.install.model_dump(mode="json"), sort_keys=True).encode())
+        for file in self.install.files:
+            digest.update((self.source / file).read_bytes())
+        return digest.hexdigest()[:_DIGITS]
+
+
+_DIGITS: Final = 10

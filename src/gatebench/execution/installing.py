@@ -1,0 +1,160 @@
+"""Makes a target's own environment in the user's cache directory, and takes it away."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from gatebench.environments import MARKER, TargetEnvironment, cache_folder
+from gatebench.errors import EnvironmentFailure
+
+_ROOM_FOR: Final = 1.5
+"""How much more than the finished environment must be free: archives and what is unpacked lie beside one another for a while."""
+_TAIL: Final = 12
+_PATIENCE_S: Final = 1800.0
+_CHECK_S: Final = 120.0
+
+Tell = Callable[[str], None]
+
+
+def install(environment: TargetEnvironment, tell: Tell) -> bool:
+    """Make the environment, each line of its installers handed to `tell`; False when it was there.
+
+    Whatever ends it before its end takes away what was made. Raises EnvironmentFailure: no room, an installer that is missing or
+    fails (with its last lines), or an environment whose check fails.
+    """
+    with _alone(environment, tell):
+        if environment.is_there:
+            return False
+        for leftover in environment.leftovers:
+            shutil.rmtree(leftover)
+        _check_room(environment)
+        try:
+            steps = _steps(environment)
+            for command in steps:
+                _run(environment, command, tell)
+        except BaseException:
+            shutil.rmtree(environment.path, ignore_errors=True)
+            raise
+        marker = {"target": environment.name, "install": environment.install.model_dump(mode="json"), "steps": steps}
+        (environment.path / MARKER).write_text(json.dumps(marker, indent=1) + "\n")
+        return True
+
+
+def remove(environment: TargetEnvironment, tell: Tell) -> bool:
+    """Take away every environment of this target; False when there was none."""
+    with _alone(environment, tell):
+        there = environment.leftovers
+        for one in there:
+            shutil.rmtree(one)
+        return bool(there)
+
+
+@contextlib.contextmanager
+def _alone(environment: TargetEnvironment, tell: Tell) -> Iterator[None]:
+    """Let one process at a time make or take away the environments of a target."""
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    with (cache_folder() / f"{environment.name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            tell("another process installs it; waiting")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _check_room(environment: TargetEnvironment) -> None:
+    free_mb = shutil.disk_usage(cache_folder()).free / 1e6
+    needed_mb = environment.install.disk_mb * _ROOM_FOR
+    if free_mb < needed_mb:
+        raise EnvironmentFailure(
+            f"{environment.name} takes {environment.install.disk_mb} MB, and while it is installed {needed_mb:.0f} MB, but "
+            f"{cache_folder()} has {free_mb:.0f} MB free. Make room, or set GATEBENCH_CACHE to a folder on a larger disk."
+        )
+
+
+def _steps(environment: TargetEnvironment) -> list[list[str]]:
+    """Return the commands that make the environment, in order."""
+    install, path = environment.install, environment.path
+    if install.npm is not None:
+        path.mkdir(parents=True)
+        for file in install.files:
+            shutil.copy(environment.source / file, path)
+        commands = [["npm", "ci", "--omit=dev", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(path)]]
+    else:
+        pip = [str(path / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--no-input"]
+        pinned = ["--constraint", str(environment.source / install.constraints)] if install.constraints else []
+        commands = [[sys.executable, "-m", "venv", str(path)], [*pip, *pinned, *install.python]]
+    if install.check:
+        commands.append([part.replace("{{ installed }}", str(path)) for part in install.check])
+    return commands
+
+
+def _run(environment: TargetEnvironment, command: Sequence[str], tell: Tell) -> None:
+    last: deque[str] = deque(maxlen=_TAIL)
+    within_s = _CHECK_S if command[0].startswith(str(environment.path)) and "pip" not in command else _PATIENCE_S
+    began = time.monotonic()
+    try:
+        started = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+            cwd=environment.path if environment.path.is_dir() else cache_folder(),
+        )
+    except FileNotFoundError:
+        cure = (
+            "Install Node.js with npm." if command[0] == "npm" else "It was not installed; the check names it wrongly."
+        )
+        raise EnvironmentFailure(f"{environment.name}: there is no program {command[0]}. {cure}") from None
+    alarm = _ends_after(started, within_s)
+    try:
+        assert started.stdout is not None  # noqa: S101 - a pipe was asked for
+        for line in started.stdout:
+            if line.strip():
+                last.append(line.rstrip())
+                tell(line.strip())
+        code = started.wait()
+    finally:
+        alarm()
+        _end(started)
+    if code:
+        took = f"after {time.monotonic() - began:.0f} s"
+        what = f"{environment.name} was not installed: `{' '.join(_short(command, environment.path))}` ended with {code} {took}."
+        raise EnvironmentFailure(f"{what} Nothing of it was kept.", last)
+
+
+def _short(command: Sequence[str], path: Path) -> list[str]:
+    return [part.replace(str(path), "…").replace(sys.executable, "python") for part in command]
+
+
+def _ends_after(started: subprocess.Popen[str], within_s: float) -> Callable[[], None]:
+    """End the installer when it takes too long; returns what calls that off."""
+    timer = threading.Timer(within_s, _end, (started,))
+    timer.daemon = True
+    timer.start()
+    return timer.cancel
+
+
+def _end(started: subprocess.Popen[str]) -> None:
+    """End the installer and whatever it started."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(started.pid, signal.SIGKILL)
+    started.wait()
+    if started.stdout is not None:
+        started.stdout.close()
