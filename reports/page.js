@@ -50,6 +50,35 @@
     });
   }
 
+  // A table sorts by a column: first what is better, then the other way round; cells without a number stay last.
+  function order(table, column, down) {
+    const body = table.tBodies[0];
+    const key = (row) => row.cells[column].dataset.key === undefined ? null : Number(row.cells[column].dataset.key);
+    const name = (row) => row.cells[0].textContent;
+    const rows = [...body.rows].sort((a, b) => {
+      if (column === 0) return (down ? -1 : 1) * name(a).localeCompare(name(b));
+      const [left, right] = [key(a), key(b)];
+      if (left === null || right === null) return (left === null) - (right === null);
+      return down ? right - left : left - right;
+    });
+    body.append(...rows);
+  }
+  for (const table of document.querySelectorAll("table[data-sortable]")) {
+    const heads = [...table.tHead.rows[0].cells];
+    heads.forEach((head, column) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...head.childNodes);
+      head.append(button);
+      button.addEventListener("click", () => {
+        const down = head.ariaSort === "ascending" || (head.ariaSort === null && head.dataset.first === "down");
+        for (const other of heads) other.removeAttribute("aria-sort");
+        head.setAttribute("aria-sort", down ? "descending" : "ascending");
+        order(table, column, down);
+      });
+    });
+  }
+
   const wide = new ResizeObserver((entries) => {
     for (const { target } of entries) target.toggleAttribute("data-wide", target.scrollWidth > target.clientWidth + 1);
   });

@@ -27,6 +27,7 @@ from gatebench.latency import MeasuredLatency
 from gatebench.latency_trace import filled
 from gatebench.scenario import Scenario
 from gatebench.sources import from_source
+from gatebench.suite import Suite
 from gatebench.target import TargetDefinition
 
 FOLDERS = ("scenarios", "targets", "chaos", "reports")
@@ -101,6 +102,10 @@ class Content:
             "scenarios", (path for path in self._files("scenarios", "*.py") if not path.name.startswith("_"))
         )
 
+    def suite_names(self) -> list[str]:
+        """Return the names of all suites."""
+        return self._names("scenarios", self._files("scenarios", "*.toml"))
+
     def target_names(self) -> list[str]:
         """Return the names of all targets."""
         return sorted({path.parent.name for path in self._files("targets", "*/target.toml")})
@@ -126,6 +131,19 @@ class Content:
         title = ((module.__doc__ or "").strip() or name).splitlines()[0]
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
         return LoadedScenario(name.replace("_", "-"), title, digest, path, found)
+
+    def suite(self, name: str) -> Suite:
+        """Load a suite; ConfigurationError holds every problem of its file, scenarios that are not there among them."""
+        path = self._find("scenarios", f"{name.replace('-', '_')}.toml") or self._find("scenarios", f"{name}.toml")
+        if path is None:
+            raise ConfigurationError([_unknown("suite", name, self.suite_names())])
+        where = f"scenarios/{path.name}"
+        suite = read_toml(path, Suite, where)
+        known = self.scenario_names()
+        missing = [entry.name for entry in suite.scenario if entry.name not in known]
+        if missing:
+            raise ConfigurationError([Problem(where, str(_unknown("scenario", one, known)), "") for one in missing])
+        return suite
 
     def target(self, name: str) -> LoadedTarget:
         """Load a target's declaration; ConfigurationError holds every problem of its file."""
@@ -186,6 +204,7 @@ class Content:
             (self.target_names(), self.target),
             (self.fault_names(), self.fault),
             (self.plan_names(), self.fault_plan),
+            (self.suite_names(), self.suite),
         ):
             for name in names:
                 try:

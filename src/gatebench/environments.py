@@ -1,17 +1,18 @@
-"""Where a target's own environment lies: a folder in the user's cache directory for each thing that can be installed."""
+"""Where a target's own environment lies, a folder in the user's cache directory, and what a target lacks on this machine."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import platformdirs
 
-from gatebench.target import Install
+from gatebench.target import Install, TargetDefinition
 
 MARKER: Final = "installed.json"
 
@@ -56,3 +57,32 @@ class TargetEnvironment:
 
 
 _DIGITS: Final = 10
+
+
+@dataclass(frozen=True)
+class Lack:
+    """Something that a target needs and this machine has not: a sentence, and its cure."""
+
+    what: str
+    cure: str
+
+
+def environment_of(definition: TargetDefinition, folder: Path) -> TargetEnvironment | None:
+    """Return the environment that a target of `folder` declares, None when it declares none."""
+    return TargetEnvironment(folder.name, definition.install, folder) if definition.install else None
+
+
+def lacking(definition: TargetDefinition, folder: Path) -> list[Lack]:
+    """Return what the target needs and is not here: programs on PATH, and its own environment."""
+    found = [
+        Lack(f"needs the program {one.program}, which is not on PATH.", f"Try: {one.cure}.")
+        for one in definition.requires
+        if shutil.which(one.program) is None
+    ]
+    environment = environment_of(definition, folder)
+    if environment is not None and not environment.is_there:
+        size = f"{environment.install.disk_mb} MB"
+        found.append(
+            Lack(f"{environment.name} is not installed.", f"Try: bench targets install {environment.name} ({size}).")
+        )
+    return found

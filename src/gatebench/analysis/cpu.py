@@ -23,7 +23,7 @@ from gatebench.analysis.tables import RunTables
 from gatebench.run.folder import RunFolder
 from gatebench.run.summary import ProcessCost
 from gatebench.sample import NEVER
-from gatebench.stats import SHOWN, Floats, Interval, block_mean_interval
+from gatebench.stats import JUDGED, SHOWN, Floats, Interval, block_mean_interval
 
 LEAST_SECONDS: Final = 10
 US_PER_S: Final = 1e6
@@ -63,6 +63,49 @@ def costs(folder: RunFolder, tables: RunTables) -> list[ProcessCost]:
         found.append(_cost(str(name), at_s[inside], numbers(ordered["value"])[inside], _passing(str(name), tables)))
     order = ("target", "links", "provider", "load", "other")
     return sorted(found, key=lambda cost: (order.index(cost.role), cost.process))
+
+
+@dataclass(frozen=True)
+class TargetCost:
+    """Processor time a request of all processes of the target together, in µs; `value` None: `why` says what lacks."""
+
+    value: float | None
+    requests: int
+    shown: Interval | None = None
+    judged: Interval | None = None
+    why: str = ""
+
+
+def target_cost(tables: RunTables, start_ns: int, end_ns: int) -> TargetCost:
+    """Return what the target used a request between two moments of the load.
+
+    The sum over its processes, stores left out; the interval goes from the sum of the lower ends to that of the upper ones, for what
+    one of them does in a second goes along with what the others do.
+    """
+    definition, series = tables.plan.target.definition, tables.series
+    if definition is None or series is None or not definition.gateways:
+        return TargetCost(None, 0, why="the target has no process of its own that could be read")
+    sent_s = _of_target(tables).at_s
+    values, shown, judged, requests = [], [], [], []
+    for process in definition.gateways:
+        rows = series[(series["metric"] == "cpu_s") & (series["process"] == process.name)].sort_values("at_ns")
+        at_s = (numbers(rows["at_ns"]) - tables.start_ns) / 1e9
+        inside = (at_s >= start_ns / 1e9) & (at_s <= end_ns / 1e9)
+        used_s, passed = _used(at_s[inside], numbers(rows["value"])[inside], sent_s)
+        if len(used_s) < LEAST_SECONDS:
+            why = f"it takes {LEAST_SECONDS} readings of {process.name} a second apart; here are {len(used_s)}"
+            return TargetCost(None, int(passed.sum()), why=why)
+        if not passed.sum():
+            return TargetCost(None, 0, why="no request was sent to it")
+        values.append(float(used_s.sum() / passed.sum()))
+        requests.append(int(passed.sum()))
+        shown.append(ratio_interval(used_s, passed, SHOWN))
+        judged.append(ratio_interval(used_s, passed, JUDGED))
+    return TargetCost(sum(values) * US_PER_S, max(requests), _summed(shown), _summed(judged))
+
+
+def _summed(found: list[Interval]) -> Interval:
+    return Interval(max(0.0, sum(one.low for one in found)) * US_PER_S, sum(one.high for one in found) * US_PER_S)
 
 
 def _passing(name: str, tables: RunTables) -> Passing:
@@ -121,9 +164,7 @@ def _of_load(number: str, tables: RunTables) -> Passing:
 
 def _cost(name: str, at_s: Floats, cpu_s: Floats, passing: Passing) -> ProcessCost:
     """Divide what was used between the first and the last reading by what passed between them."""
-    used_s, requests = np.diff(cpu_s), _between(passing.at_s, at_s).astype(np.float64)
-    kept = used_s >= 0  # a child that ended takes its time with it
-    used_s, requests = used_s[kept], requests[kept]
+    used_s, requests = _used(at_s, cpu_s, passing.at_s)
     total = int(requests.sum())
     cost = ProcessCost(
         process=name,
@@ -143,6 +184,13 @@ def _cost(name: str, at_s: Floats, cpu_s: Floats, passing: Passing) -> ProcessCo
     ends = ratio_interval(used_s, requests, SHOWN)
     cost.low, cost.high, cost.confidence = max(0.0, ends.low * US_PER_S), ends.high * US_PER_S, SHOWN
     return cost
+
+
+def _used(at_s: Floats, cpu_s: Floats, passed_s: Floats) -> tuple[Floats, Floats]:
+    """Return what was used between neighbouring readings, and what passed; without those in which a child ended with its time."""
+    used_s, passed = np.diff(cpu_s), _between(passed_s, at_s).astype(np.float64)
+    kept = used_s >= 0
+    return used_s[kept], passed[kept]
 
 
 def _between(moments_s: Floats, edges_s: Floats) -> npt.NDArray[np.int64]:

@@ -15,6 +15,7 @@ from gatebench.errors import ConfigurationError, Problem
 if TYPE_CHECKING:
     from gatebench.cli.requests import Wanted
     from gatebench.plan import Plan
+    from gatebench.suite import Suite
 
 DEFAULT_SEED = 1
 DEFAULT_ROUNDS = 10
@@ -45,7 +46,13 @@ def compare(
             "--target", "-t", autocompletion=completing.targets, help="What to compare, the first with each other one."
         ),
     ] = None,
-    rounds: Annotated[int | None, typer.Option(help="Pairs of each scenario; 10 unless told.")] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option(
+            autocompletion=completing.suites, help="Scenarios that belong together, and a matrix of what they answer."
+        ),
+    ] = None,
+    rounds: Annotated[int | None, typer.Option(help="Pairs of each scenario; 10 unless told, 1 of a suite.")] = None,
     seed: Annotated[int, typer.Option(help="Of the first pair; each further one adds 1.")] = DEFAULT_SEED,
     settings: Annotated[
         list[str] | None,
@@ -73,6 +80,8 @@ def compare(
 
     bench compare --scenario smoke --target reference,nginx --rounds 5
 
+    bench compare --suite resilience --target all
+
     bench compare --base runs/A1 --base runs/A2 --head runs/B1 --head runs/B2
 
     bench compare runs/20261121T160000Z-rounds-smoke runs/20261121T170000Z-rounds-smoke
@@ -80,10 +89,14 @@ def compare(
     from gatebench.cli.requests import wanted, writable
 
     problems: list[Problem] = []
-    playing, reading = bool(scenario or target or rounds is not None), bool(runs or base or head)
+    playing = bool(scenario or suite or target or rounds is not None)
+    reading = bool(runs or base or head)
     if playing and reading:
-        cure = "Name runs that exist, or --scenario and --target for new ones."
-        problems.append(Problem("RUN", "cannot be combined with --scenario, --target or --rounds.", cure))
+        cure = "Name runs that exist, or --scenario (--suite) and --target for new ones."
+        problems.append(Problem("RUN", "cannot be combined with --scenario, --suite, --target or --rounds.", cure))
+    if scenario and suite:
+        cure = "Give one of the two; a suite of your own is a TOML file in scenarios/."
+        problems.append(Problem(f"--suite {suite}", "cannot be combined with --scenario.", cure))
     elif not playing and not reading:
         cure = "Name runs that exist, or give --scenario and --target; `bench compare --help` shows examples."
         problems.append(Problem("bench compare", "was given nothing to compare.", cure))
@@ -93,36 +106,82 @@ def compare(
         writable(out, problems)
         code = _stored(runs or [], base or [], head or [], out, report_to, problems, as_json=as_json)
         raise typer.Exit(code)
-    pairs = DEFAULT_ROUNDS if rounds is None else rounds
+    pairs = (1 if suite else DEFAULT_ROUNDS) if rounds is None else rounds
     if pairs < 1:
         problems.append(Problem(f"--rounds {pairs}", "is none.", "Ask for one round at least."))
     if not playing:
         refuse(problems, as_json=as_json)
+    loaded = find_suite(suite, problems)
     asked = wanted(
-        scenario or [],
+        scenario or ([entry.name for entry in loaded.scenario] if loaded else []),
         target or [],
         {"seed": seed, "rate": rate, "time_scale": time_scale, "engine": engine},
         problems,
         settings=settings or [],
         header=header or [],
         allow_remote=allow_remote or [],
+        own={entry.name: {"time_scale": entry.time_scale * time_scale} for entry in loaded.scenario}
+        if loaded
+        else None,
+        named=None if suite else "--scenario",
     )
     if len(asked.targets) == 1:
         cure = "Name two at least, or use `bench run --rounds`."
         problems.append(Problem(f"--target {asked.targets[0]}", "is one side only.", cure))
     if problems:
         refuse(problems, as_json=as_json)
-    floor, notes = ({}, []) if no_floor else _floor(asked)
+    floor, notes = ({}, []) if no_floor or loaded else _floor(asked)
+    notes += [f"{name} is left out: it {why}" for name, why in asked.left_out.items()]
+    idle = not_applicable(asked, loaded) if loaded else {}
     if dry_run:
-        _show(asked, pairs, floor, notes, as_json=as_json)
+        _show(asked, pairs, floor, notes, idle, as_json=as_json)
         return
     writable(out, problems)
     if problems:
         refuse(problems, as_json=as_json)
     from gatebench.cli.rounds import Rounds
 
-    order = Rounds("compare", pairs, seed, out, quiet, as_json, report_to, tuple(notes), floor)
+    order = Rounds(
+        "compare", pairs, seed, out, quiet, as_json, report_to, tuple(notes), floor, loaded, idle, suite or ""
+    )
     raise typer.Exit(order.make(asked))
+
+
+def find_suite(name: str | None, problems: list[Problem]) -> Suite | None:
+    """Return the suite of that name; None when none was asked for, or `problems` says what is wrong with it."""
+    from gatebench.analysis.metrics import known_metrics
+    from gatebench.content import Content
+
+    if name is None:
+        return None
+    try:
+        suite = Content().suite(name)
+    except ConfigurationError as error:
+        problems.extend(error.problems)
+        return None
+    known = known_metrics()
+    problems += [
+        Problem(
+            f"the suite {name}",
+            f'asks "{one.title}" of the metric {one.metric}, which is none.',
+            "`bench ls metrics` lists them.",
+        )
+        for one in suite.question
+        if one.metric not in known
+    ]
+    return suite
+
+
+def not_applicable(asked: Wanted, suite: Suite) -> dict[str, dict[str, str]]:
+    """Return by scenario which targets it does not apply to, and why."""
+    found: dict[str, dict[str, str]] = {}
+    for (scenario, target), plan in asked.plans.items():
+        definition = plan.target.definition
+        lacks = [one for one in suite.entry(scenario).needs if definition and one not in definition.capabilities]
+        why = plan.not_applicable or (f"{target} does not declare {', '.join(lacks)}" if lacks else None)
+        if why is not None:
+            found.setdefault(scenario, {})[target] = why
+    return found
 
 
 def _floor(asked: Wanted) -> tuple[dict[str, Plan], list[str]]:
@@ -185,12 +244,21 @@ def _stored(
     return result.verdict.exit_code
 
 
-def _show(asked: Wanted, pairs: int, floor: dict[str, Plan], notes: list[str], *, as_json: bool) -> None:
+def _show(
+    asked: Wanted,
+    pairs: int,
+    floor: dict[str, Plan],
+    notes: list[str],
+    idle: dict[str, dict[str, str]],
+    *,
+    as_json: bool,
+) -> None:
     """Print what would be played, and how long the load alone takes."""
     from gatebench.cli import say
     from gatebench.comparing.order import turned
 
-    load_s = sum(plan.load.duration_ns for plan in asked.plans.values()) * pairs / 1e9
+    played = [plan for (scenario, target), plan in asked.plans.items() if target not in idle.get(scenario, {})]
+    load_s = sum(plan.load.duration_ns for plan in played) * pairs / 1e9
     load_s += sum(plan.load.duration_ns for plan in floor.values()) / 1e9
     if as_json:
         document = {
@@ -199,17 +267,18 @@ def _show(asked: Wanted, pairs: int, floor: dict[str, Plan], notes: list[str], *
             "load_s": load_s,
             "floor": sorted(floor),
             "notes": notes,
-            "plans": [plan.model_dump(mode="json") for plan in asked.plans.values()],
+            "not_applicable": idle,
+            "plans": [plan.model_dump(mode="json") for plan in played],
         }
         sys.stdout.write(json.dumps(document) + "\n")
         return
     console = say.out()
     for scenario in asked.scenarios:
-        names = list(asked.targets)
+        names = [name for name in asked.targets if name not in idle.get(scenario, {})]
         turn = " | ".join(" ".join(reversed(names) if turned(pair) else names) for pair in range(min(pairs, 4)))
         first = "direct | " if Path(scenario).stem in floor or scenario in floor else ""
         console.print(f"{scenario}: {first}{turn}{' | …' if pairs > 4 else ''}", markup=False)
-    count = len(asked.plans) * pairs + len(floor)
+    count = len(played) * pairs + len(floor)
     console.print(f"{count} runs, {load_s / 60:.1f} min of load; starting and reading come on top", markup=False)
     for note in notes:
         console.print(f"! {note}", markup=False)

@@ -20,6 +20,8 @@ _WIDE = 28
 """Columns that a difference with its interval needs."""
 
 _LABEL = 10
+_SIDES = 5
+_BRIEF = {"unknown": "?"}
 
 _WORDS = {
     "compared": ("≷", "bold"),
@@ -48,13 +50,37 @@ def print_comparison(found: Comparison, report: Path) -> None:
         console.print(Padding(f"[magenta]![/magenta] {escape(words)}", (0, 0, 0, 2), expand=False))
     for remark in found.remarks:
         console.print(Padding(f"[yellow]![/yellow] {escape(remark)}", (0, 0, 0, 2), expand=False))
-    for table in _tables(found):
+    for table in _matrices(found):
+        console.print()
+        console.print(table)
+    if found.material.suite is not None:
+        console.print("[dim]≥ a bound that was not reached · ? unknown: the report says why[/dim]")
+    for table in _tables(found) if found.material.suite is None else ():
         console.print()
         console.print(table)
     if any(row.winner(place) for row in found.rows if row.matters for place in range(1, len(row.cells))):
         words = "✓ better, ✗ worse: the 95 % interval of the difference excludes zero. No mark: not shown."
         console.print(f"[dim]{words}[/dim]")
     console.print(f"report  {report}", soft_wrap=True, markup=False)
+
+
+def _matrices(found: Comparison) -> Iterator[Table]:
+    """Yield the matrix of a suite, a few sides at a time so that it fits 80 columns."""
+    from gatebench.analysis.report.comparison.matrix_view import ONE_ROUND, view
+
+    matrix = view(found)
+    if matrix is None:
+        return
+    for first in range(0, len(matrix.lines), _SIDES):
+        lines = matrix.lines[first : first + _SIDES]
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+        table.add_column(ONE_ROUND if matrix.one_round else "", no_wrap=True)
+        for line in lines:
+            table.add_column(escape(_shortened(line.label)), justify="right", no_wrap=True)
+        for place, one in enumerate(matrix.asked):
+            cells = (line.cells[place].text for line in lines)
+            table.add_row(escape(one.question.title), *(escape(_BRIEF.get(text, text)) for text in cells))
+        yield table
 
 
 def _tables(found: Comparison) -> Iterator[Table]:

@@ -15,6 +15,11 @@ def scenarios(incomplete: str) -> list[str]:
     return [name for name in (*_content().scenario_names(), *files) if name.startswith(incomplete)]
 
 
+def suites(incomplete: str) -> list[str]:
+    """Return the suites that begin so."""
+    return [name for name in _content().suite_names() if name.startswith(incomplete)]
+
+
 def targets(incomplete: str) -> list[str]:
     """Return the targets that begin so, and what `bench up` left standing."""
     from gatebench.execution.standing import state_folder

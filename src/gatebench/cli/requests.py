@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Every scenario on every target, the request of each, the plan of each for the first seed, and what goes into headers."""
+    """Every scenario on every target, the request of each, the plan of each for the first seed, and what goes into headers.
+
+    `left_out` are targets that `all` does not stand for, because they lack what the sentence says.
+    """
 
     content: Content
     scenarios: tuple[str, ...]
@@ -25,6 +28,7 @@ class Wanted:
     requests: Mapping[tuple[str, str], RunRequest]
     plans: Mapping[tuple[str, str], Plan]
     headers: dict[str, str]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def plan(self, scenario: str, target: str, seed: int) -> Plan:
         """Return the plan of a run with a seed of its own. Raises ConfigurationError."""
@@ -40,40 +44,70 @@ def wanted(
     settings: Iterable[str] = (),
     header: Iterable[str] = (),
     allow_remote: Iterable[str] = (),
+    own: Mapping[str, Mapping[str, Any]] | None = None,
+    named: str | None = "SCENARIO",
 ) -> Wanted:
-    """Return what is wanted, planned; `options` are the fields of a RunRequest. Whatever is wrong goes to `problems`."""
+    """Return what is wanted, planned; `options` are the fields of a RunRequest, `own` those that a scenario has for itself, `named`
+    how scenarios are named here (None: that there is none has been said).
+
+    Whatever is wrong goes to `problems`. `all` targets are those that are ready here; what the others lack is in `left_out`.
+    """
     from gatebench.cli.options import commas, headers, pairs
     from gatebench.content import Content
     from gatebench.execution.asking import RunRequest
     from gatebench.execution.locustfile_plan import is_locustfile
 
     content = Content()
-    named, chosen = commas(scenarios), commas(targets)
+    names, chosen = commas(scenarios), commas(targets)
     if not chosen:
         cure = f"Add --target NAME; the targets are: {', '.join(content.target_names())}."
         problems.append(Problem("--target", "is missing.", cure))
-    if not named:
+    if not names and named is not None:
         cure = f"Name one; the scenarios are: {', '.join(content.scenario_names())}."
-        problems.append(Problem("SCENARIO", "is missing.", cure))
+        problems.append(Problem(named, "is missing.", cure))
+    left_out: dict[str, str] = {}
     if chosen == ["all"]:
-        chosen = content.target_names()
+        chosen, left_out = _ready(content, problems)
     sent = headers(header, problems)
     set_to = pairs("--set", settings, problems)
-    if sent and any(is_locustfile(name) for name in named):
+    if sent and any(is_locustfile(name) for name in names):
         cure = "Set headers in the file: self.client.headers of an HttpUser, default_headers of a FastHttpUser."
         problems.append(Problem(f"--header {', '.join(sent)}", "does not reach a locustfile's requests.", cure))
     requests, plans = {}, {}
-    for name in named:
+    for name in names:
         for target in chosen or ["direct"]:
             request = RunRequest(
-                scenario=name, target=target, settings=set_to, allow_remote=tuple(commas(allow_remote)), **options
+                scenario=name,
+                target=target,
+                settings=set_to,
+                allow_remote=tuple(commas(allow_remote)),
+                **{**options, **(own or {}).get(name, {})},
             )
             requests[name, target] = request
             try:
                 plans[name, target] = planned(request, content)
             except ConfigurationError as error:
                 problems.extend(error.problems)
-    return Wanted(content, tuple(named), tuple(chosen), requests, plans, sent)
+    return Wanted(content, tuple(names), tuple(chosen), requests, plans, sent, left_out)
+
+
+def _ready(content: Content, problems: list[Problem]) -> tuple[list[str], dict[str, str]]:
+    """Return the targets that can be started here, and what each of the others lacks, in sentences."""
+    from gatebench.environments import lacking
+
+    ready, left_out = [], {}
+    for name in content.target_names():
+        try:
+            loaded = content.target(name)
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+            continue
+        lacks = lacking(loaded.definition, loaded.folder)
+        if lacks:
+            left_out[name] = " ".join(f"{one.what} {one.cure}" for one in lacks)
+        else:
+            ready.append(name)
+    return ready, left_out
 
 
 def planned(request: RunRequest, content: Content) -> Plan:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gatebench.experiment.making import Made
     from gatebench.experiment.record import ExperimentFolder, Round
     from gatebench.plan import Plan
+    from gatebench.suite import Suite
 
 _MARKS = {"pass": "[green]✓[/green]", "fail": "[red]✗[/red]", "inconclusive": "[yellow]?[/yellow]"}
 
@@ -36,6 +37,9 @@ class Rounds:
     report_to: Path | None = None
     notes: tuple[str, ...] = ()
     floor: Mapping[str, Plan] = field(default_factory=dict)
+    suite: Suite | None = None
+    not_applicable: dict[str, dict[str, str]] = field(default_factory=dict)
+    suite_name: str = ""
 
     def make(self, asked: Wanted) -> int:
         """Play the rounds, write the experiment and its report, print what they show, and return the exit code."""
@@ -46,7 +50,8 @@ class Rounds:
         from gatebench.experiment.rounds import Books
         from gatebench.experiment.series import Series, play_series
 
-        folder = ExperimentFolder.create(self.out, self.kind, "+".join(_stem(name) for name in asked.scenarios[:2]))
+        name = self.suite_name or "+".join(_stem(name) for name in asked.scenarios[:2])
+        folder = ExperimentFolder.create(self.out, self.kind, name)
         sides = [Side(label=name, target=name, settings=dict(_settings(asked, name))) for name in asked.targets]
         command = redacted(sys.argv)
         record = folder.new_record(
@@ -56,6 +61,8 @@ class Rounds:
             sides=sides,
             pairs=self.pairs,
             seed=self.seed,
+            suite=self.suite,
+            not_applicable=self.not_applicable,
             result={"notes": list(self.notes)} if self.notes else {},
         )
         by_stem = {_stem(name): name for name in asked.scenarios}
@@ -66,12 +73,15 @@ class Rounds:
             self.pairs,
             self.seed,
             self.floor,
+            self.not_applicable,
         )
         making = Making(command, partial(watcher, quiet=self.quiet), asked.headers, asked.content.workspace)
-        played = play_series(series, Books(folder, record, making), self._said)
+        said = partial(self._said, others_go_on=series.others_go_on)
+        played = play_series(series, Books(folder, record, making), said)
         for scenario, error in played.errors.items():
             if isinstance(error, EnvironmentFailure):
-                say.failure(error)
+                if not series.others_go_on:
+                    say.failure(error)
             else:
                 say.err().print(f"{scenario} ended early: {error}", markup=False)
         found = conclude(folder, record)
@@ -87,7 +97,9 @@ class Rounds:
         show(found, folder, code, as_json=self.as_json, report_to=self.report_to)
         return code
 
-    def _said(self, one: Round, made: Made) -> None:
+    def _said(self, one: Round, made: Made, *, others_go_on: bool) -> None:
+        if others_go_on and isinstance(made.error, EnvironmentFailure):
+            say.failure(made.error)
         if self.quiet:
             return
         mark = _MARKS.get(made.summary.verdict, "[magenta]![/magenta]") if made.summary is not None else "[red]✗[/red]"

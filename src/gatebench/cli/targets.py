@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -97,12 +96,11 @@ def remove(names: Annotated[list[str], _NAMES], as_json: Annotated[bool, _JSON] 
 
 def _state(target: LoadedTarget) -> dict[str, Any]:
     """Return what a target is and what it lacks, in sentences."""
+    from gatebench.environments import environment_of, lacking
+
     definition = target.definition
-    lacks = [f"Needs {one.program}: {one.cure}." for one in definition.requires if shutil.which(one.program) is None]
-    environment = environment_of(target)
-    if environment is not None and not environment.is_there:
-        size = f"{environment.install.disk_mb} MB"
-        lacks.append(f"Not installed ({size}): bench targets install {environment.name}.")
+    lacks = [f"{one.what[:1].upper()}{one.what[1:]} {one.cure}" for one in lacking(definition, target.folder)]
+    environment = environment_of(definition, target.folder)
     return {
         "name": target.name,
         "ready": not lacks,
@@ -112,25 +110,18 @@ def _state(target: LoadedTarget) -> dict[str, Any]:
     }
 
 
-def environment_of(target: LoadedTarget) -> TargetEnvironment | None:
-    """Return the environment that a target declares, None when it declares none."""
-    from gatebench.environments import TargetEnvironment
-
-    found = target.definition.install
-    return TargetEnvironment(target.folder.name, found, target.folder) if found else None
-
-
 def _each(names: list[str], verb: str, do: Callable[[TargetEnvironment], str], *, as_json: bool) -> None:
     """Do it for every target, the others too when one fails; ends with 5 when one did."""
     from rich.markup import escape
 
     from gatebench.cli import say
     from gatebench.content import Content
+    from gatebench.environments import environment_of
 
     chosen = _chosen(names, Content(), verb)
     failed, rows = False, []
     for target in chosen:
-        environment = environment_of(target)
+        environment = environment_of(target.definition, target.folder)
         found = "needs no environment of its own"
         try:
             if environment is not None:

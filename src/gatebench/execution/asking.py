@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import socket
 import urllib.parse
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from gatebench import guard, tls
 from gatebench.content import Content, LoadedTarget
-from gatebench.environments import TargetEnvironment
+from gatebench.environments import environment_of, lacking
 from gatebench.errors import ConfigurationError, Problem
 from gatebench.execution.standing import standing
 from gatebench.execution.topology.ports import is_free
@@ -146,18 +145,11 @@ def resolve_target(
 
 
 def _installed(loaded: LoadedTarget, where: str, problems: Problems) -> str | None:
-    """Return the target's own environment, None when it needs none; every program that lacks, and it, are problems."""
-    for requirement in loaded.definition.requires:
-        if shutil.which(requirement.program) is None:
-            problems.say(
-                where, f"needs the program {requirement.program}, which is not on PATH.", f"Try: {requirement.cure}."
-            )
-    if loaded.definition.install is None:
-        return None
-    environment = TargetEnvironment(loaded.folder.name, loaded.definition.install, loaded.folder)
-    if not environment.is_there:
-        problems.say(where, f"{environment.name} is not installed.", f"Try: bench targets install {environment.name}.")
-    return str(environment.path)
+    """Return the target's own environment, None when it needs none; whatever it lacks here is a problem."""
+    for lack in lacking(loaded.definition, loaded.folder):
+        problems.say(where, lack.what, lack.cure)
+    environment = environment_of(loaded.definition, loaded.folder)
+    return str(environment.path) if environment else None
 
 
 def _standing_target(request: RunRequest, problems: Problems) -> TargetPlan | None:

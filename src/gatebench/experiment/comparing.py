@@ -29,6 +29,8 @@ def material(folder: ExperimentFolder, record: ExperimentRecord, beside: Path | 
         taken=tuple(_taken(folder, one, start) for one in record.rounds),
         floor=tuple(_taken(folder, one, start) for one in record.floor),
         notes=tuple(str(note) for note in record.result.get("notes", [])),
+        suite=record.suite,
+        not_applicable=record.not_applicable,
     )
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gatebench.run.folder import RunFolder, fresh_folder, write_atomically
 from gatebench.run.summary import Summary
+from gatebench.suite import Suite
 
 EXPERIMENT_SCHEMA = "gatebench.experiment/1"
 
@@ -61,6 +62,12 @@ class ExperimentRecord(_Part):
     pairs: int = Field(description="pairs that were asked for, of each scenario")
     seed: int = Field(description="of the first pair; each further one adds 1")
     rounds: list[Round] = Field(default_factory=list)
+    suite: Suite | None = Field(
+        default=None, description="the questions that the scenarios answer, if they are a suite's"
+    )
+    not_applicable: dict[str, dict[str, str]] = Field(
+        default_factory=dict, description="by scenario and side: why it is not played there"
+    )
     floor: list[Round] = Field(default_factory=list, description="the same scenarios on the null target, made first")
     result: dict[str, Any] = Field(default_factory=dict, description="what the kind of experiment found")
 

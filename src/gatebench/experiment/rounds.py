@@ -24,13 +24,17 @@ Planner = Callable[[str, int], Plan]
 
 @dataclass(frozen=True)
 class Course:
-    """What a series of rounds is made of: one scenario, the labels of its sides, and how each is planned for a seed."""
+    """What a series of rounds is made of: one scenario, the labels of its sides, and how each is planned for a seed.
+
+    A side that does not start ends the series, or, when the others `go_on`, is left out of what follows.
+    """
 
     scenario: str
     sides: Sequence[str]
     plan: Planner
     pairs: int
     seed: int
+    go_on: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,11 +64,11 @@ def play(
 
     A pair in which a run is invalid is kept, does not count, and is made again with the next seed and in the same order, so
     that the pairs that count take turns; at most `SPARE` times as many as were asked for.
-    The record is written after every run. A side that does not start ends the series.
+    The record is written after every run.
     """
-    complete, tries = 0, 0
-    while complete < course.pairs and tries < course.pairs + round(SPARE * course.pairs):
-        sides = course.sides if not turned(complete) else tuple(reversed(course.sides))
+    complete, tries, ended, playing = 0, 0, Ended(0), tuple(course.sides)
+    while playing and complete < course.pairs and tries < course.pairs + round(SPARE * course.pairs):
+        sides = playing if not turned(complete) else tuple(reversed(playing))
         rounds = []
         for side in sides:
             one, made = _one(course, side, tries, books)
@@ -72,14 +76,16 @@ def play(
             books.record.rounds.append(one)
             books.folder.save(books.record)
             said(one, made)
-            if made.code in {INTERRUPTED, ENVIRONMENT}:
+            if made.code == ENVIRONMENT and course.go_on:
+                ended, playing = Ended(made.code, made.error), tuple(other for other in playing if other != side)
+            elif made.code in {INTERRUPTED, ENVIRONMENT}:
                 return Ended(made.code, made.error)
         tries += 1
         if all(one.valid for one in rounds):
             complete += 1
             if settled(complete):
                 break
-    return Ended(0)
+    return ended
 
 
 def play_floor(scenario: str, plan: Plan, books: Books) -> Ended:

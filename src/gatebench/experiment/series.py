@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from gatebench.errors import ConfigurationError, Ending, Interrupted
 from gatebench.experiment.making import Made, heeding_signals
@@ -11,13 +12,19 @@ from gatebench.experiment.record import Round
 from gatebench.experiment.rounds import ENVIRONMENT, INTERRUPTED, Books, Course, Ended, play, play_floor
 from gatebench.plan import Plan
 
+SIDES_OF_A_PAIR: Final = 2
+"""With more, those that are left can still be compared when one does not start."""
+
 Planner = Callable[[str, str, int], Plan]
 """Returns the plan of a scenario on a side (by label) for a seed."""
 
 
 @dataclass(frozen=True)
 class Series:
-    """What is played: every scenario in `pairs` pairs over the sides, `floor` the null target's plan of a scenario, if any."""
+    """What is played: every scenario in `pairs` pairs over the sides, `floor` the null target's plan of a scenario, if any.
+
+    `left_out` names the sides to which a scenario does not apply, and why; one that applies to none is not played.
+    """
 
     scenarios: Sequence[str]
     sides: Sequence[str]
@@ -25,6 +32,16 @@ class Series:
     pairs: int
     seed: int
     floor: Mapping[str, Plan] = field(default_factory=dict)
+    left_out: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def others_go_on(self) -> bool:
+        """Whether the other sides are played on when one does not start: there are still some to compare."""
+        return len(self.sides) > SIDES_OF_A_PAIR
+
+    def sides_of(self, scenario: str) -> tuple[str, ...]:
+        """Return the sides that play a scenario."""
+        return tuple(side for side in self.sides if side not in self.left_out.get(scenario, {}))
 
 
 @dataclass(frozen=True)
@@ -56,7 +73,8 @@ def play_series(series: Series, books: Books, said: Callable[[Round, Made], None
 
 def _play_one(series: Series, scenario: str, books: Books, said: Callable[[Round, Made], None]) -> Ended:
     """Play one scenario, the null target first. What could be planned once and no longer can is the environment's doing."""
-    course = Course(scenario, series.sides, _planner(series, scenario), series.pairs, series.seed)
+    sides = series.sides_of(scenario)
+    course = Course(scenario, sides, _planner(series, scenario), series.pairs, series.seed, series.others_go_on)
     try:
         with heeding_signals(series=True):
             if scenario in series.floor:

@@ -57,7 +57,11 @@ def remarks(material: Material) -> list[str]:
 def _one_sided(material: Material) -> Iterator[str]:
     for party in material.parties:
         there = set(_scenarios(material, party.label))
-        absent = [scenario for scenario in material.scenarios if scenario not in there]
+        absent = [
+            scenario
+            for scenario in material.scenarios
+            if scenario not in there and material.applies(scenario, party.label)
+        ]
         if absent and there:
             yield f"{party.label} has no run of {_and(absent)}; what the others show there is compared with nothing."
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from gatebench.run.folder import RunRecord
 from gatebench.run.summary import Summary
+from gatebench.suite import Suite
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,12 @@ class Material:
     taken: tuple[Taken, ...]
     floor: tuple[Taken, ...] = ()
     notes: tuple[str, ...] = ()
+    suite: Suite | None = None
+    not_applicable: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def applies(self, scenario: str, side: str) -> bool:
+        """Return whether a side plays a scenario at all."""
+        return side not in self.not_applicable.get(scenario, {})
 
     def of(self, scenario: str, side: str) -> list[Taken]:
         """Return the rounds of a side that count, in the order of time."""

@@ -101,8 +101,12 @@ def judge(material: Material, rows: Sequence[Row]) -> Verdict:
 
 def complete(material: Material, scenario: str) -> int:
     """Return in how many pairs of a scenario every side has a round that counts."""
-    sides = [{one.pair for one in material.of(scenario, party.label)} for party in material.parties]
-    return len(set.intersection(*sides)) if sides else 0
+    sides = [
+        {one.pair for one in material.of(scenario, party.label)}
+        for party in material.parties
+        if material.applies(scenario, party.label)
+    ]
+    return len(set.intersection(*sides)) if sides else material.pairs
 
 
 def change(found: Contrast, unit: str) -> str:

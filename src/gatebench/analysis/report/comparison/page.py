@@ -8,7 +8,7 @@ from typing import Any
 
 from gatebench.analysis.comparison.comparison import Comparison
 from gatebench.analysis.report.charts.chart import Chart
-from gatebench.analysis.report.comparison import charts, views
+from gatebench.analysis.report.comparison import charts, matrix_view, views
 from gatebench.analysis.report.frame import DATA_SCHEMA, Frame
 from gatebench.content import Content
 from gatebench.run.folder import write_atomically
@@ -37,6 +37,7 @@ def render(found: Comparison, folders: Sequence[Path]) -> str:
             "comparison": found,
             "material": found.material,
             "views": views,
+            "matrix": matrix_view.view,
             "charts": ask,
             "licences": frame.text("vendor/LICENSES.txt"),
         }
