@@ -24,16 +24,19 @@ def played(
     pairs: int = 2,
     floor: bool = False,
     scenarios: tuple[str, ...] = ("one",),
+    names: tuple[str, ...] = ("old", "new"),
+    left_out: dict[str, dict[str, str]] | None = None,
 ) -> tuple[Played, ExperimentFolder, ExperimentRecord]:
     """Play rounds of old and new with a maker instead of real runs."""
     monkeypatch.setattr("gatebench.experiment.rounds.make", maker)
     folder = ExperimentFolder.create(out, "compare", "test")
-    sides = [Side(label=name, target=name) for name in ("old", "new")]
-    record = folder.new_record("compare", ["bench"], scenarios=list(scenarios), sides=sides, pairs=pairs, seed=5)
-    null = {scenario: plan_of("direct", 5, scenario) for scenario in scenarios} if floor else {}
-    series = Series(
-        scenarios, ["old", "new"], lambda scenario, side, seed: plan_of(side, seed, scenario), pairs, 5, null
+    sides = [Side(label=name, target=name) for name in names]
+    idle = left_out or {}
+    record = folder.new_record(
+        "compare", ["bench"], scenarios=list(scenarios), sides=sides, pairs=pairs, seed=5, not_applicable=idle
     )
+    null = {scenario: plan_of("direct", 5, scenario) for scenario in scenarios} if floor else {}
+    series = Series(scenarios, names, lambda scenario, side, seed: plan_of(side, seed, scenario), pairs, 5, null, idle)
     return play_series(series, Books(folder, record, Making([], nobody, {}, out))), folder, record
 
 
@@ -84,6 +87,38 @@ def test_a_side_that_does_not_start_ends_its_scenario_and_the_others_go_on(
     ]  # fmt: skip
     assert record.rounds[1].folder == "" and record.rounds[1].why == "the gateway ended by itself"
     assert "No valid round of new in one" in conclude(folder, record).verdict.sentence
+
+
+def test_of_three_sides_the_others_go_on_without_the_one_that_does_not_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is left out of what follows in that scenario, tried again in the next, and the exit code is 5 all the same."""
+    maker = Maker(outcomes={1: "does not start"})
+    result, folder, record = played(
+        monkeypatch, tmp_path, maker, pairs=2, scenarios=("one", "two"), names=("a", "b", "c")
+    )
+    assert result.code == 5 and record.status == "failed"
+    assert [(one.side, one.valid) for one in record.rounds if one.scenario == "one"] == [
+        ("a", True), ("b", False), ("c", True), ("c", True), ("a", True),
+    ]  # fmt: skip
+    assert [one.side for one in record.rounds if one.scenario == "two"] == ["a", "b", "c", "c", "b", "a"]
+    found = conclude(folder, record)
+    assert found.verdict.word == "incomplete" and "No valid round of b in one" in found.verdict.sentence
+
+
+def test_a_side_to_which_a_scenario_does_not_apply_is_not_played(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Nothing is missing then; a scenario that applies to nobody is not played at all."""
+    why = {"one": {"b": "b does not declare cache"}, "two": dict.fromkeys("abc", "nobody can")}
+    result, folder, record = played(
+        monkeypatch, tmp_path, Maker(), pairs=2, scenarios=("one", "two"), names=("a", "b", "c"), left_out=why
+    )
+    assert result.code == 0
+    assert [one.side for one in record.rounds] == ["a", "c", "c", "a"]
+    found = conclude(folder, record)
+    assert found.verdict.exit_code == 0
+    assert not any("has no run of" in remark for remark in found.remarks)
 
 
 def test_an_interruption_keeps_what_was_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

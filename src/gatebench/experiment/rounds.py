@@ -81,7 +81,7 @@ def play(
             elif made.code in {INTERRUPTED, ENVIRONMENT}:
                 return Ended(made.code, made.error)
         tries += 1
-        if all(one.valid for one in rounds):
+        if all(one.valid for one in rounds if one.side in playing):
             complete += 1
             if settled(complete):
                 break
