@@ -261,14 +261,16 @@ def test_who_is_forgotten_has_a_full_bucket_again(
     assert statuses(client, gateway, 1) == admitted
 
 
-def test_the_cache_keeps_get_and_no_post(client: httpx.Client, start: Start, first: FakeProvider) -> None:
-    """A fresh answer is served again, with its age, to every tenant; health and metrics go on."""
+def test_the_cache_keeps_get_without_a_key(client: httpx.Client, start: Start, first: FakeProvider) -> None:
+    """A fresh answer is served again, with its age; to a POST or a request with an API key it is not. Health and metrics go on."""
     gateway = start("envoy", cache="http")
     first.behave = may_be_kept
     given = [client.get(f"{gateway.url}/v1/models", headers={"x-gatebench-tenant": f"t{n}"}) for n in range(3)]
     assert [answer.json()["asked"] for answer in given] == [1, 1, 1]
     assert ["age" in answer.headers for answer in given] == [False, True, True]
     assert [ask(client, gateway).json()["asked"] for _ in range(2)] == [2, 3]
+    keyed = [client.get(f"{gateway.url}/v1/models", headers={"authorization": "Bearer key"}) for _ in range(2)]
+    assert [answer.json()["asked"] for answer in keyed] == [4, 5]
     assert client.get(f"{gateway.url}/gw/metrics").status_code == 200
 
 
@@ -290,9 +292,14 @@ def test_a_cache_by_tenant_is_no_cache(client: httpx.Client, start: Start, first
     assert [client.get(f"{gateway.url}/v1/models").json()["asked"] for _ in range(2)] == [1, 2]
 
 
-def test_sigterm_ends_it(client: httpx.Client, start: Start) -> None:
-    """At once, with exit code 0."""
+def test_sigterm_cuts_what_is_under_way(client: httpx.Client, stage: Stage, start: Start, first: FakeProvider) -> None:
+    """It ends at once, with exit code 0, and a stream breaks off visibly."""
     gateway = start("envoy")
-    assert ask(client, gateway).status_code == 200
-    gateway.terminate()
-    assert gateway.wait() == [0]
+    first.behave = Gate(stage).within_stream()
+    with client.stream("POST", f"{gateway.url}{CHAT}", json=BODY) as answer:
+        pieces = answer.iter_raw()
+        assert next(pieces) == FIRST_EVENT
+        gateway.terminate()
+        assert gateway.wait() == [0]
+        with pytest.raises(httpx.TransportError):
+            next(pieces)
