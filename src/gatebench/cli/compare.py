@@ -120,9 +120,7 @@ def compare(
         settings=settings or [],
         header=header or [],
         allow_remote=allow_remote or [],
-        own={entry.name: {"time_scale": entry.time_scale * time_scale} for entry in loaded.scenario}
-        if loaded
-        else None,
+        suite=loaded,
         named=None if suite else "--scenario",
     )
     if len(asked.targets) == 1:

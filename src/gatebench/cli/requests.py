@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gatebench.content import Content
     from gatebench.execution.asking import RunRequest
     from gatebench.plan import Plan
+    from gatebench.suite import Suite
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,11 @@ def wanted(
     settings: Iterable[str] = (),
     header: Iterable[str] = (),
     allow_remote: Iterable[str] = (),
-    own: Mapping[str, Mapping[str, Any]] | None = None,
+    suite: Suite | None = None,
     named: str | None = "SCENARIO",
 ) -> Wanted:
-    """Return what is wanted, planned; `options` are the fields of a RunRequest, `own` those that a scenario has for itself, `named`
-    how scenarios are named here (None: that there is none has been said).
+    """Return what is wanted, planned; `options` are the fields of a RunRequest, to which a `suite` adds its own; `named` is how
+    scenarios are named here (None: that there is none has been said).
 
     Whatever is wrong goes to `problems`. `all` targets are those that are ready here; what the others lack is in `left_out`.
     """
@@ -81,14 +82,23 @@ def wanted(
                 target=target,
                 settings=set_to,
                 allow_remote=tuple(commas(allow_remote)),
-                **{**options, **(own or {}).get(name, {})},
+                **options,
             )
+            if suite is not None:
+                request = _of_suite(request, suite)
             requests[name, target] = request
             try:
                 plans[name, target] = planned(request, content)
             except ConfigurationError as error:
                 problems.extend(error.problems)
     return Wanted(content, tuple(names), tuple(chosen), requests, plans, sent, left_out)
+
+
+def _of_suite(request: RunRequest, suite: Suite) -> RunRequest:
+    """Return the request with what a suite says of its scenario; `--set` goes over that."""
+    entry = suite.entry(request.scenario)
+    settings = {**entry.told(request.target), **request.settings}
+    return replace(request, settings=settings, time_scale=request.time_scale * entry.time_scale)
 
 
 def _ready(content: Content, problems: list[Problem]) -> tuple[list[str], dict[str, str]]:
