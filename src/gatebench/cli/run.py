@@ -24,13 +24,19 @@ _ORDER = (130, 2, 5, 3, 1, 4, 0)
 
 def run(
     scenarios: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="SCENARIO",
             autocompletion=completing.scenarios,
             help="What to run; `bench ls scenarios` lists them. Or the path of a locustfile, FILE.py.",
         ),
-    ],
+    ] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option(
+            autocompletion=completing.suites, help="Run the scenarios of a suite; `bench ls suites` lists them."
+        ),
+    ] = None,
     target: Annotated[
         list[str] | None,
         typer.Option(
@@ -100,10 +106,16 @@ def run(
     bench run my_locustfile.py --target http://127.0.0.1:8080 --users 10 --spawn-rate 5 --run-time 30s
     """
     from gatebench.cli.inviting import invitation
+    from gatebench.cli.suites import find_suite
 
     problems: list[Problem] = []
+    loaded = find_suite(suite, problems)
+    if scenarios and suite:
+        cure = "Give one of the two; a suite of your own is a TOML file in scenarios/."
+        problems.append(Problem(f"--suite {suite}", "cannot be combined with SCENARIO.", cure))
+        loaded = None
     asked = wanted(
-        scenarios,
+        scenarios or ([entry.name for entry in loaded.scenario] if loaded else []),
         target or [],
         {
             "seed": seed,
@@ -125,6 +137,8 @@ def run(
         settings=settings or [],
         header=header or [],
         allow_remote=allow_remote or [],
+        suite=loaded,
+        named=None if suite else "SCENARIO",
     )
     plans, sent_headers, content = list(asked.plans.values()), asked.headers, asked.content
     if rounds < 1:
