@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import tomllib
 
 import pytest
 
@@ -75,3 +77,50 @@ def test_bad_input_is_refused_in_sentences(bench: Bench, words: tuple[str, ...],
     done = bench("targets", *words)
     assert done.code == 2
     assert said in done.err
+
+
+def test_a_gateway_of_ones_own_by_its_command(bench: Bench) -> None:
+    """It is told by variables where to listen and where its upstream is, and everything else is found by looking."""
+    assert bench("new", "target", "forwarder").code == 0
+    (bench.folder / "mine.py").write_text(
+        "import os, runpy, sys, urllib.parse\n"
+        'upstream = urllib.parse.urlsplit(os.environ["OPENAI_BASE_URL"])\n'
+        'assert upstream.path == "/v1" and sys.argv[1] == os.environ["PORT"]\n'
+        'sys.argv = ["mine", os.environ["PORT"], str(upstream.port), "5"]\n'
+        f'runpy.run_path({str(bench.folder / "targets" / "forwarder" / "gateway.py")!r}, run_name="__main__")\n'
+    )
+    made = bench("new", "target", "mine", "--command", f"{sys.executable} {bench.folder}/mine.py {{port}}")
+    assert made.code == 0, made.err
+    done = bench("targets", "probe", "mine", "--json")
+    found = {one["question"]: one["answer"] for one in json.loads(done.out)["found"]}
+    assert (found["streams as it comes"], found["passes ids in x-request-id"], found["fails over"]) == (
+        "yes",
+        "yes",
+        "no",
+    )
+    assert done.code == 0
+
+
+def test_an_image_and_a_service_become_commands_of_docker(bench: Bench) -> None:
+    """On the host's network, with the version that was named; without Docker a run is refused with the cure."""
+    (bench.folder / "compose.yml").write_text("services: {gateway: {image: 'gw:1'}}\n")
+    assert bench("new", "target", "boxed", "--image", "kong:3.9.1", "--upstream-env", "UPSTREAM").code == 0
+    assert bench("new", "target", "served", "--compose", "compose.yml:gateway").code == 0
+    boxed = tomllib.loads((bench.folder / "targets" / "boxed" / "target.toml").read_text())
+    [process] = boxed["process"]
+    assert process["command"][:5] == ["docker", "run", "--rm", "--init", "--network=host"]
+    assert process["command"][-1] == "kong:3.9.1" and "UPSTREAM={{ providers[0].url }}/v1" in process["command"]
+    served = tomllib.loads((bench.folder / "targets" / "served" / "target.toml").read_text())
+    assert served["process"][0]["command"][3] == str(bench.folder / "compose.yml")
+    bench.env["PATH"] = "/nowhere"
+    refused = bench("run", "smoke", "--target", "boxed,served")
+    assert refused.code == 2 and refused.err.count("needs the program docker") == 2
+
+
+def test_every_problem_of_a_new_target_at_once(bench: Bench) -> None:
+    """And nothing is written."""
+    words = ("--image", "kong", "--command", "'", "--compose", "none.yml:x", "--port-env", "A B")
+    done = bench("new", "target", "mine", *words)
+    assert done.code == 2 and "5 problems" in done.err
+    assert not (bench.folder / "targets" / "mine").exists()
+    assert bench("new", "fault", "mine", "--image", "kong:3").code == 2
