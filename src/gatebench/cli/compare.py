@@ -123,6 +123,7 @@ def compare(
         allow_remote=allow_remote or [],
         suite=None if scenario else loaded,
         named=None if suite else "--scenario",
+        others_go_on=True,
     )
     if len(asked.targets) == 1:
         cure = "Name two at least, or use `bench run --rounds`."
@@ -130,7 +131,7 @@ def compare(
     if problems:
         refuse(problems, as_json=as_json)
     floor, notes = ({}, []) if no_floor or loaded else _floor(asked)
-    notes += [f"{name} is left out: it {why}" for name, why in asked.left_out.items()]
+    notes += [f"{name} is left out: it {why}" for name, why in {**asked.left_out, **asked.absent}.items()]
     idle = not_applicable(asked, loaded) if loaded else {}
     if dry_run:
         _show(asked, pairs, floor, notes, idle, as_json=as_json)
