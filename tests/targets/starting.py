@@ -160,7 +160,7 @@ class Running:
             process.wait()
 
     def _until_ready(self, process: Process, started: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + _READY_WITHIN_S
+        deadline = time.monotonic() + max(_READY_WITHIN_S, duration_s(process.ready.within))
         while time.monotonic() < deadline:
             assert started.poll() is None, f"{process.name} ended:\n{self.log}"
             try:
