@@ -51,7 +51,12 @@ def ask(
     client: httpx.Client, gateway: Running, body: Mapping[str, Any] = BODY, headers: Mapping[str, str] | None = None
 ) -> httpx.Response:
     """Send one chat request, as the target wants to be addressed."""
-    return client.post(f"{gateway.url}{CHAT}", json=body, headers=headers)
+    return client.post(f"{gateway.url}{CHAT}", json=body, headers=sent(gateway, headers))
+
+
+def sent(gateway: Running, headers: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the headers of a request: what the target wants, and `headers`."""
+    return {**gateway.prepared.headers, **(headers or {})}
 
 
 def said(answer: httpx.Response) -> tuple[int, str]:

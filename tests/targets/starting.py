@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gatebench.environments import TargetEnvironment
 from gatebench.execution.topology.ports import free_ports
@@ -61,6 +61,14 @@ class Prepared:
         """Where clients reach it."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What clients are to send with each request."""
+        return {
+            key: "".join(line.strip() for line in self.jinja.from_string(text).render(self.names).splitlines())
+            for key, text in self.definition.headers.items()
+        }
+
     def command(self, process: Process) -> list[str]:
         """Return the argument list of `process`."""
         return [self.jinja.from_string(item).render(self.names) for item in process.command]
@@ -84,7 +92,9 @@ def prepare(
     """Render the files of target `name` into `directory`; `settings` override its own and its profile's."""
     definition = definition_of(name)
     chosen = {**definition.settings, **definition.profiles[profile].settings} if definition.profiles else {}
-    jinja = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)  # files are not HTML
+    jinja = Environment(  # files are not HTML
+        loader=FileSystemLoader(TARGETS / name), undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True
+    )
     jinja.filters["seconds"] = duration_s
     jinja.filters["ms"] = lambda text: duration_s(text) * 1000
     port = free_ports(1)[0]

@@ -74,6 +74,17 @@ def test_the_failing_provider_is_retried_before_anything_else(
     assert answer.elapsed.total_seconds() > 1.0
 
 
+def test_in_order_a_provider_cools_down_after_so_many_requests(
+    client: httpx.Client, start: Start, first: FakeProvider, second: FakeProvider
+) -> None:
+    """Tuned, the fourth failed request takes the first provider out: it is requests that count, not their retries."""
+    gateway = start("litellm", profile="tuned")
+    first.behave = status(500)
+    assert [said(ask(client, gateway)) for _ in range(8)] == [(200, "provider-b")] * 8
+    assert 4 <= len(chats(first)) <= 16
+    assert len(chats(second)) == 8
+
+
 def test_a_provider_cools_down(client: httpx.Client, start: Start, first: FakeProvider, second: FakeProvider) -> None:
     """After so many failures it is left alone, whatever it would answer by now."""
     gateway = start("litellm", retries=0, breaker_failures=3, breaker_open="60s")

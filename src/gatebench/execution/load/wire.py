@@ -9,6 +9,7 @@ from typing import Final, Literal
 from gatebench import __version__
 from gatebench.errors import Problem
 from gatebench.execution.secrets import Secrets, default_key
+from gatebench.plan import Endpoint
 from gatebench.stamp import format_request_id
 from gatebench.traffic import Request
 
@@ -50,16 +51,20 @@ _MOST_HEADS: Final = 4096
 
 
 class Wire:
-    """Writes requests for one authority (`host:port`, the `host` header) in one run (`token`).
+    """Writes requests to one endpoint in one run (`token`).
 
-    The secrets' headers replace the default ones of the same name, whatever their case; its keys are the tenants'.
+    The endpoint's headers replace the default ones of the same name, whatever their case, and the secrets' both; the secrets' keys
+    are the tenants'.
     """
 
-    def __init__(self, authority: str, token: str, carrier: Carrier, secrets: Secrets) -> None:
-        self._authority = authority
+    def __init__(self, endpoint: Endpoint, token: str, carrier: Carrier, secrets: Secrets) -> None:
+        self._authority = endpoint.host_header()
+        self._prefix = endpoint.prefix
         self._token = token
         self._carrier = carrier
-        self._extra = {name.lower(): value for name, value in secrets.headers.items()}
+        self._extra = {
+            name.lower(): value for headers in (endpoint.headers, secrets.headers) for name, value in headers.items()
+        }
         self._keys = secrets.keys
         self._heads: dict[_HeadKey, bytes] = {}
 
@@ -94,7 +99,7 @@ class Wire:
         if method == "POST":
             fields["content-type"] = content_type
         fields |= self._extra
-        lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), ""]
+        lines = [f"{method} {self._prefix}{path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), ""]
         head = "\r\n".join(lines).encode("latin-1")
         if len(self._heads) < _MOST_HEADS:
             self._heads[key] = head
