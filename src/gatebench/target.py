@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from gatebench.faults import Duration
 from gatebench.mechanisms import undeclarable
+
+REQUEST_ID: Final = "{{ request_id }}"
 
 
 class Readiness(BaseModel):
@@ -179,7 +182,8 @@ class TargetDefinition(BaseModel):
     `HOST:PORT` to the file `address` in its directory.
 
     `path_prefix` comes before the path of each request to it, `headers` go with each, and `model` says what it calls the model
-    `{{ model }}` of a route; headers and model are Jinja templates.
+    `{{ model }}` of a route; headers and model are Jinja templates. `user` is what a body has to hold for the provider to find
+    `{{ request_id }}` as its `user`, where that is something else for this gateway.
 
     `declares` says which settings hold what a mechanism is set to: `[declares.limiter] rate = "limit_rate"`.
     """
@@ -201,6 +205,7 @@ class TargetDefinition(BaseModel):
     path_prefix: str = Field(default="", pattern=r"^(/[A-Za-z0-9._~-]+)*$")
     headers: dict[str, str] = Field(default_factory=dict)
     model: str | None = None
+    user: dict[str, Any] = Field(default_factory=dict)
     metrics: str | None = None
     tls: Tls | None = None
     render: tuple[Render, ...] = ()
@@ -216,9 +221,13 @@ class TargetDefinition(BaseModel):
                 'no [[process]] and no "entry"; add one of them: a gateway to start, or the provider clients reach directly'
             )
         names = [process.name for process in self.process]
-        if not self.process and (self.path_prefix or self.headers or self.model or self.listen == "announced"):
+        if self.user and json.dumps(self.user).count(REQUEST_ID) != 1:
+            problems.append(f'"user" is to hold "{REQUEST_ID}" once, in the place of the id')
+        if not self.process and (
+            self.path_prefix or self.headers or self.model or self.user or self.listen == "announced"
+        ):
             problems.append(
-                'path_prefix, headers, model and listen = "announced" say how clients reach a gateway, and there is no [[process]]; '
+                'path_prefix, headers, model, user and listen = "announced" say how clients reach a gateway, and there is no [[process]]; '
                 "remove them"
             )
         problems += [

@@ -57,9 +57,18 @@ class Prepared:
     jinja: Environment
 
     @property
+    def origin(self) -> str:
+        """Where it listens, by its own word if it chooses."""
+        there = f"127.0.0.1:{self.port}"
+        if self.definition.listen == "announced":
+            file = self.directory / "address"
+            there = file.read_text().strip() if file.is_file() else "127.0.0.1:1"
+        return f"http://{there}"
+
+    @property
     def url(self) -> str:
-        """Where clients reach it."""
-        return f"http://127.0.0.1:{self.port}"
+        """Where clients reach it: their paths come after it."""
+        return f"{self.origin}{self.definition.path_prefix}"
 
     @property
     def headers(self) -> dict[str, str]:
@@ -174,7 +183,8 @@ class Running:
         while time.monotonic() < deadline:
             assert started.poll() is None, f"{process.name} ended:\n{self.log}"
             try:
-                if httpx.get(f"{self.url}{process.ready.path}", trust_env=False).status_code == process.ready.status:
+                status = httpx.get(f"{self.prepared.origin}{process.ready.path or '/'}", trust_env=False).status_code
+                if status == process.ready.status or process.ready.path is None:
                     return
             except httpx.TransportError:
                 pass

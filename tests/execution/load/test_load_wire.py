@@ -42,6 +42,16 @@ def test_what_the_endpoint_asks_of_everybody() -> None:
     assert (headers[b"x-config"], headers[b"accept"], headers[b"a"]) == (b"{}", b"x", b"2")
 
 
+def test_an_endpoint_may_carry_the_id_in_fields_of_its_own() -> None:
+    """They stand in the body in the place of `user`, with the id where they want it."""
+    fields = {"extra": [{"at": "/user", "value": "{{ request_id }}"}], "of": "100 %"}
+    wire = Wire(Endpoint(host="127.0.0.1", port=1, user=fields), "0123abcd", "user", Secrets())
+    _, _, body = split(wire.request(CHAT, 7, 0, 0))
+    sent = json.loads(body)
+    assert RequestId("0123abcd", 7, 0, 0) == find_request_id(sent["extra"][0]["value"].encode())
+    assert (sent["of"], "user" in sent) == ("100 %", False)
+
+
 def test_a_chat_request() -> None:
     """The default headers, the request id, the length, and the body as the traffic made it."""
     first, fields, body = split(make_wire().request(CHAT, 42, 0, WARMUP))

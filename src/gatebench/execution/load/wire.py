@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from gatebench import __version__
 from gatebench.errors import Problem
 from gatebench.execution.secrets import Secrets, default_key
 from gatebench.plan import Endpoint
 from gatebench.stamp import format_request_id
+from gatebench.target import REQUEST_ID
 from gatebench.traffic import Request
 
 Carrier = Literal["header", "user", "none"]
@@ -60,6 +62,8 @@ class Wire:
     def __init__(self, endpoint: Endpoint, token: str, carrier: Carrier, secrets: Secrets) -> None:
         self._authority = endpoint.host_header()
         self._prefix = endpoint.prefix
+        self._user = _fields(endpoint.user) if endpoint.user else _USER
+        self._messages_user = self._user if endpoint.user else _MESSAGES_USER
         self._token = token
         self._carrier = carrier
         self._extra = {
@@ -80,7 +84,7 @@ class Wire:
                 identity = b"x-request-id: %b\r\n" % request_id
             elif body.endswith(b"}"):
                 comma = b"" if body == b"{}" else b","
-                field = _MESSAGES_USER if request.path == "/v1/messages" else _USER
+                field = self._messages_user if request.path == "/v1/messages" else self._user
                 body = b"%b%b%b}" % (body[:-1], comma, field % request_id)
         length = b"content-length: %d\r\n" % len(body) if body or request.method == "POST" else b""
         if request.keyed:
@@ -104,3 +108,9 @@ class Wire:
         if len(self._heads) < _MOST_HEADS:
             self._heads[key] = head
         return head
+
+
+def _fields(user: Mapping[str, Any]) -> bytes:
+    """Return the fields of a JSON object as they stand in it, with a gap for the id of a request."""
+    text = json.dumps(user, separators=(",", ":"))[1:-1]
+    return text.replace("%", "%%").replace(REQUEST_ID, "%b").encode()

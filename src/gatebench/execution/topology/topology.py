@@ -136,6 +136,7 @@ class Topology:
             tls=self.trust,
             authority=authority,
             prefix=target.definition.path_prefix if target.definition else "",
+            user=target.definition.user if target.definition else {},
             headers=self.headers,
         )
 
