@@ -7,14 +7,13 @@ import sys
 import urllib.parse
 from pathlib import Path
 
-from tensorzero.tensorzero import _start_http_gateway  # type: ignore[import-not-found]  # of the environment that is installed for it
+from tensorzero.tensorzero import _start_http_gateway  # type: ignore[import-not-found]  # of the target's own environment
 
 
 def main(config: str, address: Path) -> None:
     """Serve `config` until SIGTERM. The gateway chooses a port of 127.0.0.1; its threads serve, this one waits."""
-    signal.pthread_sigmask(
-        signal.SIG_BLOCK, {signal.SIGTERM}
-    )  # in the gateway's threads too, which begin as this one is
+    # Blocked in the gateway's threads too, which begin as this one is: else the signal would end them all at once.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     gateway = _start_http_gateway(
         config_file=config, clickhouse_url=None, postgres_url=None, valkey_url=None, async_setup=False
     )
