@@ -110,7 +110,8 @@ def _of_suite(request: RunRequest, suite: Suite) -> RunRequest:
     """Return the request with what a suite says of its scenario; `--set` goes over that."""
     entry = suite.entry(request.scenario)
     settings = {**entry.told(request.target), **request.settings}
-    return replace(request, settings=settings, time_scale=request.time_scale * entry.time_scale)
+    scale = request.time_scale * entry.time_scale
+    return replace(request, settings=settings, rate=request.rate or entry.rate, time_scale=scale)
 
 
 def _absent(content: Content, chosen: Iterable[str]) -> dict[str, str]:
