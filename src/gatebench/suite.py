@@ -8,8 +8,9 @@ from gatebench.target import Setting
 
 
 class SuiteEntry(BaseModel):
-    """A scenario of a suite. `rate` moves its load's peak and `time_scale` stretches its phases, as the options do; `needs` are capabilities beyond the scenario's
-    own without which a target is left out there; `settings` are those, by target, that it has to be told beside the scenario's.
+    """A scenario of a suite. `rate` moves its load's peak and `time_scale` stretches its phases, as the options do; `needs` are
+    capabilities beyond the scenario's own without which a target is left out there; `settings` are those, by target, that it has
+    to be told beside the scenario's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
