@@ -175,6 +175,8 @@ class TargetDefinition(BaseModel):
     With processes, clients reach the one called `entry` (default: the first that serves no store). Without, `entry` names the
     provider whose link clients reach directly: a control with as many links in the path as a gateway has.
 
+    `metrics` is the path at which the gateway tells Prometheus of itself; it is read once a second of a run.
+
     `declares` says which settings hold what a mechanism is set to: `[declares.limiter] rate = "limit_rate"`.
     """
 
@@ -192,7 +194,7 @@ class TargetDefinition(BaseModel):
     declares: dict[str, dict[str, str]] = Field(default_factory=dict)
     profiles: dict[str, Profile] = Field(default_factory=dict)
     listen: str = Field(default="auto", pattern=r"^(auto|127\.0\.0\.1:\d{1,5})$")
-    metrics: str | None = None
+    metrics: str | None = Field(default=None, pattern=r"^/[!-~]*$")
     tls: Tls | None = None
     render: tuple[Render, ...] = ()
     process: tuple[Process, ...] = ()

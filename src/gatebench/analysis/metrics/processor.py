@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gatebench.analysis.cpu import target_cost
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.analysis.windows import TRANSITION
 from gatebench.stats import SHOWN
@@ -13,6 +12,8 @@ def cpu_us_per_request(scope: Scope) -> Measured:
     """Processor time of the target's own processes and their children together, its stores left out, ÷ the requests that were
     sent to it; what it uses while idle is part of it. Read once a second; the interval comes from blocks of seconds.
     """
+    from gatebench.analysis.cpu import target_cost
+
     if scope.route is not None or scope.phase == TRANSITION:
         return unknown("processor time is that of all routes")
     if scope.tables.series is None or scope.tables.plan.target.definition is None:
