@@ -50,33 +50,38 @@
     });
   }
 
-  // A table sorts by a column: first what is better, then the other way round; cells without a number stay last.
-  function order(table, column, down) {
-    const body = table.tBodies[0];
-    const key = (row) => row.cells[column].dataset.key === undefined ? null : Number(row.cells[column].dataset.key);
-    const name = (row) => row.cells[0].textContent;
-    const rows = [...body.rows].sort((a, b) => {
-      if (column === 0) return (down ? -1 : 1) * name(a).localeCompare(name(b));
-      const [left, right] = [key(a), key(b)];
-      if (left === null || right === null) return (left === null) - (right === null);
-      return down ? right - left : left - right;
+  // A question puts the targets in order: first the best, then the other way round; those without a number stay last.
+  function order(table, row, down) {
+    const key = (cell) => (cell.dataset.key === undefined ? null : Number(cell.dataset.key));
+    const places = [...row.cells].slice(1).map((cell, place) => [key(cell), place + 1]);
+    places.sort(([a], [b]) => {
+      if (a === null || b === null) return (a === null) - (b === null);
+      return down ? b - a : a - b;
     });
-    body.append(...rows);
+    for (const line of table.rows) {
+      const cells = [...line.cells];
+      line.append(...places.map(([, place]) => cells[place]));
+    }
   }
   for (const table of document.querySelectorAll("table[data-sortable]")) {
-    const heads = [...table.tHead.rows[0].cells];
-    heads.forEach((head, column) => {
+    const heads = [...table.tBodies[0].rows].map((row) => row.cells[0]);
+    for (const head of heads) {
       const button = document.createElement("button");
       button.type = "button";
       button.append(...head.childNodes);
       head.append(button);
       button.addEventListener("click", () => {
-        const down = head.ariaSort === "ascending" || (head.ariaSort === null && head.dataset.first === "down");
-        for (const other of heads) other.removeAttribute("aria-sort");
-        head.setAttribute("aria-sort", down ? "descending" : "ascending");
-        order(table, column, down);
+        const before = head.dataset.order;
+        const down = before ? before === "up" : head.dataset.first === "down";
+        for (const other of heads) {
+          delete other.dataset.order;
+          other.firstChild.removeAttribute("aria-pressed");
+        }
+        head.dataset.order = down ? "down" : "up";
+        button.setAttribute("aria-pressed", "true");
+        order(table, head.parentElement, down);
       });
-    });
+    }
   }
 
   const wide = new ResizeObserver((entries) => {

@@ -70,6 +70,8 @@ class Writing:
 
     def _samples(self) -> None:
         rows = [answer.row for answer in self.simulation.answers]
+        if self.knobs.evidence == "no-ledger" and not self.knobs.stamped:
+            rows = [row | {"provider": NO_WORD["u1"], "stamp_matches": 0, "service_ns": NEVER} for row in rows]
         if self.knobs.stopped_at_s is not None:
             rows = [self._cut(row) for row in rows if row["due_ns"] < self.end_ns]
         for worker in range(self.knobs.workers):

@@ -52,6 +52,7 @@ class Knobs:
     checks: tuple[CheckUse, ...] = CHECKS
     objective_ms: float = 250
     evidence: Evidence = "full"
+    stamped: bool = False  # also where the evidence is "no-ledger": our providers stand behind somebody else's gateway
     not_applicable: str | None = None
     request_id: str = "header"
     fault_on: str = "provider-a"

@@ -87,7 +87,7 @@ def test_an_unknown_name_gets_a_suggestion(tmp_path: Path) -> None:
         'failover-outge: there is no scenario of this name. Did you mean "failover-outage"?'
     ]
     with pytest.raises(ConfigurationError, match="there is no target of this name"):
-        Content(tmp_path).target("kong")
+        Content(tmp_path).target("tyk")
 
 
 def test_a_name_cannot_leave_its_folder(tmp_path: Path) -> None:

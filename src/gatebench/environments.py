@@ -6,7 +6,9 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -57,6 +59,7 @@ class TargetEnvironment:
 
 
 _DIGITS: Final = 10
+_CHECK_S: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,27 @@ class Lack:
     cure: str
 
 
+@cache
+def _fails(command: tuple[str, ...]) -> str | None:
+    """Return how a command fails, None when it does not; asked once, for several targets need the same."""
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=_CHECK_S,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            errors="replace",
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"ended as {type(error).__name__}"
+    if not done.returncode:
+        return None
+    last = next((line.strip() for line in reversed(done.stderr.splitlines()) if line.strip()), "")
+    return f"ended with {done.returncode}{': ' if last else ''}{last[:160].rstrip('.?!')}"
+
+
 def environment_of(definition: TargetDefinition, folder: Path) -> TargetEnvironment | None:
     """Return the environment that a target of `folder` declares, None when it declares none."""
     return TargetEnvironment(folder.name, definition.install, folder) if definition.install else None
@@ -74,11 +98,12 @@ def environment_of(definition: TargetDefinition, folder: Path) -> TargetEnvironm
 
 def lacking(definition: TargetDefinition, folder: Path) -> list[Lack]:
     """Return what the target needs and is not here: programs on PATH, and its own environment."""
-    found = [
-        Lack(f"needs the program {one.program}, which is not on PATH.", f"Try: {one.cure}.")
-        for one in definition.requires
-        if shutil.which(one.program) is None
-    ]
+    found = []
+    for one in definition.requires:
+        if shutil.which(one.program) is None:
+            found.append(Lack(f"needs the program {one.program}, which is not on PATH.", f"Try: {one.cure}."))
+        elif one.check and (why := _fails(one.check)) is not None:
+            found.append(Lack(f"needs `{' '.join(one.check)}` to succeed, and it {why}.", f"Try: {one.cure}."))
     environment = environment_of(definition, folder)
     if environment is not None and not environment.is_there:
         size = f"{environment.install.disk_mb} MB"

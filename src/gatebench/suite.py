@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from gatebench.target import Setting
+
 
 class SuiteEntry(BaseModel):
     """A scenario of a suite. `time_scale` stretches its phases, as `--time-scale` does; `needs` are capabilities beyond the scenario's
-    own without which a target is left out there.
+    own without which a target is left out there; `settings` are those, by target, that it has to be told beside the scenario's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -15,6 +17,12 @@ class SuiteEntry(BaseModel):
     name: str = Field(min_length=1)
     time_scale: float = Field(default=1.0, gt=0)
     needs: tuple[str, ...] = ()
+    settings: dict[str, dict[str, Setting]] = Field(default_factory=dict)
+
+    def told(self, target: str) -> dict[str, str]:
+        """Return the settings of a target (NAME or NAME:PROFILE), as `--set` gives them."""
+        own = self.settings.get(target.partition(":")[0], {})
+        return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in own.items()}
 
 
 class Question(BaseModel):

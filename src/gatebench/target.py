@@ -52,12 +52,13 @@ class Render(BaseModel):
 
 
 class Requirement(BaseModel):
-    """A program that must be on PATH, and what to do when it is not."""
+    """A program that must be on PATH, `check` a command that must end with 0 where the program alone is not enough, and the cure."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     program: str
     cure: str
+    check: tuple[str, ...] = ()
 
 
 class Install(BaseModel):

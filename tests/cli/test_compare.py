@@ -56,6 +56,56 @@ def test_every_problem_is_said_at_once_and_nothing_is_started(tmp_path: Path) ->
     assert bench("compare", "x", "--scenario", "smoke", "--target", "direct").exit_code == 2
 
 
+def test_a_target_that_cannot_start_here_is_named_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 5, said in the remarks; with fewer than two left nothing is started."""
+    (tmp_path / "targets" / "absent").mkdir(parents=True)
+    (tmp_path / "targets" / "absent" / "target.toml").write_text(
+        'description = "x"\nentry = "provider-a"\nrequires = [{ program = "no-such", cure = "make it" }]\n'
+    )
+    monkeypatch.setattr("gatebench.experiment.rounds.make", Maker())
+    words = ("compare", "--scenario", "failover-outage", "--rounds", "2", "--no-floor", "--json")
+    done = bench(*words, "--target", "direct,absent,reference")
+    assert done.exit_code == 5
+    told = json.loads(done.stdout)
+    assert [side["label"] for side in told["sides"]] == ["direct", "reference"]
+    assert any(
+        remark == "absent is left out: it needs the program no-such, which is not on PATH. Try: make it."
+        for remark in told["remarks"]
+    )
+    refused = bench(*words, "--target", "direct,absent")
+    assert refused.exit_code == 2
+    assert "needs the program no-such" in " ".join(json.loads(refused.stdout)["problems"])
+    every = bench(*words, "--target", "all", "--dry-run")
+    assert every.exit_code == 0 and "absent is left out" in " ".join(json.loads(every.stdout)["notes"])
+
+
+def test_a_suite_plays_what_applies_and_prints_a_matrix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of direct nothing that needs failover, a limit or a cache; the folder is called after the suite."""
+    maker = Maker()
+    monkeypatch.setattr("gatebench.experiment.rounds.make", maker)
+    done = bench("compare", "--suite", "resilience", "--target", "direct,reference")
+    assert done.exit_code == 4, done.output
+    played = [(plan.scenario, plan.target.name) for plan in maker.plans]
+    assert ("failover-outage", "direct") in played and ("cache-zipf", "direct") not in played
+    assert ("cache-zipf", "reference") in played
+    limits = next(plan for plan in maker.plans if plan.scenario == "rate-limit")
+    assert limits.target.settings["limit_algorithm"] == "token-bucket" and limits.time_scale == 0.6
+    assert [path.name.partition("-")[2] for path in (tmp_path / "runs").iterdir()] == ["compare-resilience"]
+    lines = done.stdout.splitlines()
+    assert all(len(line) <= 80 or line.startswith("report") for line in lines)
+    assert next(line for line in lines if line.startswith("one round")).split() == [
+        "one",
+        "round",
+        "direct",
+        "reference",
+    ]
+    assert next(line for line in lines if line.startswith("Stampede")).split()[1] == "n/a"
+    both = bench("compare", "--suite", "resilience", "--scenario", "smoke", "--target", "direct,reference")
+    assert both.exit_code == 2 and "cannot be combined with --scenario" in " ".join(both.output.split())
+
+
 def test_runs_that_exist_are_compared(tmp_path: Path) -> None:
     """The table fits 80 columns, and the report is where it was asked for."""
     done = bench("compare", *two_sides(tmp_path), "-o", "page.html")

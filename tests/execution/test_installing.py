@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from gatebench.environments import TargetEnvironment, cache_folder
+from gatebench.environments import TargetEnvironment, cache_folder, lacking
 from gatebench.errors import EnvironmentFailure
 from gatebench.execution import installing
 from gatebench.execution.installing import install, remove
-from gatebench.target import Install
+from gatebench.target import Install, Requirement, TargetDefinition
 
 pytestmark = pytest.mark.e2e
 SAYS = "#!/bin/sh\n"
@@ -109,6 +109,22 @@ def test_a_missing_installer_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(installing, "_steps", lambda _: [["npm-that-is-not-there"]])
     with pytest.raises(EnvironmentFailure, match="there is no program npm-that-is-not-there"):
         install(mine, lambda _: None)
+
+
+def test_a_program_may_be_there_and_not_be_enough(tmp_path: Path) -> None:
+    """Docker's client without an engine: what its check says stands beside the cure."""
+
+    def lacks(*check: str) -> list[str]:
+        needs = Requirement(program="sh", cure="start it", check=check)
+        target = TargetDefinition(description="x", entry="provider-a", requires=(needs,))
+        return [f"{one.what} {one.cure}" for one in lacking(target, tmp_path)]
+
+    assert lacks() == []
+    assert lacks("sh", "-c", "exit 0") == []
+    assert lacks("sh", "-c", "echo no engine. >&2; exit 3") == [
+        "needs `sh -c echo no engine. >&2; exit 3` to succeed, and it ended with 3: no engine. Try: start it."
+    ]
+    assert "ended as FileNotFoundError" in lacks("no-such-program")[0]
 
 
 def test_it_is_taken_away_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,6 +44,8 @@ _Found = TypeVar("_Found")
 _FOUND_BYTES: Final = 200_000_000
 _IDS_SHARE: Final = 0.99
 _LEDGER_LEVELS: Final = ("full", "unreset")
+_STAMPED_LEAST: Final = 0.9
+"""Share of the answers of somebody else's target that must carry a stamp, so that what stamps tell is told of all of them."""
 
 
 @dataclass(frozen=True)
@@ -183,10 +185,18 @@ class RunTables:
         asked = 0 if attempts is None else int((attempts["kind"] != "canary").sum())
         return bool(len(answers)) and asked == 0 and bool(answers["provider"].isna().all())
 
-    @property
+    @cached_property
     def has_stamps(self) -> bool:
-        """Whether answers say which provider made them."""
-        return self.plan.evidence in _LEDGER_LEVELS
+        """Whether answers say which provider made them: those of a target that we started, and those of any address behind
+        which our providers stand, which shows in the answers themselves.
+        """
+        return self.plan.evidence in _LEDGER_LEVELS or self.stamped_share >= _STAMPED_LEAST
+
+    @cached_property
+    def stamped_share(self) -> float:
+        """The share of the target's complete answers that carry a stamp of our providers; 0 without answers."""
+        complete = values_of(self.at_target, "complete").astype(np.bool_)
+        return float(self.at_target["provider"].notna().to_numpy()[complete].mean()) if complete.any() else 0.0
 
     def phase_rows(self, name: str) -> pd.DataFrame:
         """Return the headline rows of an effective phase, or of the transitions."""

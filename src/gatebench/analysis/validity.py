@@ -259,6 +259,10 @@ def _closed(tables: RunTables) -> Iterator[Finding]:
 
 def _ledger(tables: RunTables) -> Iterator[Finding]:
     if tables.plan.evidence not in ("full", "unreset"):
+        if tables.has_stamps:
+            told = "who made each answer, and for which prompt, is known; what else reached the providers is not"
+            share = tables.stamped_share
+            yield _ok("stamps", f"{share:.1%} of the answers carry a stamp of our providers: {told}.", share)
         return
     gone = [name for name in tables.assembly.missing if name.startswith("attempts-")]
     if gone:

@@ -12,6 +12,7 @@ def check() -> None:
     """
     from gatebench.analysis.metrics import known_metrics
     from gatebench.cli import say
+    from gatebench.cli.suites import suite_problems
     from gatebench.content import Content
     from gatebench.errors import Problem
 
@@ -29,11 +30,19 @@ def check() -> None:
             for use in scenario.checks
             if use.metric not in metrics
         ]
+    for name in content.suite_names():
+        problems += suite_problems(name, content, metrics)
     if problems:
         say.problems(problems)
         raise typer.Exit(2)
-    counts = (
-        f"{len(content.scenario_names())} scenarios, {len(content.target_names())} targets, {len(content.fault_names())} faults, "
-        f"{len(content.plan_names())} fault plans"
+    counts = {
+        "scenarios": content.scenario_names(),
+        "suites": content.suite_names(),
+        "targets": content.target_names(),
+        "faults": content.fault_names(),
+        "fault plans": content.plan_names(),
+    }
+    told = ", ".join(
+        f"{len(names)} {what if len(names) != 1 else what.removesuffix('s')}" for what, names in counts.items()
     )
-    say.out().print(f"{counts}: no problem.")
+    say.out().print(f"{told}: no problem.")

@@ -15,7 +15,6 @@ from gatebench.errors import ConfigurationError, Problem
 if TYPE_CHECKING:
     from gatebench.cli.requests import Wanted
     from gatebench.plan import Plan
-    from gatebench.suite import Suite
 
 DEFAULT_SEED = 1
 DEFAULT_ROUNDS = 10
@@ -111,6 +110,8 @@ def compare(
         problems.append(Problem(f"--rounds {pairs}", "is none.", "Ask for one round at least."))
     if not playing:
         refuse(problems, as_json=as_json)
+    from gatebench.cli.suites import find_suite, not_applicable
+
     loaded = find_suite(suite, problems)
     asked = wanted(
         scenario or ([entry.name for entry in loaded.scenario] if loaded else []),
@@ -120,10 +121,9 @@ def compare(
         settings=settings or [],
         header=header or [],
         allow_remote=allow_remote or [],
-        own={entry.name: {"time_scale": entry.time_scale * time_scale} for entry in loaded.scenario}
-        if loaded
-        else None,
+        suite=None if scenario else loaded,
         named=None if suite else "--scenario",
+        others_go_on=True,
     )
     if len(asked.targets) == 1:
         cure = "Name two at least, or use `bench run --rounds`."
@@ -131,7 +131,7 @@ def compare(
     if problems:
         refuse(problems, as_json=as_json)
     floor, notes = ({}, []) if no_floor or loaded else _floor(asked)
-    notes += [f"{name} is left out: it {why}" for name, why in asked.left_out.items()]
+    notes += [f"{name} is left out: it {why}" for name, why in {**asked.left_out, **asked.absent}.items()]
     idle = not_applicable(asked, loaded) if loaded else {}
     if dry_run:
         _show(asked, pairs, floor, notes, idle, as_json=as_json)
@@ -145,43 +145,6 @@ def compare(
         "compare", pairs, seed, out, quiet, as_json, report_to, tuple(notes), floor, loaded, idle, suite or ""
     )
     raise typer.Exit(order.make(asked))
-
-
-def find_suite(name: str | None, problems: list[Problem]) -> Suite | None:
-    """Return the suite of that name; None when none was asked for, or `problems` says what is wrong with it."""
-    from gatebench.analysis.metrics import known_metrics
-    from gatebench.content import Content
-
-    if name is None:
-        return None
-    try:
-        suite = Content().suite(name)
-    except ConfigurationError as error:
-        problems.extend(error.problems)
-        return None
-    known = known_metrics()
-    problems += [
-        Problem(
-            f"the suite {name}",
-            f'asks "{one.title}" of the metric {one.metric}, which is none.',
-            "`bench ls metrics` lists them.",
-        )
-        for one in suite.question
-        if one.metric not in known
-    ]
-    return suite
-
-
-def not_applicable(asked: Wanted, suite: Suite) -> dict[str, dict[str, str]]:
-    """Return by scenario which targets it does not apply to, and why."""
-    found: dict[str, dict[str, str]] = {}
-    for (scenario, target), plan in asked.plans.items():
-        definition = plan.target.definition
-        lacks = [one for one in suite.entry(scenario).needs if definition and one not in definition.capabilities]
-        why = plan.not_applicable or (f"{target} does not declare {', '.join(lacks)}" if lacks else None)
-        if why is not None:
-            found.setdefault(scenario, {})[target] = why
-    return found
 
 
 def _floor(asked: Wanted) -> tuple[dict[str, Plan], list[str]]:

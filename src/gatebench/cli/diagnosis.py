@@ -18,6 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final, Literal
 
+from gatebench.errors import ConfigurationError
 from gatebench.execution.toxiproxy.program import find_real_server
 
 Status = Literal["ok", "missing", "broken"]
@@ -63,6 +64,7 @@ def diagnose(out: Path) -> list[Finding]:
         _timer,
         lambda: _folder(out),
         _engine,
+        _targets,
         _standing,
     ]
     found: list[Finding] = []
@@ -187,6 +189,29 @@ def _engine() -> Iterator[Finding]:
         yield Finding("engine", BROKEN, f"TOXIPROXY_URL={url}: {error}", "Start that server, or unset the variable.")
     else:
         yield Finding("engine", OK, f"Toxiproxy at {url}: {version[:60]}")
+
+
+def _targets() -> Iterator[Finding]:
+    """Say which targets are ready here, and what each of the others lacks."""
+    from gatebench.content import Content
+    from gatebench.environments import lacking
+
+    content = Content()
+    ready = []
+    for name in content.target_names():
+        try:
+            target = content.target(name)
+        except ConfigurationError as error:
+            yield Finding(f"target {name}", MISSING, str(error.problems[0]), "`bench check` says everything.")
+            continue
+        lacks = lacking(target.definition, target.folder)
+        if lacks:
+            yield Finding(
+                f"target {name}", MISSING, " ".join(one.what for one in lacks), " ".join(one.cure for one in lacks)
+            )
+        else:
+            ready.append(name)
+    yield Finding("targets", OK, f"ready: {', '.join(ready)}")
 
 
 def _standing() -> Iterator[Finding]:

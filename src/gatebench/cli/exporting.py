@@ -115,16 +115,22 @@ class Exporter:
             yield GaugeMetricFamily(
                 "gatebench_offered_rate_per_s", "Requests that the schedule wants in this second.", value=due
             )
-        yield from _quantiles(
+        response = GaugeMetricFamily(
             "gatebench_response_seconds",
             "Response time (done - due) of the last half second, of the worst worker.",
-            {"0.5": state.p50_ms, "0.95": state.p95_ms, "0.99": state.p99_ms},
+            labels=["quantile"],
         )
-        yield from _quantiles(
-            "gatebench_dispatch_delay_seconds",
-            "Dispatch delay (sent - due) of the last half second, of the worst worker: our own error.",
-            {"0.95": state.late_p95_ms, "0.99": state.late_p99_ms},
-        )
+        for share, value_ms in (("0.5", state.p50_ms), ("0.95", state.p95_ms), ("0.99", state.p99_ms)):
+            if value_ms is not None:
+                response.add_metric([share], value_ms / 1000)
+        if response.samples:
+            yield response
+        if state.late_p95_ms is not None:
+            yield GaugeMetricFamily(
+                "gatebench_dispatch_delay_seconds",
+                "p95 of the dispatch delay (sent - due) of the last half second, of the worst worker: our own error.",
+                value=state.late_p95_ms / 1000,
+            )
         phase = GaugeMetricFamily("gatebench_phase", "1 for the phase that is on.", labels=["phase"])
         for name in run.phases:
             phase.add_metric([name], float(name == run.phase))
@@ -137,17 +143,6 @@ class Exporter:
         for text, names in known.items():
             fault.add_metric(names, float(text in run.active))
         yield fault
-
-
-def _quantiles(name: str, text: str, values_ms: dict[str, float | None]) -> Iterator[Metric]:
-    from prometheus_client.core import GaugeMetricFamily
-
-    family = GaugeMetricFamily(name, text, labels=["quantile"])
-    for share, value_ms in values_ms.items():
-        if value_ms is not None:
-            family.add_metric([share], value_ms / 1000)
-    if family.samples:
-        yield family
 
 
 def _due_per_s(plan: Plan) -> tuple[int, ...]:

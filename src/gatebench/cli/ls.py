@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from gatebench.content import Content
     from gatebench.faults import Parameter
 
 
@@ -18,6 +19,7 @@ class Kind(StrEnum):
     """What can be listed."""
 
     SCENARIOS = "scenarios"
+    SUITES = "suites"
     TARGETS = "targets"
     FAULTS = "faults"
     PLANS = "plans"
@@ -29,7 +31,7 @@ def ls(
     kind: Annotated[Kind, typer.Argument(help="What to list.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """List scenarios, targets, faults, fault plans, metrics or runs.
+    """List scenarios, suites, targets, faults, fault plans, metrics or runs.
 
     bench ls faults
     """
@@ -77,36 +79,74 @@ def _print(kind: Kind, rows: list[dict[str, str]]) -> None:
 
 
 def _rows(kind: Kind) -> list[dict[str, str]]:
+    rows = {
+        Kind.SCENARIOS: _scenario_rows,
+        Kind.SUITES: _suite_rows,
+        Kind.TARGETS: _target_rows,
+        Kind.FAULTS: _fault_rows,
+        Kind.PLANS: _plan_rows,
+        Kind.METRICS: _metric_rows,
+        Kind.RUNS: _run_rows,
+    }
+    return rows[kind]()
+
+
+def _scenario_rows() -> list[dict[str, str]]:
+    content = _content()
+    loaded = [content.scenario(name) for name in content.scenario_names()]
+    return [{"name": item.name, "asks": item.title} for item in loaded]
+
+
+def _suite_rows() -> list[dict[str, str]]:
+    content = _content()
+    suites = {name: content.suite(name) for name in content.suite_names()}
+    return [
+        {
+            "name": name,
+            "asks": suite.description,
+            "plays": ", ".join(entry.name for entry in suite.scenario),
+            "questions": str(len(suite.question)),
+        }
+        for name, suite in suites.items()
+    ]
+
+
+def _target_rows() -> list[dict[str, str]]:
+    content = _content()
+    targets = [content.target(name) for name in content.target_names()]
+    return [
+        {
+            "name": item.name,
+            "is": item.definition.description,
+            "profiles": ", ".join(sorted({"default", *item.definition.profiles})),
+            "can": ", ".join(item.definition.capabilities) or "–",
+        }
+        for item in targets
+    ]
+
+
+def _fault_rows() -> list[dict[str, str]]:
+    order = ("link", "provider", "process")
+    return sorted((_fault_row(name) for name in _content().fault_names()), key=lambda row: order.index(row["layer"]))
+
+
+def _plan_rows() -> list[dict[str, str]]:
+    return [_plan_row(name) for name in _content().plan_names()]
+
+
+def _metric_rows() -> list[dict[str, str]]:
+    from gatebench.analysis.metrics import metrics
+
+    return [
+        {"name": name, "is": metric.definition, "unit": metric.unit or "1", "better": metric.better}
+        for name, metric in metrics().items()
+    ]
+
+
+def _content() -> Content:
     from gatebench.content import Content
 
-    content = Content()
-    if kind is Kind.SCENARIOS:
-        loaded = [content.scenario(name) for name in content.scenario_names()]
-        return [{"name": item.name, "asks": item.title} for item in loaded]
-    if kind is Kind.TARGETS:
-        targets = [content.target(name) for name in content.target_names()]
-        return [
-            {
-                "name": item.name,
-                "is": item.definition.description,
-                "profiles": ", ".join(sorted({"default", *item.definition.profiles})),
-                "can": ", ".join(item.definition.capabilities) or "–",
-            }
-            for item in targets
-        ]
-    if kind is Kind.FAULTS:
-        order = ("link", "provider", "process")
-        return sorted((_fault_row(name) for name in content.fault_names()), key=lambda row: order.index(row["layer"]))
-    if kind is Kind.PLANS:
-        return [_plan_row(name) for name in content.plan_names()]
-    if kind is Kind.METRICS:
-        from gatebench.analysis.metrics import metrics
-
-        return [
-            {"name": name, "is": metric.definition, "unit": metric.unit or "1", "better": metric.better}
-            for name, metric in metrics().items()
-        ]
-    return _run_rows()
+    return Content()
 
 
 _WHERE = {"link": "link", "provider": "provider", "process": "process (gateway, a provider, a store)"}

@@ -23,14 +23,35 @@ class Kind(StrEnum):
 def new(
     kind: Annotated[Kind, typer.Argument(help="What to make.")],
     name: Annotated[str, typer.Argument(help="Its name, as in checkout-peak.")],
+    command: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORDS", help="Of a target: the command that starts it; {port} and {upstream} are filled in."
+        ),
+    ] = None,
+    image: Annotated[str | None, typer.Option(metavar="IMAGE:TAG", help="Of a target: its container image.")] = None,
+    compose: Annotated[
+        str | None, typer.Option(metavar="FILE:SERVICE", help="Of a target: a service of a compose file.")
+    ] = None,
+    upstream_env: Annotated[
+        str, typer.Option(metavar="NAME", help="The variable that tells it where its upstream is.")
+    ] = "OPENAI_BASE_URL",
+    port_env: Annotated[
+        str, typer.Option(metavar="NAME", help="The variable that tells it on which port to listen.")
+    ] = "PORT",
 ) -> None:
     """Write a scenario, a target or a fault into this folder, with comments, ready to run.
 
     bench new scenario checkout-peak
 
     bench new target my-gateway
+
+    bench new target my-gateway --command "mygw --port {port} --upstream {upstream}"
+
+    bench new target my-gateway --image ghcr.io/me/mygw:1.4 --upstream-env UPSTREAM_URL
     """
     from gatebench.cli import say
+    from gatebench.cli.starting import Start
     from gatebench.content import Content
     from gatebench.errors import Problem
 
@@ -39,7 +60,9 @@ def new(
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,40}", name):
         cure = "Use small letters, digits and hyphens, beginning with a letter."
         problems.append(Problem(name, "cannot be a name here.", cure))
-    files = _files(kind, name)
+    start = Start(command, image, compose, upstream_env, port_env)
+    problems += start.problems(kind)
+    files = {f"targets/{name}/target.toml": start.text(name)} if start.given and not problems else _files(kind, name)
     problems += [
         Problem(relative, "is there already.", "Choose another name, or remove it first.")
         for relative in files
@@ -85,5 +108,5 @@ def _next(kind: Kind, name: str) -> list[str]:
     if kind is Kind.SCENARIO:
         return ["next:", f"  bench run {name} --target reference --dry-run", f"  bench run {name} --target reference"]
     if kind is Kind.TARGET:
-        return ["next:", "  bench check", f"  bench run smoke --target {name}"]
+        return ["next:", f"  bench targets probe {name}", f"  bench run smoke --target {name}"]
     return ["next:", "  bench check", f'  fault("{name}", on="provider-a") in a phase of a scenario']

@@ -13,13 +13,19 @@ if TYPE_CHECKING:
     from gatebench.content import Content
     from gatebench.execution.asking import RunRequest
     from gatebench.plan import Plan
+    from gatebench.suite import Suite
+
+
+SIDES = 2
+"""How many a comparison needs."""
 
 
 @dataclass(frozen=True)
 class Wanted:
     """Every scenario on every target, the request of each, the plan of each for the first seed, and what goes into headers.
 
-    `left_out` are targets that `all` does not stand for, because they lack what the sentence says.
+    `left_out` are targets that `all` does not stand for, because they lack what the sentence says; `absent` are those that were
+    named, lack something, and are left out so that the others go on.
     """
 
     content: Content
@@ -29,6 +35,7 @@ class Wanted:
     plans: Mapping[tuple[str, str], Plan]
     headers: dict[str, str]
     left_out: Mapping[str, str] = field(default_factory=dict)
+    absent: Mapping[str, str] = field(default_factory=dict)
 
     def plan(self, scenario: str, target: str, seed: int) -> Plan:
         """Return the plan of a run with a seed of its own. Raises ConfigurationError."""
@@ -44,13 +51,15 @@ def wanted(
     settings: Iterable[str] = (),
     header: Iterable[str] = (),
     allow_remote: Iterable[str] = (),
-    own: Mapping[str, Mapping[str, Any]] | None = None,
+    suite: Suite | None = None,
     named: str | None = "SCENARIO",
+    others_go_on: bool = False,
 ) -> Wanted:
-    """Return what is wanted, planned; `options` are the fields of a RunRequest, `own` those that a scenario has for itself, `named`
-    how scenarios are named here (None: that there is none has been said).
+    """Return what is wanted, planned; `options` are the fields of a RunRequest, to which a `suite` adds its own; `named` is how
+    scenarios are named here (None: that there is none has been said).
 
-    Whatever is wrong goes to `problems`. `all` targets are those that are ready here; what the others lack is in `left_out`.
+    Whatever is wrong goes to `problems`; but where `others_go_on`, a target that cannot be started here is left out as long as two
+    are left. `all` targets are those that are ready here; what the others lack is in `left_out`.
     """
     from gatebench.cli.options import commas, headers, pairs
     from gatebench.content import Content
@@ -66,8 +75,15 @@ def wanted(
         cure = f"Name one; the scenarios are: {', '.join(content.scenario_names())}."
         problems.append(Problem(named, "is missing.", cure))
     left_out: dict[str, str] = {}
+    absent: dict[str, str] = {}
     if chosen == ["all"]:
         chosen, left_out = _ready(content, problems)
+    elif others_go_on:
+        absent = _absent(content, chosen)
+        if len(chosen) - len(absent) >= SIDES:
+            chosen = [target for target in chosen if target not in absent]
+        else:
+            absent = {}
     sent = headers(header, problems)
     set_to = pairs("--set", settings, problems)
     if sent and any(is_locustfile(name) for name in names):
@@ -81,14 +97,41 @@ def wanted(
                 target=target,
                 settings=set_to,
                 allow_remote=tuple(commas(allow_remote)),
-                **{**options, **(own or {}).get(name, {})},
+                **options,
             )
+            if suite is not None:
+                request = _of_suite(request, suite)
             requests[name, target] = request
             try:
                 plans[name, target] = planned(request, content)
             except ConfigurationError as error:
                 problems.extend(error.problems)
-    return Wanted(content, tuple(names), tuple(chosen), requests, plans, sent, left_out)
+    return Wanted(content, tuple(names), tuple(chosen), requests, plans, sent, left_out, absent)
+
+
+def _of_suite(request: RunRequest, suite: Suite) -> RunRequest:
+    """Return the request with what a suite says of its scenario; `--set` goes over that."""
+    entry = suite.entry(request.scenario)
+    settings = {**entry.told(request.target), **request.settings}
+    return replace(request, settings=settings, time_scale=request.time_scale * entry.time_scale)
+
+
+def _absent(content: Content, chosen: Iterable[str]) -> dict[str, str]:
+    """Return the targets that cannot be started here, and what they lack, in sentences."""
+    from gatebench.environments import lacking
+
+    found = {}
+    for target in chosen:
+        name = target.partition(":")[0]
+        if name in content.target_names():
+            try:
+                loaded = content.target(name)
+            except ConfigurationError:
+                continue  # its plan says what is wrong
+            lacks = lacking(loaded.definition, loaded.folder)
+            if lacks:
+                found[target] = " ".join(f"{one.what} {one.cure}" for one in lacks)
+    return found
 
 
 def _ready(content: Content, problems: list[Problem]) -> tuple[list[str], dict[str, str]]:

@@ -91,7 +91,8 @@ class Rounds:
                 say.err().print(f"{scenario} ended early: {error}", markup=False)
         found = conclude(folder, record)
         made = {one.exit_code for one in record.rounds}
-        return self._end(found, folder, played.code or self._code(found, made))
+        absent = EnvironmentFailure.exit_code if asked.absent else 0
+        return self._end(found, folder, played.code or absent or self._code(found, made))
 
     def _code(self, found: Comparison, made: set[int]) -> int:
         from gatebench.cli.run import worst

@@ -29,13 +29,19 @@ _ORDER = (130, 2, 5, 3, 1, 4, 0)
 
 def run(
     scenarios: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="SCENARIO",
             autocompletion=completing.scenarios,
             help="What to run; `bench ls scenarios` lists them. Or the path of a locustfile, FILE.py.",
         ),
-    ],
+    ] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option(
+            autocompletion=completing.suites, help="Run the scenarios of a suite; `bench ls suites` lists them."
+        ),
+    ] = None,
     target: Annotated[
         list[str] | None,
         typer.Option(
@@ -123,11 +129,17 @@ def run(
     """
     from gatebench.cli.exporting import export_place
     from gatebench.cli.inviting import invitation
+    from gatebench.cli.suites import find_suite
     from gatebench.experiment.making import Making
 
     problems: list[Problem] = []
+    loaded = find_suite(suite, problems)
+    if scenarios and suite:
+        cure = "Give one of the two; a suite of your own is a TOML file in scenarios/."
+        problems.append(Problem(f"--suite {suite}", "cannot be combined with SCENARIO.", cure))
+        loaded = None
     asked = wanted(
-        scenarios,
+        scenarios or ([entry.name for entry in loaded.scenario] if loaded else []),
         target or [],
         {
             "seed": seed,
@@ -152,6 +164,8 @@ def run(
         settings=settings or [],
         header=header or [],
         allow_remote=allow_remote or [],
+        suite=loaded,
+        named=None if suite else "SCENARIO",
     )
     plans, sent_headers, content = list(asked.plans.values()), asked.headers, asked.content
     place = export_place(export, problems) if export is not None else None

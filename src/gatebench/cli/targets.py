@@ -94,6 +94,41 @@ def remove(names: Annotated[list[str], _NAMES], as_json: Annotated[bool, _JSON] 
     _each(names, "remove", one, as_json=as_json)
 
 
+@targets.command("probe")
+def probe(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME|URL",
+            help="NAME, NAME:PROFILE, http://HOST:PORT or up:NAME.",
+            autocompletion=completing.targets,
+        ),
+    ],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the target, as in `bench run`.")
+    ] = None,
+    header: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Send a header; VALUE may be env:VARIABLE or @FILE.")
+    ] = None,
+    metrics: Annotated[str | None, typer.Option(metavar="PATH", help="Where its Prometheus metrics are.")] = None,
+    model: Annotated[str, typer.Option(help="The model that requests name.")] = "gatebench-small",
+    allow_remote: Annotated[
+        list[str] | None, typer.Option(metavar="HOST", help="Allow the requests to leave this machine for HOST.")
+    ] = None,
+    as_json: Annotated[bool, _JSON] = False,
+) -> None:
+    """Ask a gateway about a hundred requests and say what it passes on: ids, stamps, streams; and whether it caches, limits, fails over.
+
+    bench targets probe nginx
+
+    bench targets probe http://127.0.0.1:8080 --header authorization=env:GATEWAY_KEY
+    """
+    from gatebench.cli.probing import Wish, look_at
+
+    wish = Wish(name, tuple(settings or ()), tuple(header or ()), metrics, model, tuple(allow_remote or ()))
+    raise typer.Exit(look_at(wish, as_json=as_json))
+
+
 def _state(target: LoadedTarget) -> dict[str, Any]:
     """Return what a target is and what it lacks, in sentences."""
     from gatebench.environments import environment_of, lacking

@@ -50,7 +50,7 @@ def up(
         _show(there, as_json=as_json)
         return
     problems: list[Problem] = []
-    plan = _plan(target, scenario, engine, settings or [], problems)
+    plan = planned_topology(target, scenario, engine, settings or [], problems)
     called = name or (plan.target.name if plan else "")
     if any(one.name == called for one in there):
         problems.append(Problem(f"bench up {called}", "it stands already.", f"Use it, or `bench down {called}` first."))
@@ -66,7 +66,7 @@ def up(
     if problems or plan is None:
         say.problems(problems)
         raise typer.Exit(ConfigurationError.exit_code)
-    _start(plan, called, until)
+    start_topology(plan, called, until)
     _show([one for one in standing() if one.name == called], as_json=as_json)
 
 
@@ -100,7 +100,10 @@ def down(
         raise typer.Exit(5)
 
 
-def _plan(target: str | None, scenario: str, engine: str, settings: list[str], problems: list[Any]) -> Plan | None:
+def planned_topology(
+    target: str | None, scenario: str, engine: str, settings: list[str], problems: list[Any]
+) -> Plan | None:
+    """Return the plan of a topology that is to stand; None when `problems` says why there is none."""
     from gatebench.analysis.metrics import known_metrics
     from gatebench.cli.options import pairs
     from gatebench.content import Content
@@ -127,7 +130,7 @@ def _plan(target: str | None, scenario: str, engine: str, settings: list[str], p
         return None
 
 
-def _start(plan: Plan, name: str, until: float) -> None:
+def start_topology(plan: Plan, name: str, until: float) -> None:
     """Start the keeper and wait until it says how it went; EnvironmentFailure with the last log lines when it went wrong."""
     from gatebench.cli import say
     from gatebench.errors import EnvironmentFailure

@@ -21,9 +21,11 @@ def planned_page(request: RunRequest, target: TargetPlan, problems: Problems) ->
     if asked == NONE:
         return None
     if target.is_ours:
-        if asked is not None:
-            cure = f'Leave it out; a target\'s folder says it: metrics = "/metrics". {NONE} reads no page.'
+        if asked is not None and asked.startswith("/"):
+            cure = f'A target\'s folder says it: metrics = "{_USUAL}". Leave it out, name a URL, or {NONE}.'
             problems.say(f"--metrics {asked}", "is for a gateway that runs already.", cure)
+        elif asked is not None:
+            return _elsewhere(asked, request, problems)
         path = target.definition.metrics if target.definition and target.definition.front else None
         return PagePlan(path=path) if path else None
     stands = _standing(target)
@@ -43,7 +45,7 @@ def planned_page(request: RunRequest, target: TargetPlan, problems: Problems) ->
 def _elsewhere(asked: str, request: RunRequest, problems: Problems) -> PagePlan | None:
     """Return the page at an address of its own, as exporters have one."""
     parts = urlsplit(asked)
-    if parts.scheme != "http" or not parts.netloc or parts.query or parts.fragment:
+    if parts.scheme != "http" or not parts.netloc or parts.query or parts.fragment or not parts.path.isascii():
         shown = asked.partition("?")[0].partition("#")[0].rpartition("@")[2]
         cure = f"Write {_USUAL} or http://127.0.0.1:PORT{_USUAL}."
         problems.say(f"--metrics {shown}", "is neither a path nor an http:// address without a query.", cure)

@@ -72,7 +72,7 @@ def test_the_interval_within_the_only_round_is_named_as_that(monkeypatch: pytest
     """It is no interval between rounds, and does not look like one."""
     found = compared(1, old=[{}], new=[{}], odd=[{}])
     cell = seen(found).lines[0].cells[0]
-    assert cell.small.endswith(" in one round") and "–" in cell.small
+    assert cell.small.startswith("one round: ") and "–" in cell.small
 
 
 def test_several_rounds_have_an_interval_between_them() -> None:

@@ -117,6 +117,17 @@ def test_requests_under_way_at_t0_can_be_lost(reading: Read) -> None:
     assert read.value("requests_lost").value == (concerned["outcome"] != "ok").sum() > 900
 
 
+def test_stamps_are_found_through_anybodys_gateway(reading: Read) -> None:
+    """Where our providers stand behind an address, answers say who made them, and one for another prompt shows; attempts do not."""
+    read = reading(evidence="no-ledger", provider_streams=(), stamped=True)
+    assert (read.value("wrong_answer").status, read.value("wrong_answer").value) == ("known", 0)
+    assert read.value("amplification").status == "unknown"
+    told = next(finding for finding in read.summary.validity if finding.name == "stamps")
+    assert told.status == "ok" and "what else reached the providers is not" in told.sentence
+    mixed = reading(evidence="no-ledger", provider_streams=(), stamped=True, wrong_answers=3)
+    assert mixed.value("wrong_answer").value == 3
+
+
 def test_wrong_answers_need_stamps(reading: Read) -> None:
     """Where answers carry no stamp of ours, nobody can say that they were right."""
     value = reading(evidence="no-ledger", provider_streams=()).value("wrong_answer")

@@ -9,7 +9,7 @@ from typing import Final
 THIN: Final = "\u202f"
 HARD: Final = "\u00a0"
 MINUS: Final = "\u2212"
-_COUNTED: Final = ("requests", "attempts", "answers", "rows")
+_COUNTED: Final = ("requests", "attempts", "answers", "rows", "probes")
 
 
 def significant(value: float, digits: int = 3) -> str:

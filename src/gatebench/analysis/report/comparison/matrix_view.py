@@ -1,4 +1,4 @@
-"""The matrix of a suite in words: a line a side, a column a question, each cell leading to the round that shows it."""
+"""The matrix of a suite in words: a column a side, a line a question, each cell leading to the round that shows it."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ def _small(answer: Answer, middle: Typical, unit: str) -> str:
     """Return the interval between rounds; of a single round the one within it, and that it is only that."""
     if middle.low is not None and middle.high is not None:
         return "" if middle.low == middle.high else interval(middle.low, middle.high, unit)
-    if answer.within is not None and answer.within[0] != answer.within[1]:
-        return f"{interval(*answer.within, unit)} in {ONE_ROUND}"
+    if answer.within is not None and len({quantity(end, unit) for end in answer.within}) > 1:
+        return f"{ONE_ROUND}: {interval(*answer.within, unit)}"
     return ONE_ROUND
 
 
