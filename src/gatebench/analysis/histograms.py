@@ -16,7 +16,7 @@ import numpy as np
 
 from gatebench.analysis.series import Line, Source, increases
 
-COARSE: Final = 0.5
+COARSE: Final = 0.25
 """A bucket within which an estimate may be off by more than this share of itself is coarse."""
 
 
@@ -116,7 +116,7 @@ def grown(line: Line, start_ns: int, end_ns: int) -> float:
     values = line.values[inside]
     if not len(values):
         return 0.0
-    new = int(line.at_ns[0]) > start_ns
+    new = int(line.at_ns[0]) > start_ns  # on a page a counter that is not there has counted nothing yet
     return float(increases(values).sum() + (values[0] if new else 0.0))
 
 

@@ -61,6 +61,11 @@ class Source:
         """When it was read."""
         return np.unique(np.concatenate([line.at_ns for line in self.lines.values()] or [np.empty(0, np.int64)]))
 
+    @property
+    def is_page(self) -> bool:
+        """Whether it is the gateway's own page, on which a series that is not there has counted nothing yet."""
+        return self.heard.source.startswith("/")
+
     def is_counter(self, family: str) -> bool:
         """Tell whether a family only ever grows: by the page's own word, without one by the customs of names.
 
@@ -101,7 +106,8 @@ def _lines(rows: pd.DataFrame) -> dict[str, Line]:
 
 def increases(values: Floats) -> Floats:
     """Return how much a counter grew between neighbouring readings; one that fell began anew, and has grown by what it is now."""
-    steps = np.diff(values)
+    with np.errstate(over="ignore", invalid="ignore"):  # whatever a gateway says, it is a number afterwards or none
+        steps = np.diff(values)
     return cast("Floats", np.where(steps < 0, values[1:], steps))
 
 

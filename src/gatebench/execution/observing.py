@@ -16,30 +16,32 @@ _USUAL: Final = "/metrics"
 
 
 def planned_page(request: RunRequest, target: TargetPlan, problems: Problems) -> PagePlan | None:
-    """Return where the target's page is: what its folder declares, or for a running gateway what `--metrics` says."""
+    """Return where the target's page is: what its folder declares, or what `--metrics` says."""
     asked = request.metrics
     if asked == NONE:
         return None
-    if target.is_ours:
-        if asked is not None and asked.startswith("/"):
-            cure = f'A target\'s folder says it: metrics = "{_USUAL}". Leave it out, name a URL, or {NONE}.'
-            problems.say(f"--metrics {asked}", "is for a gateway that runs already.", cure)
-        elif asked is not None:
-            return _elsewhere(asked, request, problems)
-        path = target.definition.metrics if target.definition and target.definition.front else None
-        return PagePlan(path=path) if path else None
+    if asked is not None and not asked.startswith("/"):
+        return _elsewhere(asked, request, problems)
+    if not target.is_ours:
+        return _of_running(asked, target, problems)
+    if asked is not None:
+        cure = f'A target\'s folder says it: metrics = "{_USUAL}". Leave it out, name a URL, or {NONE}.'
+        problems.say(f"--metrics {asked}", "is for a gateway that runs already.", cure)
+    path = target.definition.metrics if target.definition and target.definition.front else None
+    return PagePlan(path=path) if path else None
+
+
+def _of_running(asked: str | None, target: TargetPlan, problems: Problems) -> PagePlan | None:
+    """Return the page at the gateway's own address; of one that stands by `bench up` it is known without asking."""
     stands = _standing(target)
     definition = stands.plan.target.definition if stands else None
-    path = asked or (definition.metrics if definition else None)
-    if path is None:
+    path, at = asked or (definition.metrics if definition else None), _own_address(target, stands)
+    if path is None or at is None:
         return None
-    if path.startswith("/"):
-        if not re.fullmatch(r"/[!-~]*", path):
-            problems.say(f"--metrics {path}", "is no path.", f"Write for instance {_USUAL}.")
-            return None
-        at = _own_address(target, stands)
-        return PagePlan(path=path, at=at) if at else None
-    return _elsewhere(path, request, problems)
+    if not re.fullmatch(r"/[!-~]*", path):
+        problems.say(f"--metrics {path}", "is no path.", f"Write for instance {_USUAL}.")
+        return None
+    return PagePlan(path=path, at=at)
 
 
 def _elsewhere(asked: str, request: RunRequest, problems: Problems) -> PagePlan | None:
