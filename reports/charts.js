@@ -325,6 +325,7 @@
 
     changes(chart, size) { return changes(chart, size); },
     rounds(chart, size, choices) { return rounds(chart, size, choices); },
+    strips(chart, size) { return strips(chart, size); },
     lines(chart, size) { return free(chart, size, "lineY"); },
     dots(chart, size) { return free(chart, size, "dot"); },
   };
@@ -386,18 +387,44 @@
 
   // Charts of a section's own data.
   function free(chart, size, mark) {
-    const { x, y, by, y_label, time: timed } = chart.facts, rows = table(chart);
+    const { x, y, by, y_label, time: timed, labelled } = chart.facts, rows = table(chart);
     const words = by ? [...new Set(rows.map((row) => row[by]))] : [];
     const stroke = (word) => (by ? CYCLE[words.indexOf(word) % CYCLE.length] : "var(--blue)");
     const groups = by ? d3.groups(rows, (row) => row[by]) : [[null, rows]];
     return {
       x: timed ? time(size.width) : { label: x }, y: { label: null, grid: true, ticks: 4, zero: true },
       marks: [
-        ...(timed ? backdrop(size, false) : []),
+        ...(timed ? backdrop(size, labelled ?? false) : []),
         ...groups.map(([word, own]) => Plot[mark](own, { x, y, stroke: stroke(word), r: 2 })),
         tip(rows, x, y, (row) => `${by ? `${row[by]}\n` : ""}${x} ${row[x]}\n${y} ${row[y]}`),
       ],
       legend: words.map((word) => [word, stroke(word), mark === "dot" ? "dot" : "line"]), unit: y_label,
+    };
+  }
+
+  // A row a series, each on a scale of its own: what matters is when it changes.
+  function strips(chart, size) {
+    const { names } = chart.facts, rows = table(chart), ROOM = 0.55, short = (value) => (Math.abs(value) < 1 ? `${+value.toPrecision(3)}` : d3.format(".4~s")(value)).replace("-", "\u2212");
+    const own = names.map((name, row) => {
+      const mine = rows.filter((found) => found.series === name), [low, high] = d3.extent(mine, (found) => found.value);
+      const line = mine.map((found) => ({ ...found, y: row + 0.97 - ((found.value - low) / (high - low || 1)) * ROOM }));
+      const said = `${short(low)} to ${short(high)}${mine[0]?.shown === "per second" ? " per second" : ""}`;
+      return { row, line, name: shortened(name, size.width - size.right - 12 - long(said) - 24), said };
+    });
+    size.left = 8;
+    size.plus = names.length * 44 - 260 + 20;
+    const label = (words, more) => Plot.text(own, { y: (found) => found.row + 0.97 - ROOM - 0.08, text: words, lineAnchor: "bottom", stroke: "var(--paper)", strokeWidth: 3, ...more });
+    return {
+      x: time(size.width), y: { axis: null, domain: [names.length, 0] },
+      marks: [
+        ...backdrop(size),
+        Plot.ruleY(d3.range(1, names.length + 1), { stroke: "var(--rule)" }),
+        ...own.map(({ line }) => Plot.line(line, { x: "at_s", y: "y", stroke: "var(--blue)", strokeWidth: 1.5 })),
+        label("name", { x: 0, textAnchor: "start", dx: 2, fill: "var(--ink)" }),
+        label("said", { frameAnchor: "right", textAnchor: "end", dx: -2, fill: "var(--soft)" }),
+        tip(own.flatMap((found) => found.line), "at_s", "y", (row) => `${shortened(row.series, 320)}\n${clock(row.at_s)}: ${row.value}${row.shown === "per second" ? " per second" : ""}`),
+      ],
+      legend: bandLegend(size),
     };
   }
 

@@ -145,6 +145,13 @@ class EnginePlan(_Frozen):
     program: str | None = None
 
 
+class PrometheusPlan(_Frozen):
+    """A Prometheus that is asked after the load for every series of `match`, a selector."""
+
+    url: str
+    match: str
+
+
 class DeadlinesPlan(_Frozen):
     """The client's deadlines in nanoseconds."""
 
@@ -174,6 +181,13 @@ class Endpoint(_Frozen):
         if self.authority is not None:
             return self.authority
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class PagePlan(_Frozen):
+    """The page on which the target tells Prometheus of itself: its path, and where (None: at the address of the gateway we start)."""
+
+    path: str
+    at: Endpoint | None = None
 
 
 class LoadPlan(_Frozen):
@@ -249,6 +263,8 @@ class Plan(_Frozen):
     reactive: Reactive | None = None
     most_faults: int = 5
     stop_when: StopWhen | None = None
+    page: PagePlan | None = None
+    prometheus: PrometheusPlan | None = None
     allow_remote: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 

@@ -207,7 +207,7 @@ class TargetDefinition(BaseModel):
     headers: dict[str, str] = Field(default_factory=dict)
     model: str | None = None
     user: dict[str, Any] = Field(default_factory=dict)
-    metrics: str | None = None
+    metrics: str | None = Field(default=None, pattern=r"^/[!-~]*$")
     tls: Tls | None = None
     render: tuple[Render, ...] = ()
     process: tuple[Process, ...] = ()

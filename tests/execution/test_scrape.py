@@ -1,4 +1,6 @@
-"""The operating system's figures of processes become a table, also when the last line is torn."""
+"""The operating system's figures of processes and the gateway's page become a table, whatever the page does."""
+
+from __future__ import annotations
 
 import os
 import time
@@ -6,30 +8,52 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from gatebench.execution.scrape import Scraper, assemble_series
+from gatebench.execution.page import PageReader
+from gatebench.execution.scrape import Scraper
+from gatebench.plan import Endpoint
+from gatebench.run.pages import Page, read_pages
+from gatebench.run.series import PAGES_PART, PROCESSES_PART, assemble_series
 
 
 def test_a_process_is_read_and_assembled(tmp_path: Path) -> None:
-    """CPU, memory, descriptors and threads of this very process."""
-    scraper = Scraper(tmp_path / "series.jsonl", lambda: {"me": os.getpid(), "gone": 2**22 - 3}, interval_s=0.05)
+    """CPU, memory, descriptors and threads of this very process; a torn last line is left out."""
+    scraper = Scraper(tmp_path, lambda: {"me": os.getpid(), "gone": 2**22 - 3}, interval_s=0.05)
     scraper.start()
+    part = tmp_path / PROCESSES_PART
     deadline = time.monotonic() + 10
-    while not (tmp_path / "series.jsonl").exists() or "threads" not in (tmp_path / "series.jsonl").read_text():
+    while not part.exists() or "threads" not in part.read_text():
         assert time.monotonic() < deadline
         time.sleep(0.01)
     scraper.stop()
-    with (tmp_path / "series.jsonl").open("a") as file:
+    with part.open("a") as file:
         file.write('[12, "me", "cp')
-    assert assemble_series(tmp_path / "series.jsonl", tmp_path / "series.parquet") >= 4
+    assert assemble_series(tmp_path, tmp_path / "series.parquet") == []
     rows = pq.read_table(tmp_path / "series.parquet").to_pylist()
     mine = {row["metric"]: row["value"] for row in rows if row["process"] == "me"}
     assert mine["rss_bytes"] > 1e6
     assert mine["descriptors"] >= 3
     assert mine["threads"] >= 1
     assert {row["process"] for row in rows} == {"me"}
+    assert not (tmp_path / PAGES_PART).exists()
 
 
-def test_a_run_without_series_has_an_empty_table(tmp_path: Path) -> None:
-    """Nothing was read: the table is there and empty."""
-    assert assemble_series(tmp_path / "none.jsonl", tmp_path / "series.parquet") == 0
-    assert pq.read_table(tmp_path / "series.parquet").column_names == ["at_ns", "process", "metric", "value"]
+class Slow(PageReader):
+    """A page that takes all the time that it is given."""
+
+    def read(self, within_s: float) -> Page:
+        """Give nothing, late."""
+        time.sleep(within_s)
+        return Page(time.monotonic_ns(), why="no answer")
+
+
+def test_a_page_that_hangs_delays_no_process(tmp_path: Path) -> None:
+    """Processes are read at their pace, and each page that was not there is counted."""
+    scraper = Scraper(tmp_path, lambda: {"me": os.getpid()}, interval_s=0.1)
+    scraper.start(Slow(Endpoint(), "/metrics"))
+    time.sleep(1.55)
+    scraper.stop()
+    (heard,) = assemble_series(tmp_path, tmp_path / "series.parquet", "/metrics")
+    pages = list(read_pages(tmp_path / PAGES_PART))
+    assert heard.failures == {"no answer": len(pages)}
+    readings = [row for row in pq.read_table(tmp_path / "series.parquet").to_pylist() if row["metric"] == "cpu_s"]
+    assert len(readings) >= 10, "of 15"

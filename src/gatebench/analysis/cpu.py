@@ -10,17 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, cast
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from gatebench.analysis.columns import numbers, parts
 from gatebench.analysis.tables import RunTables
-from gatebench.run.folder import RunFolder
 from gatebench.run.summary import ProcessCost
 from gatebench.sample import NEVER
 from gatebench.stats import JUDGED, SHOWN, Floats, Interval, block_mean_interval
@@ -42,13 +39,12 @@ class Passing:
     at_s: Floats
 
 
-def costs(folder: RunFolder, tables: RunTables) -> list[ProcessCost]:
+def costs(tables: RunTables) -> list[ProcessCost]:
     """Return the cost of every process whose use was read, the target's first; nothing when nobody read it."""
-    if not folder.series.exists() or tables.samples.empty:
+    if tables.samples.empty:
         return []
-    try:
-        series = cast(pd.DataFrame, pq.read_table(folder.series).to_pandas())
-    except (OSError, pa.ArrowException):
+    series = tables.series
+    if series is None:
         return []  # damaged: the requests stand without it
     used = series[series["metric"] == "cpu_s"]
     measured = [window for window in tables.windows if window.role != "warmup"]

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from gatebench.analysis.series import processes
 from gatebench.plan import Plan
 from gatebench.run.folder import RunFolder
 
@@ -23,7 +23,7 @@ def harness_limits(folder: RunFolder, plan: Plan) -> Iterator[str]:
     if not folder.series.exists():
         return
     try:
-        series = pq.read_table(folder.series).to_pandas()
+        series = processes(folder.series)
     except (OSError, pa.ArrowException):
         return  # damaged: the requests stand without it
     used = series[series["metric"] == "cpu_s"]

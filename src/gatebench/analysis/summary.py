@@ -19,6 +19,7 @@ from gatebench.analysis.ledger import balance
 from gatebench.analysis.limits import harness_limits
 from gatebench.analysis.metrics import measure
 from gatebench.analysis.overhead import overhead_lines, under_the_floor
+from gatebench.analysis.series import unheard
 from gatebench.analysis.tables import RunTables, read
 from gatebench.analysis.validity import findings
 from gatebench.analysis.windows import TRANSITION, Window
@@ -65,6 +66,7 @@ def summarise(folder: RunFolder, tables: RunTables | None = None) -> Summary:
             *target_deaths(tables),
             *injected_by_hand(tables),
             *harness_limits(folder, plan),
+            *unheard(tables.heard),
             *under_the_floor(added),
         ],
         validity=validity,
@@ -75,7 +77,7 @@ def summarise(folder: RunFolder, tables: RunTables | None = None) -> Summary:
         checks=checks,
         served=served(tables),
         overhead=added,
-        cpu=costs(folder, tables),
+        cpu=costs(tables),
     )
     tables.forget()
     write_atomically(folder.path / "summary.json", summary.model_dump_json(by_alias=True, indent=1))

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from gatebench.analysis.asked import asked
 from gatebench.analysis.blocks import by_block
@@ -29,12 +28,15 @@ from gatebench.analysis.joining import join, makers
 from gatebench.analysis.limited import LimitedKey, limited_keys
 from gatebench.analysis.retries import in_order
 from gatebench.analysis.rows import Rows, put
+from gatebench.analysis.series import processes
 from gatebench.analysis.shelf import Shelf
 from gatebench.analysis.table_columns import Columns
 from gatebench.analysis.windows import TRANSITION, Outage, Window, by_hand, edges, outages, windows
 from gatebench.plan import Plan
 from gatebench.run.assemble import Assembly, assemble
 from gatebench.run.folder import RunFolder, RunRecord
+from gatebench.run.pages import Heard
+from gatebench.run.series import assemble_series, parts_of_series, read_heard
 from gatebench.sample import ATTEMPT, LANES, TARGET
 from gatebench.schedule import Schedule
 
@@ -67,7 +69,8 @@ class RunTables:
 
     `attempts` holds every arrival at a provider, or is None without a ledger; `sample` is the position in `samples` of
     the row it was made for, -1 for none. `series` is what was read of every process once a second: `at_ns`, `process`,
-    `metric`, `value`; None when nobody read it.
+    `metric`, `value`; None when nobody read it. `heard` is what came of listening to the gateway's own page and to a Prometheus; what they
+    said stands apart, in `gatebench.analysis.series.sources`.
     """
 
     record: RunRecord
@@ -83,6 +86,7 @@ class RunTables:
     samples: pd.DataFrame = field(repr=False)
     attempts: pd.DataFrame | None = field(repr=False)
     series: pd.DataFrame | None = field(default=None, repr=False)
+    heard: tuple[Heard, ...] = ()
     _found: Shelf = field(default_factory=lambda: Shelf(_FOUND_BYTES), init=False, repr=False, compare=False)
 
     @property
@@ -247,6 +251,7 @@ def read(folder: RunFolder) -> RunTables:
     events = tuple(folder.events())
     shelf = Shelf()
     samples = _table(folder.samples, shelf)
+    _assemble_series(folder, record)
     attempts = _table(folder.attempts, shelf) if folder.attempts.exists() else None
     workers = _worker_facts(folder)
     schedule = record.plan.schedule(folder.trace)
@@ -275,6 +280,7 @@ def read(folder: RunFolder) -> RunTables:
         samples=samples,
         attempts=attempts,
         series=_series(folder.series),
+        heard=_heard(folder.series),
     )
 
 
@@ -282,12 +288,25 @@ def _table(path: Path, shelf: Shelf) -> Rows:
     return Rows(Columns.of_file(path, shelf))
 
 
+def _assemble_series(folder: RunFolder, record: RunRecord) -> None:
+    """Make series.parquet of its parts when nobody came to do that: the run was killed."""
+    if not folder.series.exists() and parts_of_series(folder.parts):
+        assemble_series(folder.parts, folder.series, record.plan.page.path if record.plan.page else None)
+
+
 def _series(path: Path) -> pd.DataFrame | None:
     """Return what was read of the processes; None without it, or when it is damaged: the requests stand without it."""
     try:
-        return cast(pd.DataFrame, pq.read_table(path).to_pandas())
-    except (OSError, pa.ArrowInvalid):
+        return processes(path)
+    except (OSError, pa.ArrowException):
         return None
+
+
+def _heard(path: Path) -> tuple[Heard, ...]:
+    try:
+        return tuple(read_heard(path))
+    except (OSError, pa.ArrowException):
+        return ()
 
 
 def _worker_facts(folder: RunFolder) -> dict[int, dict[str, Any]]:

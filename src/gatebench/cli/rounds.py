@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from gatebench.errors import EnvironmentFailure
 
 if TYPE_CHECKING:
     from gatebench.analysis.comparison.comparison import Comparison
+    from gatebench.execution.runner import Watcher
     from gatebench.experiment.making import Made
     from gatebench.experiment.record import ExperimentFolder, Round
     from gatebench.plan import Plan
@@ -40,6 +42,7 @@ class Rounds:
     suite: Suite | None = None
     not_applicable: dict[str, dict[str, str]] = field(default_factory=dict)
     suite_name: str = ""
+    watch: Callable[[Plan], AbstractContextManager[Watcher]] | None = None
 
     def make(self, asked: Wanted) -> int:
         """Play the rounds, write the experiment and its report, print what they show, and return the exit code."""
@@ -75,7 +78,9 @@ class Rounds:
             self.floor,
             self.not_applicable,
         )
-        making = Making(command, partial(watcher, quiet=self.quiet), asked.headers, asked.content.workspace)
+        making = Making(
+            command, self.watch or partial(watcher, quiet=self.quiet), asked.headers, asked.content.workspace
+        )
         said = partial(self._said, others_go_on=series.others_go_on)
         played = play_series(series, Books(folder, record, making), said)
         for scenario, error in played.errors.items():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -15,6 +18,8 @@ from gatebench.cli.requests import redacted, wanted, writable
 from gatebench.errors import ConfigurationError, EnvironmentFailure, Problem
 
 if TYPE_CHECKING:
+    from gatebench.execution.runner import Watcher
+    from gatebench.experiment.making import Making
     from gatebench.plan import Plan
     from gatebench.run.summary import Summary
 
@@ -90,6 +95,23 @@ def run(
     allow_remote: Annotated[
         list[str] | None, typer.Option(metavar="HOST", help="Allow load and faults to leave this machine for HOST.")
     ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH_OR_URL",
+            help="Where a running gateway tells Prometheus of itself, as in /metrics; none: read no page.",
+        ),
+    ] = None,
+    prometheus: Annotated[
+        str | None, typer.Option(metavar="URL", help="After the load, ask this Prometheus what it saw of the target.")
+    ] = None,
+    prometheus_match: Annotated[
+        str | None, typer.Option(metavar="SELECTOR", help="Which series; by default those of the target's address.")
+    ] = None,
+    export: Annotated[
+        str | None,
+        typer.Option(metavar="127.0.0.1:PORT", help="Show live figures there for a Prometheus to scrape meanwhile."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder that receives the run folders.")] = Path("runs"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, print the plan, send nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
@@ -105,8 +127,10 @@ def run(
 
     bench run my_locustfile.py --target http://127.0.0.1:8080 --users 10 --spawn-rate 5 --run-time 30s
     """
+    from gatebench.cli.exporting import export_place
     from gatebench.cli.inviting import invitation
     from gatebench.cli.suites import find_suite
+    from gatebench.experiment.making import Making
 
     problems: list[Problem] = []
     loaded = find_suite(suite, problems)
@@ -132,6 +156,9 @@ def run(
             "users": users,
             "spawn_rate": spawn_rate,
             "run_time": run_time,
+            "metrics": metrics,
+            "prometheus": prometheus,
+            "prometheus_match": prometheus_match,
         },
         problems,
         settings=settings or [],
@@ -141,6 +168,7 @@ def run(
         named=None if suite else "SCENARIO",
     )
     plans, sent_headers, content = list(asked.plans.values()), asked.headers, asked.content
+    place = export_place(export, problems) if export is not None else None
     if rounds < 1:
         problems.append(Problem(f"--rounds {rounds}", "is none.", "Ask for one round at least."))
     if rounds > 1 and remote_workers:
@@ -155,12 +183,14 @@ def run(
     token = invitation(plans, {name for plan in plans for name in plan.headers} | set(sent_headers), problems)
     if problems:
         _refuse(problems, as_json=as_json)
-    if rounds > 1:
-        from gatebench.cli.rounds import Rounds
+    with _watching(place, quiet=quiet, as_json=as_json) as watch:
+        if rounds > 1:
+            from gatebench.cli.rounds import Rounds
 
-        order = Rounds("rounds", rounds, seed, out, quiet=quiet, as_json=as_json)
-        raise typer.Exit(order.make(asked))
-    codes, summaries = _make(plans, out, sent_headers, content.workspace, token=token, quiet=quiet, as_json=as_json)
+            order = Rounds("rounds", rounds, seed, out, quiet=quiet, as_json=as_json, watch=watch)
+            raise typer.Exit(order.make(asked))
+        making = Making(redacted(sys.argv), watch, sent_headers, content.workspace, token)
+        codes, summaries = _make(plans, out, making, as_json=as_json)
     code = worst(codes)
     if as_json:
         document = {
@@ -200,25 +230,31 @@ def _refuse(problems: list[Problem], *, as_json: bool) -> NoReturn:
     raise typer.Exit(2)
 
 
-def _make(
-    plans: list[Plan],
-    out: Path,
-    headers: dict[str, str],
-    workspace: Path,
-    *,
-    token: str | None,
-    quiet: bool,
-    as_json: bool,
-) -> tuple[set[int], list[Summary]]:
+@contextlib.contextmanager
+def _watching(
+    place: tuple[str, int] | None, *, quiet: bool, as_json: bool
+) -> Iterator[Callable[[Plan], AbstractContextManager[Watcher]]]:
+    """Yield what gives each run its onlooker: the progress line, and whoever scrapes at `place`."""
+    from gatebench.cli.exporting import exporting
+    from gatebench.cli.progress import watcher
+
+    with contextlib.ExitStack() as stack:
+        try:
+            shown = stack.enter_context(exporting(place))
+        except OSError as error:
+            what = f"cannot be listened at any more: {error.strerror}."
+            _refuse([Problem("--export", what, "Choose another port.")], as_json=as_json)
+        yield shown(partial(watcher, quiet=quiet))
+
+
+def _make(plans: list[Plan], out: Path, making: Making, *, as_json: bool) -> tuple[set[int], list[Summary]]:
     """Make every run; a target that fails to start does not keep the others from going on."""
     from gatebench.cli import say
-    from gatebench.cli.progress import watcher
     from gatebench.cli.terminal import print_summary
-    from gatebench.experiment.making import Making, make
+    from gatebench.experiment.making import make
 
     codes: set[int] = set()
     summaries: list[Summary] = []
-    making = Making(redacted(sys.argv), partial(watcher, quiet=quiet), headers, workspace, token)
     for plan in plans:
         made = make(plan, out, making)
         codes.add(made.code)

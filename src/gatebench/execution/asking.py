@@ -22,6 +22,7 @@ from gatebench.target import Setting
 
 _LONGEST_UNIX = 107
 STOP_KEYS = ("stop_when.error_rate", "stop_when.p99_ms", "stop_when.bad_requests", "stop_when.over")
+_LOADED = ("--target", "--engine", "TOXIPROXY_URL")
 _SCENARIO_KEYS = ("fault", "objective.response_ms", *STOP_KEYS)
 
 
@@ -47,6 +48,9 @@ class RunRequest:
     users: int | None = None
     spawn_rate: float | None = None
     run_time: str | None = None
+    metrics: str | None = None
+    prometheus: str | None = None
+    prometheus_match: str | None = None
 
     def target_settings(self) -> dict[str, str]:
         """Return the --set values that are the target's; the others are the scenario's (`fault`, `stop_when.…`)."""
@@ -79,7 +83,7 @@ def resolve_engine(request: RunRequest, problems: Problems) -> EnginePlan | None
             return None
         return EnginePlan(kind="toxiproxy", program=program)
     if re.match(r"https?://", wanted):
-        url = _allowed_url(wanted, option, request, problems)
+        url = allowed_url(wanted, option, request, problems)
         return EnginePlan(kind="url", url=url) if url else None
     problems.say(
         f"{option} {wanted}", "this is no engine.", "Use auto, embedded, toxiproxy, or the URL of a Toxiproxy server."
@@ -169,7 +173,7 @@ def _url_target(request: RunRequest, problems: Problems) -> TargetPlan | None:
         problems.say(f"--set {key}={value}", "a running gateway's settings are not ours to change.", "Remove it.")
     if request.target.startswith("unix:"):
         return _unix_target(request.target.removeprefix("unix:"), problems)
-    url = _allowed_url(request.target, "--target", request, problems)
+    url = allowed_url(request.target, "--target", request, problems)
     if url is None:
         return None
     if not url.startswith("https:"):
@@ -225,19 +229,21 @@ def _trust(url: str, request: RunRequest, problems: Problems) -> TlsPlan | None:
     return trust
 
 
-def _allowed_url(url: str, option: str, request: RunRequest, problems: Problems) -> str | None:
+def allowed_url(url: str, option: str, request: RunRequest, problems: Problems) -> str | None:
     """Return `scheme://host:port`, or say what else the URL holds: nothing beyond that may be in it, least of all a key."""
     parts = urllib.parse.urlsplit(url)
     if parts.username or parts.password:
         problems.say(
             option,
             "the URL holds a password, which would end in logs.",
-            "Give keys with --header from the environment instead.",
+            "Give keys with --header from the environment instead."
+            if option == "--target"
+            else "Name an address that asks for none.",
         )
         return None
     shown = f"{option} {parts.scheme}://{parts.netloc}"
     if parts.scheme == "https" and option != "--target":
-        problems.say(shown, "the API of an engine is spoken to without TLS.", "Name an http:// address.")
+        problems.say(shown, "it is spoken to without TLS.", "Name an http:// address.")
         return None
     if parts.path not in {"", "/"} or parts.query or parts.fragment:
         problems.say(shown, "only a host and a port are taken, no path and no query.", "Write http://127.0.0.1:PORT.")
@@ -252,8 +258,10 @@ def _allowed_url(url: str, option: str, request: RunRequest, problems: Problems)
     except guard.RemoteRefused:
         problems.say(
             shown,
-            f"{parts.hostname} is not on this machine, and load and faults go to loopback only.",
-            f"If it is yours to load, add --allow-remote {parts.hostname}.",
+            f"{parts.hostname} is not on this machine, and load and faults go to loopback only."
+            if option in _LOADED
+            else f"{parts.hostname} is not on this machine, and nothing else is asked unless it is allowed.",
+            f"If it is yours to {'load' if option in _LOADED else 'ask'}, add --allow-remote {parts.hostname}.",
         )
     except (socket.gaierror, UnicodeError):
         problems.say(shown, f"the host {parts.hostname} is not known.", "Correct its name.")

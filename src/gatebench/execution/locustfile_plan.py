@@ -12,6 +12,7 @@ from gatebench.content import Content, sentences
 from gatebench.errors import ConfigurationError, Problem
 from gatebench.execution.asking import Problems, RunRequest, resolve_engine, resolve_target
 from gatebench.execution.describing import DescribedUser, Description, describe
+from gatebench.execution.observing import planned_page, planned_prometheus
 from gatebench.execution.topology.rendering import rehearse
 from gatebench.plan import DeadlinesPlan, LoadPlan, Plan, PlannedPhase, ProviderPlan, TargetPlan
 from gatebench.scenario import CheckUse, LatencyModel, Objective
@@ -53,6 +54,8 @@ def make_locustfile_plan(request: RunRequest, content: Content) -> Plan:
             described = found
     users = [user for user in described.users if user.kind != "gateway"] if described else []
     load = _load(request, path, described, users, problems)
+    page = planned_page(request, target, problems) if target else None
+    prometheus = planned_prometheus(request, target, problems) if target else None
     if problems or not (target and engine and load and path and described):
         raise ConfigurationError(problems)
     duration_ns = round(duration_s(load.run_time or LONGEST_SHAPE) * _NS)
@@ -87,6 +90,8 @@ def make_locustfile_plan(request: RunRequest, content: Content) -> Plan:
         providers=tuple(ProviderPlan(name=provider, latency=LatencyModel()) for provider in _PROVIDERS),
         request_id="none",
         evidence="closed",
+        page=page,
+        prometheus=prometheus,
         allow_remote=request.allow_remote,
         warnings=tuple(_warnings(request, load, described)),
     )

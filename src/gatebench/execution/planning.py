@@ -17,6 +17,7 @@ from gatebench.execution.controls import refuse_controls
 from gatebench.execution.load.wire import header_problems
 from gatebench.execution.loading import overridden_load, planned_load
 from gatebench.execution.measuring import planned_providers
+from gatebench.execution.observing import planned_page, planned_prometheus
 from gatebench.execution.places import places, refuse_unreachable
 from gatebench.execution.remote import refuse_unportable, refuse_workers, workers_warnings
 from gatebench.execution.secrets import header_values, key_values
@@ -100,6 +101,8 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
             refuse_controls(request, scenario, target, where=where, problems=problems)
             if not missing:
                 _long_enough(phases, target, request, problems)
+    page = planned_page(request, target, problems) if target else None
+    prometheus = planned_prometheus(request, target, problems) if target else None
     if problems or not (loaded and scenario and target and engine and load and traffic):
         raise ConfigurationError(problems)
     return Plan(
@@ -129,6 +132,8 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
         reactive=scenario.reactive,
         most_faults=scenario.most_faults,
         stop_when=scenario.stop_when,
+        page=page,
+        prometheus=prometheus,
         allow_remote=request.allow_remote,
         warnings=(*notes, *_warnings(scenario, phases, load, target), *workers_warnings(request)),
     )
@@ -144,8 +149,11 @@ def _missing(scenario: Scenario, target: TargetPlan | None) -> list[str]:
 def _names(request: RunRequest, content: Content) -> Iterator[Problem]:
     """Yield what is wrong with scenario, target and engine by themselves, when options make everything else moot."""
     problems = Problems()
-    resolve_target(request, content, {}, problems)
+    target = resolve_target(request, content, {}, problems)
     resolve_engine(request, problems)
+    if target is not None:
+        planned_page(request, target, problems)
+        planned_prometheus(request, target, problems)
     try:
         content.scenario(request.scenario)
     except ConfigurationError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -16,16 +16,18 @@ from gatebench.execution.desk import Desk, DeskServer, desk_state
 from gatebench.execution.load.engine import LoadEngine, LoadState
 from gatebench.execution.loading import trace_rows
 from gatebench.execution.mirrored import mirrored
+from gatebench.execution.page import PageReader
 from gatebench.execution.provenance import provenance
-from gatebench.execution.scrape import Scraper, assemble_series
+from gatebench.execution.scrape import Scraper
 from gatebench.execution.secrets import Secrets, header_values, key_values
 from gatebench.execution.stopping import Stopper
 from gatebench.execution.switchboard import switch
 from gatebench.execution.topology.supervisor import ChildProcess, Supervisor
 from gatebench.execution.topology.topology import Topology
-from gatebench.plan import Plan
+from gatebench.plan import Endpoint, Plan
 from gatebench.run.assemble import assemble
 from gatebench.run.folder import RunFolder, Status
+from gatebench.run.series import PROMETHEUS_PART, assemble_series
 from gatebench.schedule.load import open_parts
 
 _WORKERS_READY_S = 30.0
@@ -91,6 +93,7 @@ class Runner:
                 self._measure(supervisor)
             if supervisor.survivors:
                 self._trouble(f"processes {supervisor.survivors} could not be ended")
+            self._ask_prometheus()
             self._end("stopped" if self.stopped else "finished")
         except (Interrupted, KeyboardInterrupt):
             self.folder.event("run.interrupted")
@@ -111,7 +114,7 @@ class Runner:
         self.watcher.step("starting providers, links, gateway and load workers")
         topology = Topology(self.plan, self.folder, supervisor)
         load = LoadEngine(self.plan, self.folder, supervisor, self._secrets(), self.join_token)
-        scraper = Scraper(self.folder.parts / "series.jsonl", lambda: self._pids(topology, load))
+        scraper = Scraper(self.folder.parts, lambda: self._pids(topology, load))
         injector: Injector | None = None
         try:
             topology.start()
@@ -119,7 +122,7 @@ class Runner:
             topology.wait_ready()
             self._await_workers(load)
             self._note_topology(topology, load)
-            scraper.start()
+            scraper.start(self._page(topology))
             injector = Injector(
                 [switch(fault, self.plan, topology, supervisor) for fault in self.plan.faults], self.folder.event
             )
@@ -253,6 +256,27 @@ class Runner:
     def _pids(self, topology: Topology, load: LoadEngine) -> dict[str, int]:
         return {name: child.pid for name, child in topology.processes.items()} | load.pids()
 
+    def _page(self, topology: Topology) -> PageReader | None:
+        """Return the page on which the gateway tells of itself, at its own address: what lies on a link would not be its doing."""
+        page, place = self.plan.page, topology.gateway
+        if page is None or (page.at is None and place is None):
+            return None
+        at = page.at
+        if at is None and place is not None:
+            at = Endpoint(host=place.host, port=place.port, tls=topology.trust)
+        return PageReader(at or Endpoint(), page.path, self.plan.allow_remote)
+
+    def _ask_prometheus(self) -> None:
+        """Have a Prometheus say what it saw of the target while the load was on; that it does not is no fault of the run."""
+        if self.plan.prometheus is None or self.record.clock.load_end_ns is None:
+            return
+        from gatebench.execution import prometheus
+
+        self.watcher.step(f"asking the Prometheus at {self.plan.prometheus.url}")
+        into = self.folder.parts / PROMETHEUS_PART
+        with contextlib.suppress(OSError):  # a disk that takes nothing more is said when the folder is closed
+            prometheus.ask(self.plan.prometheus, self.record.clock, self.plan.allow_remote, into)
+
     def _note_topology(self, topology: Topology, load: LoadEngine) -> None:
         self.record.topology = {**topology.describe(), "workers": load.pids()}
         self.record.provenance["engine"] = {
@@ -289,6 +313,13 @@ class Runner:
             facts = {key: value for key, value in event.items() if key not in {"at_ns", "event"}}
             self.folder.event(event["event"], event["at_ns"], **facts)
 
+    def _assemble_series(self) -> None:
+        page = self.plan.page.path if self.plan.page else None
+        for heard in assemble_series(self.folder.parts, self.folder.series, page):
+            facts = asdict(heard)
+            del facts["kinds"]
+            self.folder.event("series.heard", **facts)
+
     def _end(self, status: Status) -> None:
         """Leave the folder readable, whatever happened to the run; a disk that takes nothing more is said, not raised."""
         self.record.status = status
@@ -296,7 +327,7 @@ class Runner:
             self._mirror()
             self.folder.save(self.record)
             assemble(self.folder)
-            assemble_series(self.folder.parts / "series.jsonl", self.folder.series)
+            self._assemble_series()
         except OSError as error:
             raise EnvironmentFailure(
                 f"The run folder {self.folder.path} cannot be written any more: {error}."

@@ -1,4 +1,4 @@
-"""Reads CPU, memory, descriptors and threads of every process of a run once a second, from the operating system."""
+"""Reads CPU, memory, descriptors and threads of every process of a run once a second, and the page of metrics of its gateway."""
 
 from __future__ import annotations
 
@@ -8,31 +8,34 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final
 
 import psutil
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-INTERVAL_S = 1.0
-_SCHEMA = pa.schema(
-    [("at_ns", pa.int64()), ("process", pa.string()), ("metric", pa.string()), ("value", pa.float64())],
-    metadata={"gatebench.schema": "gatebench.series/1"},
-)
+from gatebench.execution.page import PageReader
+from gatebench.run.pages import PageFile
+from gatebench.run.series import PAGES_PART, PROCESSES_PART
+
+INTERVAL_S: Final = 1.0
+_PAGE_SHARE: Final = 0.8
+"""A page has this share of the interval to come, so that processes are read in time whatever it does."""
 
 
 class Scraper:
-    """One thread that appends to `parts/series.jsonl`; `finish` turns what is there into series.parquet."""
+    """One thread that appends to the parts of series.parquet in `parts`: processes to one, the gateway's page to another."""
 
-    def __init__(self, part: Path, pids: Callable[[], Mapping[str, int]], interval_s: float = INTERVAL_S) -> None:
-        self._part = part
+    def __init__(self, parts: Path, pids: Callable[[], Mapping[str, int]], interval_s: float = INTERVAL_S) -> None:
+        self._parts = parts
         self._interval_s = interval_s
         self._pids = pids
+        self._page: PageReader | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="scraper", daemon=True)
         self._seen: dict[int, psutil.Process] = {}
 
-    def start(self) -> None:
-        """Begin to read."""
+    def start(self, page: PageReader | None = None) -> None:
+        """Begin to read; `page` is asked too, if there is one."""
+        self._page = page
         self._thread.start()
 
     def stop(self) -> None:
@@ -42,12 +45,22 @@ class Scraper:
             self._thread.join(2.0)
 
     def _watch(self) -> None:
-        with self._part.open("a") as out:
-            while not self._stop.wait(self._interval_s):
+        due_s = time.monotonic() + self._interval_s
+        with contextlib.ExitStack() as files:
+            out = files.enter_context((self._parts / PROCESSES_PART).open("a"))
+            pages = PageFile(files.enter_context((self._parts / PAGES_PART).open("ab"))) if self._page else None
+            while not self._stop.wait(max(0.0, due_s - time.monotonic())):
+                due_s += self._interval_s
+                if (
+                    due_s < time.monotonic()
+                ):  # the machine was busy: what was missed stays missed, and readings stay apart
+                    due_s = time.monotonic() + self._interval_s
                 for name, pid in dict(self._pids()).items():
                     for metric, value in self._read(pid).items():
                         out.write(json.dumps([time.monotonic_ns(), name, metric, value]) + "\n")
                 out.flush()
+                if pages is not None and self._page is not None:
+                    pages.add(self._page.read(self._interval_s * _PAGE_SHARE))
 
     def _read(self, pid: int) -> dict[str, float]:
         """Return the sums over the process and its descendants; nothing when it has ended."""
@@ -65,18 +78,3 @@ class Scraper:
                     ):
                         total[metric] = total.get(metric, 0.0) + value
         return total
-
-
-def assemble_series(part: Path, into: Path) -> int:
-    """Write series.parquet from the lines of `part`, a torn last one left out; returns the rows."""
-    rows = []
-    if part.exists():
-        for line in part.read_text().splitlines():
-            with contextlib.suppress(json.JSONDecodeError):
-                rows.append(json.loads(line))
-    columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
-    arrays = [pa.array(list(values), type=field.type) for values, field in zip(columns, _SCHEMA, strict=True)]
-    draft = into.with_suffix(".draft")
-    pq.write_table(pa.Table.from_arrays(arrays, schema=_SCHEMA), draft)
-    draft.replace(into)
-    return len(rows)

@@ -56,7 +56,9 @@ def test_counts_go_on_and_percentiles_are_of_the_last_interval() -> None:
         "ok": 100,
         "bad": 2,
         "p50_ms": 50.0,
+        "p95_ms": 95.0,
         "p99_ms": 99.0,
+        "late_p95_ms": 1.0,
         "late_p99_ms": 1.0,
     }
     fly(meter, 7)

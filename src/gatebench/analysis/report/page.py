@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gatebench.analysis.report import figures, overhead, provenance
+from gatebench.analysis.report import figures, overhead, provenance, server_side
 from gatebench.analysis.report.charts import Drawn, charts
 from gatebench.analysis.report.charts.chart import Chart, Data, column
 from gatebench.analysis.report.faults import fault_views, in_words
@@ -44,6 +44,7 @@ class Page:
             "figures": figures,
             "overhead": overhead,
             "provenance": provenance,
+            "server_side": server_side,
             "faults": fault_views(reading),
             "fault_words": in_words,
             "licences": self._frame.text("vendor/LICENSES.txt"),

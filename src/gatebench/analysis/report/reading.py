@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
+from gatebench.analysis.series import Source, processes
+from gatebench.analysis.series import sources as read_sources
 from gatebench.analysis.tables import RunTables
 from gatebench.analysis.tables import read as read_tables
 from gatebench.run.folder import RunFolder, RunRecord
@@ -34,7 +36,8 @@ _ENDINGS = {
 class Reading:
     """A run folder, read for showing. What could not be read is None, and `missing` says so, a sentence each.
 
-    `series` has the columns `at_s` (from the start of the load), `process`, `metric` and `value`.
+    `series` has the columns `at_s` (from the start of the load), `process`, `metric` and `value`, of processes alone; `sources` is what
+    the gateway's own page and a Prometheus said.
     """
 
     folder: RunFolder
@@ -43,6 +46,7 @@ class Reading:
     tables: RunTables | None
     series: pd.DataFrame | None
     missing: tuple[str, ...]
+    sources: tuple[Source, ...] = ()
 
 
 def read(folder: RunFolder, tables: RunTables | None = None) -> Reading:
@@ -64,14 +68,15 @@ def read(folder: RunFolder, tables: RunTables | None = None) -> Reading:
             missing.append("The verdict and its figures are those of an earlier reading, when the tables were whole.")
     if tables is not None and tables.samples.empty:
         missing.append("The run holds no request: there is nothing to draw.")
-    series = None
+    series, sources = None, None
     if tables is not None and folder.series.is_file():
         series = _read(lambda: _series(folder, tables), "series.parquet", "the use of processors is not known", missing)
+        sources = _read(lambda: tuple(read_sources(folder.series)), "series.parquet", "what it said is not known", [])
     if summary is None or summary.verdict != "invalid":  # an invalid run's reasons say it already
         missing = [*_unfinished(record), *_cut_short(tables), *missing]
     if record is not None:
         missing += _events(folder)
-    return Reading(folder, record, summary, tables, series, tuple(missing))
+    return Reading(folder, record, summary, tables, series, tuple(missing), sources or ())
 
 
 def _read(reader: Callable[[], _Read], name: str, consequence: str, missing: list[str]) -> _Read | None:
@@ -94,7 +99,7 @@ def _how(error: BaseException) -> str:
 
 
 def _series(folder: RunFolder, tables: RunTables) -> pd.DataFrame:
-    rows = cast(pd.DataFrame, pq.read_table(folder.series).to_pandas())
+    rows = processes(folder.series)
     rows["at_s"] = (rows["at_ns"] - tables.start_ns) / 1e9
     return rows[["at_s", "process", "metric", "value"]]
 

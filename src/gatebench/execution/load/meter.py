@@ -62,6 +62,8 @@ class Meter:
             "ok": self.ok,
             "bad": self.bad,
             "p50_ms": nearest_rank_ms(responses_ns, 0.5),
+            "p95_ms": nearest_rank_ms(responses_ns, 0.95),
             "p99_ms": nearest_rank_ms(responses_ns, 0.99),
+            "late_p95_ms": nearest_rank_ms(delays_ns, 0.95),
             "late_p99_ms": nearest_rank_ms(delays_ns, 0.99),
         }

@@ -40,6 +40,8 @@ class LoadState:
     p50_ms: float | None = None
     p99_ms: float | None = None
     late_p99_ms: float | None = None
+    p95_ms: float | None = None
+    late_p95_ms: float | None = None
 
 
 def merged(
@@ -71,4 +73,6 @@ def merged(
         p50_ms=worst("p50_ms"),
         p99_ms=worst("p99_ms"),
         late_p99_ms=worst("late_p99_ms"),
+        p95_ms=worst("p95_ms"),
+        late_p95_ms=worst("late_p95_ms"),
     )

@@ -15,6 +15,7 @@ from gatebench.analysis.report.charts import (
     overhead,
     percentiles,
     providers,
+    target,
 )
 from gatebench.analysis.report.charts.chart import Chart, NoChart
 from gatebench.analysis.report.reading import Reading
@@ -40,4 +41,6 @@ def charts(reading: Reading) -> dict[str, Callable[[], list[Drawn]]]:
         "overhead": lambda: [overhead.build(tables)],
         "dispatch": lambda: [harness.dispatch(tables)],
         "processes": lambda: [harness.processes(tables, series)],
+        "target": lambda: target.processes(tables, series),
+        "said": lambda: target.said(tables, reading.sources),
     }
