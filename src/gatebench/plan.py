@@ -253,7 +253,7 @@ class Plan(_Frozen):
     objective: Objective
     checks: tuple[CheckUse, ...]
     providers: tuple[ProviderPlan, ...]
-    request_id: Literal["header", "user", "none"]
+    request_id: Literal["header", "user", "any", "none"]
     evidence: Evidence
     not_applicable: str | None = None
     headers: dict[str, str] = Field(default_factory=dict)

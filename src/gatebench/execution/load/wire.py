@@ -15,7 +15,7 @@ from gatebench.stamp import format_request_id
 from gatebench.target import REQUEST_ID
 from gatebench.traffic import Request
 
-Carrier = Literal["header", "user", "none"]
+Carrier = Literal["header", "user", "any", "none"]
 
 TENANT_HEADER: Final = "x-gatebench-tenant"
 REQUEST_ID_HEADER: Final = "x-request-id"
@@ -80,7 +80,7 @@ class Wire:
         identity = b""
         if self._carrier != "none":
             request_id = format_request_id(self._token, arrival_id, ordinal, kind).encode()
-            if self._carrier == "header":
+            if self._carrier in ("header", "any"):
                 identity = b"x-request-id: %b\r\n" % request_id
             elif body.endswith(b"}"):
                 comma = b"" if body == b"{}" else b","
