@@ -109,6 +109,7 @@ def test_what_falls_began_anew() -> None:
     assert grown(line("a", 3, 4, first=1), 0, 3 * S) == 4, "it was not there at the first reading"
     assert grown(line("a", 3, 4), 0, 3 * S) == 1
     assert grown(line("a", 3, 4), 5 * S, 9 * S) == 0
+    assert grown(line("a", 3, INF, INF), 0, 3 * S) == 0, "what is no number has not grown"
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,8 @@ def grown(line: Line, start_ns: int, end_ns: int) -> float:
     if not len(values):
         return 0.0
     new = int(line.at_ns[0]) > start_ns  # on a page a counter that is not there has counted nothing yet
-    return float(increases(values).sum() + (values[0] if new else 0.0))
+    found = float(increases(values).sum() + (values[0] if new else 0.0))
+    return found if math.isfinite(found) else 0.0
 
 
 def _bound(line: Line) -> float | None:

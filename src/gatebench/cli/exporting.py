@@ -71,7 +71,7 @@ class _Run:
     over: bool = False
 
 
-@dataclass
+@dataclass(eq=False)  # a registry keeps it by its identity
 class Exporter:
     """The figures of the runs so far, as prometheus-client collects them; one thread writes, others read whole values."""
 
