@@ -122,14 +122,14 @@ class Exporter:
         )
         for share, value_ms in (("0.5", state.p50_ms), ("0.95", state.p95_ms), ("0.99", state.p99_ms)):
             if value_ms is not None:
-                response.add_metric([share], value_ms / 1000)
+                response.add_metric([share], round(value_ms / 1000, 6))
         if response.samples:
             yield response
         if state.late_p95_ms is not None:
             yield GaugeMetricFamily(
                 "gatebench_dispatch_delay_seconds",
                 "p95 of the dispatch delay (sent - due) of the last half second, of the worst worker: our own error.",
-                value=state.late_p95_ms / 1000,
+                value=round(state.late_p95_ms / 1000, 6),
             )
         phase = GaugeMetricFamily("gatebench_phase", "1 for the phase that is on.", labels=["phase"])
         for name in run.phases:
@@ -142,7 +142,8 @@ class Exporter:
             known.setdefault(text, (name, place))  # put on by hand
         for text, names in known.items():
             fault.add_metric(names, float(text in run.active))
-        yield fault
+        if fault.samples:
+            yield fault
 
 
 def _due_per_s(plan: Plan) -> tuple[int, ...]:
