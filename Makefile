@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo "make demo       set up, take a provider away from the reference gateway, print where the report is"
 	@echo "make test       set up, lint, type-check, run the tests"
-	@echo "make check-all  the same with the slow tests"
+	@echo "make check-all  the same with the slow tests, and all eight gateways (scripts/packages all)"
 	@echo "make oracles    every faulty gateway live where its fault is looked for; remakes docs/oracles.md"
 	@echo "make oracle-seeds  every faulty gateway against every check, and many seeds, in the virtual world"
 	@echo "make bench      ratios of speed against peers in the same run"
@@ -34,11 +34,13 @@ lint: $(READY)
 	$(BIN)/bench check
 
 test: $(READY) toxiproxy lint
+	@$(BIN)/bench targets install envoy || echo "Envoy is not installed; its tests skip."
 	@scripts/test $(BIN)/python
 
 check: test
 
 check-all: $(READY) toxiproxy lint
+	@$(BIN)/bench targets install envoy litellm portkey tensorzero || echo "What is not installed skips its tests."
 	$(BIN)/python -m pytest -m "not bench"
 
 bench: $(READY) toxiproxy

@@ -76,6 +76,7 @@ class Knobs:
     rejected: int = 0
     wrong_answers: int = 0
     foreign_attempts: int = 0
+    foreign_at_s: float = 5
     ghost_stamps: int = 0  # answers whose stamp names an attempt that no ledger holds
     resends: int = 0
     hang: bool = False  # requests hang to the total deadline instead of failing over

@@ -241,7 +241,7 @@ class Simulation:
         self.answers = [answer for answer in self.answers if answer.row["arrival_id"] not in gone]
         self.answers += [Answer(row) for row in doubles]
         for _ in range(knobs.foreign_attempts):
-            stranger = self._attempt(0, NO_ARRIVAL, NO_WORD["u1"], LOAD_START_NS + 5 * S, 0)
+            stranger = self._attempt(0, NO_ARRIVAL, NO_WORD["u1"], LOAD_START_NS + round(knobs.foreign_at_s * S), 0)
             stranger.seen = 0
 
     @staticmethod

@@ -104,6 +104,7 @@ def test_a_broken_target_names_every_problem(tmp_path: Path) -> None:
         targets__torn__target_toml="description = ",
         targets__wrong__target_toml='description = "x"\nlisten = "0.0.0.0:1"\ncolour = "red"\n',
         targets__empty__target_toml='description = "x"\n[timing]\nopen_time = "nope"\n',
+        targets__idle__target_toml='description = "x"\nentry = "provider-a"\npath_prefix = "/v2"\nuser = { id = "" }\n',
     )
     found = [str(problem) for problem in content.problems()]
     assert any(line.startswith("targets/torn/target.toml: is not TOML") for line in found)
@@ -111,6 +112,8 @@ def test_a_broken_target_names_every_problem(tmp_path: Path) -> None:
     assert any("listen" in line for line in found)
     assert any('no [[process]] and no "entry"' in line for line in found)
     assert any('timing.open_time names the setting "nope"' in line for line in found)
+    assert any("say how clients reach a gateway, and there is no [[process]]" in line for line in found)
+    assert any('"user" is to hold "{{ request_id }}" once' in line for line in found)
 
 
 def test_a_file_that_is_rewritten_at_once_is_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

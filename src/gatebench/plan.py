@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -161,13 +161,20 @@ class DeadlinesPlan(_Frozen):
 
 
 class Endpoint(_Frozen):
-    """Where requests of one lane go. `authority` is the Host header when it is not the address itself."""
+    """Where requests of one lane go. `authority` is the Host header when it is not the address itself.
+
+    `prefix` comes before the path of each request, and `headers` go with it: what the target asks of everybody, so no secrets.
+    `user` is what carries the id of a request in its body, where that is not the field of this name.
+    """
 
     host: str = ""
     port: int = Field(default=0, ge=0, le=65535)
     unix: str | None = None
     tls: TlsPlan | None = None
     authority: str | None = None
+    prefix: str = ""
+    user: dict[str, Any] = Field(default_factory=dict)
+    headers: dict[str, str] = Field(default_factory=dict)
 
     def host_header(self) -> str:
         """Return the authority that requests name."""
@@ -246,7 +253,7 @@ class Plan(_Frozen):
     objective: Objective
     checks: tuple[CheckUse, ...]
     providers: tuple[ProviderPlan, ...]
-    request_id: Literal["header", "user", "none"]
+    request_id: Literal["header", "user", "any", "none"]
     evidence: Evidence
     not_applicable: str | None = None
     headers: dict[str, str] = Field(default_factory=dict)

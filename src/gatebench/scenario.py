@@ -162,6 +162,8 @@ class Scenario(BaseModel):
 
     `declared` says what a gateway that nobody here configures is set to, by mechanism (`gatebench.mechanisms`).
 
+    `request_id` says where the id of a request may travel: in the first of the places that the target passes on.
+
     `reactive` adds a probe with a tenant of its own, which comes back when a Retry-After tells it to.
 
     Never are more than `most_faults` on at one time, and `stop_when` says what ends the run early.
@@ -182,7 +184,7 @@ class Scenario(BaseModel):
     )
     target_settings: dict[str, str | int | float | bool] = Field(default_factory=dict)
     needs: tuple[str, ...] = ()
-    request_id: tuple[Literal["header", "user"], ...] = ("header",)
+    request_id: tuple[Literal["header", "user"], ...] = ("header", "user")
     deadlines: Deadlines = Deadlines()
     pool: int | None = Field(default=None, ge=1)
     dispatch_limit_ms: float | None = Field(default=None, gt=0)

@@ -8,13 +8,15 @@ from gatebench.target import Setting
 
 
 class SuiteEntry(BaseModel):
-    """A scenario of a suite. `time_scale` stretches its phases, as `--time-scale` does; `needs` are capabilities beyond the scenario's
-    own without which a target is left out there; `settings` are those, by target, that it has to be told beside the scenario's.
+    """A scenario of a suite. `rate` moves its load's peak and `time_scale` stretches its phases, as the options do; `needs` are
+    capabilities beyond the scenario's own without which a target is left out there; `settings` are those, by target, that it has
+    to be told beside the scenario's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str = Field(min_length=1)
+    rate: str | None = None
     time_scale: float = Field(default=1.0, gt=0)
     needs: tuple[str, ...] = ()
     settings: dict[str, dict[str, Setting]] = Field(default_factory=dict)

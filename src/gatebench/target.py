@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from gatebench.faults import Duration
 from gatebench.mechanisms import undeclarable
+
+REQUEST_ID: Final = "{{ request_id }}"
 
 
 class Readiness(BaseModel):
@@ -176,7 +179,12 @@ class TargetDefinition(BaseModel):
     With processes, clients reach the one called `entry` (default: the first that serves no store). Without, `entry` names the
     provider whose link clients reach directly: a control with as many links in the path as a gateway has.
 
-    `metrics` is the path at which the gateway tells Prometheus of itself; it is read once a second of a run.
+    `listen` is where it is to listen: a port of ours, one of 127.0.0.1 that it insists on, or "announced": it chooses, and writes
+    `HOST:PORT` to the file `address` in its directory.
+
+    `path_prefix` comes before the path of each request to it, `headers` go with each, and `model` says what it calls the model
+    `{{ model }}` of a route; headers and model are Jinja templates. `user` is what a body has to hold for the provider to find
+    `{{ request_id }}` as its `user`, where that is something else for this gateway.
 
     `declares` says which settings hold what a mechanism is set to: `[declares.limiter] rate = "limit_rate"`.
     """
@@ -194,7 +202,11 @@ class TargetDefinition(BaseModel):
     timing: Timing = Timing()
     declares: dict[str, dict[str, str]] = Field(default_factory=dict)
     profiles: dict[str, Profile] = Field(default_factory=dict)
-    listen: str = Field(default="auto", pattern=r"^(auto|127\.0\.0\.1:\d{1,5})$")
+    listen: str = Field(default="auto", pattern=r"^(auto|announced|127\.0\.0\.1:\d{1,5})$")
+    path_prefix: str = Field(default="", pattern=r"^(/[A-Za-z0-9._~-]+)*$")
+    headers: dict[str, str] = Field(default_factory=dict)
+    model: str | None = None
+    user: dict[str, Any] = Field(default_factory=dict)
     metrics: str | None = Field(default=None, pattern=r"^/[!-~]*$")
     tls: Tls | None = None
     render: tuple[Render, ...] = ()
@@ -210,6 +222,15 @@ class TargetDefinition(BaseModel):
                 'no [[process]] and no "entry"; add one of them: a gateway to start, or the provider clients reach directly'
             )
         names = [process.name for process in self.process]
+        if self.user and json.dumps(self.user).count(REQUEST_ID) != 1:
+            problems.append(f'"user" is to hold "{REQUEST_ID}" once, in the place of the id')
+        if not self.process and (
+            self.path_prefix or self.headers or self.model or self.user or self.listen == "announced"
+        ):
+            problems.append(
+                'path_prefix, headers, model, user and listen = "announced" say how clients reach a gateway, and there is no [[process]]; '
+                "remove them"
+            )
         problems += [
             f'the store {store.name} names the process "{store.process}", which is not there'
             for store in self.store
@@ -239,7 +260,7 @@ class TargetDefinition(BaseModel):
             f'two processes are called "{name}"; give each its own name'
             for name in sorted({n for n in names if names.count(n) > 1})
         ]
-        if self.listen != "auto" and not 0 < int(self.listen.rpartition(":")[2]) <= 65535:
+        if self.fixed_port is not None and not 0 < self.fixed_port <= 65535:
             problems.append(f'listen = "{self.listen}" is no port; write 127.0.0.1:1 to 127.0.0.1:65535, or auto')
         problems += [
             f'render writes to "{render.to}", outside the run; write a path below the scratch directory'
@@ -249,6 +270,12 @@ class TargetDefinition(BaseModel):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    @property
+    def fixed_port(self) -> int | None:
+        """The port that the gateway insists on, None when it takes or chooses any."""
+        port = self.listen.rpartition(":")[2]
+        return int(port) if port.isdigit() else None
 
     @property
     def gateways(self) -> tuple[Process, ...]:

@@ -107,7 +107,7 @@ def test_verdict_comes_first(page: Outline, healthy: Reading) -> None:
     level, words = page.headings[0]
     assert (level, words.replace("\u00a0", " ")) == (1, healthy.summary.headline)
     assert [attributes["id"] for attributes in page.having("section")] == [
-        "verdict", "figures", "checks", "charts", "closeup", "distribution", "cpu", "faults", "ledger", "metrics", "provenance",
+        "verdict", "figures", "checks", "charts", "closeup", "distribution", "cpu", "series", "faults", "ledger", "metrics", "provenance",
     ]  # fmt: skip
     assert page.text.index("✓ pass every applicable check passed") < page.text.index(words.replace("\u00a0", " "))
 
@@ -158,7 +158,8 @@ def test_every_chart_has_words(page: Outline) -> None:
     """Each figure that is drawn has data, a caption, and a label that tells somebody who cannot see it what there is."""
     drawn = [attributes["data-chart"] for attributes in page.having("figure") if "data-chart" in attributes]
     assert drawn == [
-        "latency", "outcomes", "served", "arrivals", "closeup-f1", "percentiles", "dispatch", "processes",
+        "latency", "outcomes", "served", "arrivals", "closeup-f1", "percentiles",
+        "target-processors", "target-memory", "target-descriptors", "target-threads", "dispatch", "processes",
     ]  # fmt: skip
     assert set(page.data["charts"]) == set(drawn)
     for chart in page.data["charts"].values():

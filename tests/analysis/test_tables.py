@@ -119,6 +119,7 @@ def test_canaries_share_ids_with_nobody(healthy: Reading) -> None:
         ({"provider_streams": ("provider-a",)}, False, True),
         ({"evidence": "no-ledger", "provider_streams": ()}, False, False),
         ({"foreign_attempts": 200}, True, False),  # 200 of 3 700 arrivals carry no id: 5 %, at most 1 % may
+        ({"foreign_attempts": 200, "foreign_at_s": -1.0}, True, True),  # a gateway that asks before anybody asks it
         ({"request_id": "none"}, True, False),
     ],
 )

@@ -45,9 +45,12 @@ def serving(*, stamps: bool = True, cached: bool = False, held: bool = False, mo
         if b'"stream":' in provider.seen[-1].body.replace(b" ", b""):
             response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
             await response.prepare(request)
-            for _ in range(1 if held else 5):
-                await response.write(EVENT * (5 if held else 1))
+            for _ in range(5):
+                if not held:
+                    await response.write(EVENT)
                 await asyncio.sleep(0.05)
+            if held:
+                await response.write(EVENT * 5)
             await response.write(b"data: [DONE]\n\n")
             return response
         stamp = str(Stamp("provider-a", 1 if cached else next(made), 1, 1, "tenant", 1))

@@ -222,3 +222,19 @@ def test_an_unknown_profile_is_refused() -> None:
     (found,) = refusals(target="reference:fast")
     assert "reference has no profile fast" in found
     assert "tuned" in found
+
+
+def test_a_target_says_how_clients_address_it(tmp_path: Path) -> None:
+    """Every model is called what the target calls it, ids go where it passes them on, and a header that is none is named."""
+    folder = tmp_path / "targets" / "mine"
+    folder.mkdir(parents=True)
+    text = 'description = "x"\nrequest_id = ["user"]\nmodel = "mine::{{ model }}"\nprocess = [{ name = "gw", command = ["gw"] }]\n'
+    (folder / "target.toml").write_text(text)
+    plan = planned(tmp_path, scenario="smoke", target="mine")
+    assert {route.model for route in plan.traffic.routes} == {"mine::gatebench-small"}
+    assert plan.request_id == "user"
+    (folder / "target.toml").write_text(text + '[headers]\n"no header" = "x"\n"x-request-id" = "y"\n')
+    assert refusals(tmp_path, scenario="smoke", target="mine") == [
+        "targets/mine/target.toml: header 'no header': is not a header name. Use letters, digits and hyphens.",
+        "targets/mine/target.toml: header 'x-request-id': is written by gatebench itself. Leave it out.",
+    ]

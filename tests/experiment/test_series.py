@@ -106,6 +106,22 @@ def test_of_three_sides_the_others_go_on_without_the_one_that_does_not_start(
     assert found.verdict.word == "incomplete" and "No valid round of b in one" in found.verdict.sentence
 
 
+def test_of_three_sides_only_the_one_that_lacks_a_round_plays_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With the next seed, so that its differences have one pair less, and its median all rounds."""
+    maker = Maker(outcomes={4: "invalid"})
+    result, folder, record = played(monkeypatch, tmp_path, maker, pairs=2, names=("a", "b", "c"))
+    assert result.code == 0
+    assert [(one.side, one.pair, one.valid) for one in record.rounds] == [
+        ("a", 0, True), ("b", 0, True), ("c", 0, True),
+        ("c", 1, True), ("b", 1, False), ("a", 1, True), ("b", 2, True),
+    ]  # fmt: skip
+    found = conclude(folder, record)
+    assert found.verdict.exit_code == 0
+    assert [len(row.cells[1].points) for row in found.rows if (row.metric, row.phase) == P50] == [2]
+
+
 def test_a_side_to_which_a_scenario_does_not_apply_is_not_played(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

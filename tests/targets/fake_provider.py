@@ -213,12 +213,16 @@ class Gate:
 
         return waits
 
-    def within_stream(self, after: bytes = LAST_EVENTS) -> Behaviour:
-        """Return the behaviour that sends a first event, waits here, and sends the rest."""
+    def within_stream(
+        self, after: bytes = LAST_EVENTS, first: bytes = FIRST_EVENT, then: Behaviour | None = None
+    ) -> Behaviour:
+        """Return the behaviour that sends a first event, waits here, and sends the rest, or goes on as `then` does."""
 
         async def waits(provider: FakeProvider, request: web.Request) -> web.StreamResponse:
-            response = await _open_stream(request)
+            response = await _open_stream(request, first)
             await self._wait()
+            if then is not None:
+                return await then(provider, request)
             await response.write(after)
             return response
 
@@ -237,9 +241,9 @@ class Gate:
             raise
 
 
-async def _open_stream(request: web.Request) -> web.StreamResponse:
+async def _open_stream(request: web.Request, first: bytes = FIRST_EVENT) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
     with contextlib.suppress(ConnectionError):
-        await response.write(FIRST_EVENT)
+        await response.write(first)
     return response

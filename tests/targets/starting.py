@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gatebench.environments import TargetEnvironment
 from gatebench.execution.topology.ports import free_ports
@@ -57,9 +57,26 @@ class Prepared:
     jinja: Environment
 
     @property
+    def origin(self) -> str:
+        """Where it listens, by its own word if it chooses."""
+        there = f"127.0.0.1:{self.port}"
+        if self.definition.listen == "announced":
+            file = self.directory / "address"
+            there = file.read_text().strip() if file.is_file() else "127.0.0.1:1"
+        return f"http://{there}"
+
+    @property
     def url(self) -> str:
-        """Where clients reach it."""
-        return f"http://127.0.0.1:{self.port}"
+        """Where clients reach it: their paths come after it."""
+        return f"{self.origin}{self.definition.path_prefix}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What clients are to send with each request."""
+        return {
+            key: "".join(line.strip() for line in self.jinja.from_string(text).render(self.names).splitlines())
+            for key, text in self.definition.headers.items()
+        }
 
     def command(self, process: Process) -> list[str]:
         """Return the argument list of `process`."""
@@ -84,7 +101,9 @@ def prepare(
     """Render the files of target `name` into `directory`; `settings` override its own and its profile's."""
     definition = definition_of(name)
     chosen = {**definition.settings, **definition.profiles[profile].settings} if definition.profiles else {}
-    jinja = Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)  # files are not HTML
+    jinja = Environment(  # files are not HTML
+        loader=FileSystemLoader(TARGETS / name), undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True
+    )
     jinja.filters["seconds"] = duration_s
     jinja.filters["ms"] = lambda text: duration_s(text) * 1000
     port = free_ports(1)[0]
@@ -160,11 +179,12 @@ class Running:
             process.wait()
 
     def _until_ready(self, process: Process, started: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + _READY_WITHIN_S
+        deadline = time.monotonic() + max(_READY_WITHIN_S, duration_s(process.ready.within))
         while time.monotonic() < deadline:
             assert started.poll() is None, f"{process.name} ended:\n{self.log}"
             try:
-                if httpx.get(f"{self.url}{process.ready.path}", trust_env=False).status_code == process.ready.status:
+                status = httpx.get(f"{self.prepared.origin}{process.ready.path or '/'}", trust_env=False).status_code
+                if status == process.ready.status or process.ready.path is None:
                     return
             except httpx.TransportError:
                 pass

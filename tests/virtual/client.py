@@ -15,7 +15,7 @@ from gatebench.execution.load.recorder import Recorder
 from gatebench.execution.load.reply import Reply
 from gatebench.execution.load.wire import Wire
 from gatebench.execution.secrets import Secrets, key_values
-from gatebench.plan import Plan
+from gatebench.plan import Endpoint, Plan
 from gatebench.run.stream import StreamWriter
 from gatebench.sample import NEVER, SAMPLE, TARGET
 from tests.virtual.network import End, Network
@@ -65,7 +65,7 @@ class VirtualClient:
         self._plan, self._network, self._port = plan, network, port
         words = plan.vocabularies()
         keys = key_values(plan.keys, plan.tenant_names(), "", [], plan.seed)
-        wire = Wire(f"127.0.0.1:{port}", plan.token, plan.request_id, Secrets(keys=keys))
+        wire = Wire(Endpoint(host="127.0.0.1", port=port), plan.token, plan.request_id, Secrets(keys=keys))
         self._arrivals = Arrivals(plan, 0, {TARGET: wire})
         self._probe = VirtualProbe(plan, plan.reactive, wire, self._fly) if plan.reactive is not None else None
         stream = StreamWriter(SAMPLE, path, words, {"worker": 0, "workers": 1, "pid": 1})

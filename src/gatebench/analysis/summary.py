@@ -27,6 +27,7 @@ from gatebench.run.folder import RunFolder, RunRecord, write_atomically
 from gatebench.run.summary import EXIT_CODES, CheckResult, FaultTimes, Finding, PhaseWindow, Summary, Verdict
 
 NOBODY = "nobody"
+_LAST_WORDS = 300
 UNSTAMPED = "unstamped"
 
 
@@ -56,6 +57,7 @@ def summarise(folder: RunFolder, tables: RunTables | None = None) -> Summary:
         exit_code=EXIT_CODES[verdict],
         headline=headline(target, verdict, checks, values),
         reasons=reasons(verdict, validity, checks),
+        deaths=target_deaths(tables),
         warnings=[
             *closed_load(tables),
             *plan.warnings,
@@ -137,8 +139,10 @@ def target_deaths(tables: RunTables) -> list[str]:
     for event in tables.events:
         if event.get("event") == "process.ended" and event.get("process") in names:
             when = f" {(event['at_ns'] - zero_ns) / 1e9:.1f} s into the load" if zero_ns else ""
+            said = " / ".join(str(line).strip() for line in event.get("log") or () if str(line).strip())
+            words = f" It said last: {said[:_LAST_WORDS]}" if said else ""
             found.append(
-                f"The target's process {event['process']} ended by itself{when} (exit code {event.get('exit_code')})."
+                f"The target's process {event['process']} ended by itself{when} (exit code {event.get('exit_code')}).{words}"
             )
     return found
 

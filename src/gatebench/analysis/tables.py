@@ -219,10 +219,12 @@ class RunTables:
 
     @cached_property
     def ids_arrive(self) -> bool:
-        """Whether request ids reach the providers: at least 99 % of their arrivals, canaries left out, name a row."""
+        """Whether request ids reach the providers: at least 99 % of their arrivals name a row, canaries left out and what a gateway
+        asks before anybody asks it.
+        """
         if self.attempts is None or self.plan.request_id == "none":
             return False
-        asked = self.attempts[self.attempts["kind"] != "canary"]
+        asked = self.attempts[(self.attempts["kind"] != "canary") & (self.attempts["arrived_ns"] >= self.start_ns)]
         return asked.empty or bool((asked["sample"] >= 0).mean() >= _IDS_SHARE)
 
     @cached_property

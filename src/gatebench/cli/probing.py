@@ -102,6 +102,7 @@ def _brought_up(wish: Wish, problems: list[Problem]) -> Iterator[Standing | None
         yield None
         return
     name = f"probe-{plan.target.name}-{time.time_ns() % 10**6}"
+    plan = plan.model_copy(update={"request_id": "any"})  # whichever way they come, the providers are to see them
     start_topology(plan, name, time.time() + _STANDS_S)
     there = next(one for one in standing() if one.name == name)
     try:

@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from gatebench.suite import Suite
 
 
-SIDES = 2
-"""How many a comparison needs."""
-
-
 @dataclass(frozen=True)
 class Wanted:
     """Every scenario on every target, the request of each, the plan of each for the first seed, and what goes into headers.
@@ -62,6 +58,7 @@ def wanted(
     are left. `all` targets are those that are ready here; what the others lack is in `left_out`.
     """
     from gatebench.cli.options import commas, headers, pairs
+    from gatebench.comparing.order import SIDES_OF_A_PAIR
     from gatebench.content import Content
     from gatebench.execution.asking import RunRequest
     from gatebench.execution.locustfile_plan import is_locustfile
@@ -80,7 +77,7 @@ def wanted(
         chosen, left_out = _ready(content, problems)
     elif others_go_on:
         absent = _absent(content, chosen)
-        if len(chosen) - len(absent) >= SIDES:
+        if len(chosen) - len(absent) >= SIDES_OF_A_PAIR:
             chosen = [target for target in chosen if target not in absent]
         else:
             absent = {}
@@ -113,7 +110,8 @@ def _of_suite(request: RunRequest, suite: Suite) -> RunRequest:
     """Return the request with what a suite says of its scenario; `--set` goes over that."""
     entry = suite.entry(request.scenario)
     settings = {**entry.told(request.target), **request.settings}
-    return replace(request, settings=settings, time_scale=request.time_scale * entry.time_scale)
+    scale = request.time_scale * entry.time_scale
+    return replace(request, settings=settings, rate=request.rate or entry.rate, time_scale=scale)
 
 
 def _absent(content: Content, chosen: Iterable[str]) -> dict[str, str]:

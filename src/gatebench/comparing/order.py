@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
+
+SIDES_OF_A_PAIR: Final = 2
+"""With more, those that are left can still be compared when one does not start."""
 
 
 def turned(pair: int) -> bool:

@@ -119,12 +119,10 @@ def resolve_target(
     if profile_name and profile_name != "default" and profile is None:
         names = ", ".join(sorted({"default", *definition.profiles}))
         problems.say(f"--target {request.target}", f"{name} has no profile {profile_name}.", f"Choose one of: {names}.")
-    if definition.listen != "auto" and definition.front is not None:
-        port = int(definition.listen.rpartition(":")[2])
-        if not is_free(port):
-            problems.say(
-                where, f'listen = "{definition.listen}", but that port is in use.', 'Free it, or write listen = "auto".'
-            )
+    if definition.fixed_port is not None and definition.front is not None and not is_free(definition.fixed_port):
+        problems.say(
+            where, f'listen = "{definition.listen}", but that port is in use.', 'Free it, or write listen = "auto".'
+        )
     asked = request.target_settings()
     for key in asked:
         if key not in definition.settings:

@@ -25,6 +25,8 @@ METRICS: Final = ("/metrics", "/gw/metrics", "/stats/prometheus", "/metrics/")
 _STAMP_HEADER: Final = "x-gatebench-stamp"
 _TIMEOUT_S: Final = 15.0
 _STREAM_TOKENS: Final = 200
+_SPREAD_S: Final = 0.08
+"""The least time over which such a stream comes, where our providers take some 0.2 s to write it."""
 _AT_ONCE: Final = 20
 _ASKED_WHILE_DOWN: Final = 6
 _DOWN_MS: Final = 20_000
@@ -149,7 +151,7 @@ class Look:
         told = (
             f"first bytes after {moments[0]:.2f} s, the last after {moments[-1]:.2f} s, in {len(moments)} parts, {end}"
         )
-        comes = len(moments) > 2 and moments[0] < 0.6 * moments[-1]
+        comes = moments[-1] - moments[0] > _SPREAD_S  # held back, all of it would come at once
         return Found(question, "yes" if comes else "no", told, "streaming")
 
     def _caches(self) -> Found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 from pydantic import ValidationError
 
@@ -20,13 +21,14 @@ from gatebench.execution.observing import planned_page, planned_prometheus
 from gatebench.execution.places import places, refuse_unreachable
 from gatebench.execution.remote import refuse_unportable, refuse_workers, workers_warnings
 from gatebench.execution.secrets import header_values, key_values
-from gatebench.execution.topology.rendering import rehearse
+from gatebench.execution.topology.rendering import named_for, rehearse
 from gatebench.execution.toxiproxy import toxics  # noqa: F401 - registers the kinds
 from gatebench.execution.user_tasks import with_tasks
 from gatebench.plan import Evidence, LoadPlan, Plan, PlannedFault, PlannedPhase, ProviderPlan, TargetPlan
 from gatebench.scenario import FRONT, Objective, Scenario, StopWhen
 from gatebench.schedule import Trace
 from gatebench.target import Setting
+from gatebench.traffic import Traffic
 from gatebench.units import duration_s, human_duration, rate_per_s
 
 _NS = 1_000_000_000
@@ -53,6 +55,7 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
     load: LoadPlan | None = None
     notes: list[str] = []
     providers: tuple[ProviderPlan, ...] = ()
+    traffic: Traffic | None = None
     missing: list[str] = []
     if loaded and scenario:
         where = f"scenarios/{loaded.path.name}"
@@ -92,6 +95,7 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
             problems.extend(header_problems(route.headers))
         if target:
             _entry(scenario, target, problems)
+            traffic = named_for(target, scenario.traffic, problems)
             refuse_unreachable(faults, target, request, problems)
             refuse_unportable(request, scenario, target, problems)
             refuse_controls(request, scenario, target, where=where, problems=problems)
@@ -99,7 +103,7 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
                 _long_enough(phases, target, request, problems)
     page = planned_page(request, target, problems) if target else None
     prometheus = planned_prometheus(request, target, problems) if target else None
-    if problems or not (loaded and scenario and target and engine and load):
+    if problems or not (loaded and scenario and target and engine and load and traffic):
         raise ConfigurationError(problems)
     return Plan(
         token=secrets.token_hex(4),
@@ -112,7 +116,7 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
         engine=engine,
         phases=phases,
         faults=faults,
-        traffic=scenario.traffic,
+        traffic=traffic,
         load=load,
         lanes=scenario.lanes,
         objective=scenario.objective,
@@ -266,6 +270,8 @@ def _entry(scenario: Scenario, target: TargetPlan, problems: Problems) -> None:
     }
     for name in sorted(taken):
         problems.say(where, f'a process is called "{name}", a name that the harness uses itself.', "Call it otherwise.")
+    wrong = header_problems(dict.fromkeys(definition.headers, ""))  # their values are rendered below
+    problems.extend(replace(problem, where=f"{where}: {problem.where.removeprefix('--')}") for problem in wrong)
     problems.extend(rehearse(target, [*scenario.providers]))
 
 

@@ -32,6 +32,7 @@ from gatebench.schedule.load import open_parts
 
 _WORKERS_READY_S = 30.0
 _LEAD_NS = 300_000_000
+_LAST_WORDS = 3
 _POLL_S = 0.1
 _SLACK_S = 5.0
 _SECOND_NS = 1_000_000_000
@@ -292,7 +293,8 @@ class Runner:
                 self.folder.event("load.worker_lost", worker=worker.name, exit_code=worker.exit_code, why=worker.why)
 
     def _process_ended(self, child: ChildProcess) -> None:
-        self.folder.event("process.ended", process=child.name, pid=child.pid, exit_code=child.exit_code)
+        said = child.log_tail()[-_LAST_WORDS:]
+        self.folder.event("process.ended", process=child.name, pid=child.pid, exit_code=child.exit_code, log=said)
 
     def _phase_at(self, elapsed_ns: int) -> str:
         return next((phase.name for phase in self.plan.phases if elapsed_ns < phase.end_ns), "drain")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,16 +64,19 @@ def play(
     """Make pairs until there are as many complete ones as were asked for, or `settled(complete pairs)` says it is enough.
 
     A pair in which a run is invalid is kept, does not count, and is made again with the next seed and in the same order, so
-    that the pairs that count take turns; at most `SPARE` times as many as were asked for.
-    The record is written after every run.
+    that the pairs that count take turns; at most `SPARE` times as many as were asked for. Where the others go on, only the sides
+    that lack a round play again. The record is written after every run.
     """
     complete, tries, ended, playing = 0, 0, Ended(0), tuple(course.sides)
+    good: Counter[str] = Counter()
     while playing and complete < course.pairs and tries < course.pairs + round(SPARE * course.pairs):
-        sides = playing if not turned(complete) else tuple(reversed(playing))
+        again = course.go_on and tries >= course.pairs
+        sides = tuple(side for side in playing if good[side] < course.pairs) if again else playing
         rounds = []
-        for side in sides:
+        for side in sides if not turned(tries if course.go_on else complete) else reversed(sides):
             one, made = _one(course, side, tries, books)
             rounds.append(one)
+            good[side] += one.valid
             books.record.rounds.append(one)
             books.folder.save(books.record)
             said(one, made)
@@ -81,7 +85,9 @@ def play(
             elif made.code in {INTERRUPTED, ENVIRONMENT}:
                 return Ended(made.code, made.error)
         tries += 1
-        if all(one.valid for one in rounds if one.side in playing):
+        if course.go_on:
+            complete = min((good[side] for side in playing), default=0)
+        elif all(one.valid for one in rounds):
             complete += 1
             if settled(complete):
                 break
@@ -108,6 +114,8 @@ def _one(course: Course, side: str, pair: int, books: Books) -> tuple[Round, Mad
         why = str(made.error).splitlines()[0] if str(made.error) else type(made.error).__name__
     elif made.summary is not None and verdict == "invalid":
         why = next(iter(made.summary.reasons), "invalid")
+    elif made.summary is not None and made.summary.deaths:
+        why = made.summary.deaths[0]
     return (
         Round(
             scenario=course.scenario,
@@ -117,7 +125,7 @@ def _one(course: Course, side: str, pair: int, books: Books) -> tuple[Round, Mad
             seed=seed,
             folder=relative(made.folder.path, books.folder) if made.folder else "",
             exit_code=code,
-            valid=made.code == 0 and made.summary is not None and verdict != "invalid",
+            valid=made.code == 0 and made.summary is not None and not why,
             why=why,
             took_s=round(time.monotonic() - began, 3),
         ),

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
+from gatebench.comparing.order import SIDES_OF_A_PAIR
 from gatebench.errors import ConfigurationError, Ending, Interrupted
 from gatebench.experiment.making import Made, heeding_signals
 from gatebench.experiment.record import Round
 from gatebench.experiment.rounds import ENVIRONMENT, INTERRUPTED, Books, Course, Ended, play, play_floor
 from gatebench.plan import Plan
-
-SIDES_OF_A_PAIR: Final = 2
-"""With more, those that are left can still be compared when one does not start."""
 
 Planner = Callable[[str, str, int], Plan]
 """Returns the plan of a scenario on a side (by label) for a seed."""

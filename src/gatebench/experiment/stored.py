@@ -134,6 +134,8 @@ def _newer(written: str, ours: str) -> bool:
 def _distrust(record: RunRecord, summary: Summary) -> str:
     if summary.verdict == "invalid":
         return next(iter(summary.reasons), "the run is invalid")
+    if summary.deaths:
+        return summary.deaths[0]
     if record.status != "finished":
         return f"the run is {record.status}, not finished"
     return ""

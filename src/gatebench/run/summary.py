@@ -201,6 +201,10 @@ class Summary(_Part):
     exit_code: int
     headline: str
     reasons: list[str]
+    deaths: list[str] = Field(
+        default_factory=list,
+        description="processes of the target that ended by themselves, in words; such a round counts in no comparison",
+    )
     warnings: list[str]
     validity: list[Finding]
     ledger: Ledger

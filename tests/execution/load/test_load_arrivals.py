@@ -10,7 +10,7 @@ from gatebench.execution.load.arrivals import LOAD, WARMUP, Arrivals
 from gatebench.execution.load.flight import Flight
 from gatebench.execution.load.wire import Wire
 from gatebench.execution.secrets import Secrets
-from gatebench.plan import Plan
+from gatebench.plan import Endpoint, Plan
 from gatebench.sample import LANES, TARGET
 from gatebench.stamp import find_request_id
 from tests.execution.load.plans import load_plan
@@ -22,7 +22,7 @@ T0_NS = 77 * S
 def make_arrivals(worker: int = 0, **plan: Any) -> Arrivals:
     """Return the arrivals of one worker of a plan."""
     made = load_plan(**plan)
-    return Arrivals(made, worker, {TARGET: Wire("test", made.token, made.request_id, Secrets())})
+    return Arrivals(made, worker, {TARGET: Wire(Endpoint(authority="test"), made.token, made.request_id, Secrets())})
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 7])
@@ -33,7 +33,7 @@ def test_the_shares_are_the_schedule_without_a_hole_or_a_double(workers: int) ->
     assert len(due_ns) > 2 * 4096
     found: dict[int, int] = {}
     for worker in range(workers):
-        arrivals = Arrivals(plan, worker, {TARGET: Wire("test", plan.token, "header", Secrets())})
+        arrivals = Arrivals(plan, worker, {TARGET: Wire(Endpoint(authority="test"), plan.token, "header", Secrets())})
         flights = list(arrivals.flights(T0_NS))
         assert len(flights) == arrivals.count
         assert all(flight.arrival_id % workers == worker for flight in flights)
@@ -66,7 +66,9 @@ def lanes_plan(**plan: Any) -> Plan:
 
 def flights_of(plan: Plan, worker: int) -> list[Flight]:
     """Return what one worker sends; each lane has an authority of its own."""
-    wires = {lane: Wire(name, plan.token, plan.request_id, Secrets()) for lane, name in enumerate(LANES)}
+    wires = {
+        lane: Wire(Endpoint(authority=name), plan.token, plan.request_id, Secrets()) for lane, name in enumerate(LANES)
+    }
     return list(Arrivals(plan, worker, wires).flights(0))
 
 

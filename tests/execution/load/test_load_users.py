@@ -16,7 +16,7 @@ from gatebench.execution.load.turns import Turns
 from gatebench.execution.load.users import UserArrivals, UsersWalk
 from gatebench.execution.load.wire import Wire
 from gatebench.execution.secrets import Secrets
-from gatebench.plan import Plan
+from gatebench.plan import Endpoint, Plan
 from gatebench.run.stream import StreamTail, StreamWriter
 from gatebench.sample import SAMPLE, TARGET
 from gatebench.schedule import ThinkTimes, Users
@@ -54,7 +54,9 @@ def walked(plan: Plan, users: Users, tmp_path: Path, client: Any, worker: int = 
     path = tmp_path / f"samples-{worker}.arrow"
     words = plan.vocabularies()
     recorder = Recorder(StreamWriter(SAMPLE, path, words), words["provider"], words["tenant"])
-    arrivals = UserArrivals(plan, users, worker, {TARGET: Wire("test", plan.token, "header", Secrets())})
+    arrivals = UserArrivals(
+        plan, users, worker, {TARGET: Wire(Endpoint(authority="test"), plan.token, "header", Secrets())}
+    )
     walk = UsersWalk(plan.load, arrivals, {TARGET: client}, recorder, Meter(worker), turns=client.turns)
     walk.run(time.monotonic_ns() + 20 * MS)
     recorder.close()

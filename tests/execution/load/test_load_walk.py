@@ -21,7 +21,7 @@ from gatebench.execution.load.turns import Turns
 from gatebench.execution.load.walk import Walk
 from gatebench.execution.load.wire import Wire
 from gatebench.execution.secrets import Secrets
-from gatebench.plan import Plan
+from gatebench.plan import Endpoint, Plan
 from gatebench.run.stream import StreamTail, StreamWriter
 from gatebench.sample import CAUSES, NEVER, OUTCOMES, SAMPLE, TARGET
 from tests.execution.load.plans import load_plan
@@ -67,7 +67,7 @@ class Walked:
         self.path = path / f"samples-{worker}.arrow"
         words = plan.vocabularies()
         self.recorder = Recorder(StreamWriter(SAMPLE, self.path, words), words["provider"], words["tenant"])
-        arrivals = Arrivals(plan, worker, {TARGET: Wire("test", plan.token, "header", Secrets())})
+        arrivals = Arrivals(plan, worker, {TARGET: Wire(Endpoint(authority="test"), plan.token, "header", Secrets())})
         given: Any = client
         self.walk = Walk(plan.load, arrivals, {TARGET: given}, self.recorder, self.meter, turns=given.turns)
 

@@ -9,6 +9,7 @@ import pytest
 from gatebench import __version__
 from gatebench.execution.load.wire import Carrier, Wire, header_problems
 from gatebench.execution.secrets import Secrets
+from gatebench.plan import Endpoint
 from gatebench.stamp import RequestId, find_request_id
 from gatebench.traffic import Request
 
@@ -29,7 +30,26 @@ def split(wire: bytes) -> tuple[bytes, dict[bytes, bytes], bytes]:
 
 def make_wire(carrier: Carrier = "header", headers: dict[str, str] | None = None) -> Wire:
     """Return a wire of one authority and run."""
-    return Wire("127.0.0.1:8080", "0123abcd", carrier, Secrets(headers or {}))
+    return Wire(Endpoint(host="127.0.0.1", port=8080), "0123abcd", carrier, Secrets(headers or {}))
+
+
+def test_what_the_endpoint_asks_of_everybody() -> None:
+    """Its prefix comes before the path, its headers replace ours, and those of the command line replace its."""
+    endpoint = Endpoint(host="127.0.0.1", port=1, prefix="/openai", headers={"X-Config": "{}", "Accept": "x", "a": "1"})
+    wire = Wire(endpoint, "0123abcd", "header", Secrets({"A": "2"}))
+    first, headers, _ = split(wire.request(MODELS, 1, 0, 0))
+    assert first == b"GET /openai/v1/models HTTP/1.1"
+    assert (headers[b"x-config"], headers[b"accept"], headers[b"a"]) == (b"{}", b"x", b"2")
+
+
+def test_an_endpoint_may_carry_the_id_in_fields_of_its_own() -> None:
+    """They stand in the body in the place of `user`, with the id where they want it."""
+    fields = {"extra": [{"at": "/user", "value": "{{ request_id }}"}], "of": "100 %"}
+    wire = Wire(Endpoint(host="127.0.0.1", port=1, user=fields), "0123abcd", "user", Secrets())
+    _, _, body = split(wire.request(CHAT, 7, 0, 0))
+    sent = json.loads(body)
+    assert RequestId("0123abcd", 7, 0, 0) == find_request_id(sent["extra"][0]["value"].encode())
+    assert (sent["of"], "user" in sent) == ("100 %", False)
 
 
 def test_a_chat_request() -> None:

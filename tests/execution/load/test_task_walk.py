@@ -21,6 +21,7 @@ from gatebench.execution.load.task_walk import TaskWalk, with_headers
 from gatebench.execution.load.turns import Turns
 from gatebench.execution.load.wire import Wire
 from gatebench.execution.secrets import Secrets
+from gatebench.plan import Endpoint
 from gatebench.run.learnt import LearntRoutes, beside, learnt_routes
 from gatebench.run.stream import StreamTail, StreamWriter
 from gatebench.sample import CAUSES, NEVER, OUTCOMES, SAMPLE, TARGET
@@ -81,7 +82,7 @@ class Walked:
         self.path = path / "samples-0.arrow"
         self.recorder = Recorder(StreamWriter(SAMPLE, self.path, words), words["provider"], words["tenant"])
         self.meter = Meter(0)
-        wire = Wire("test", made.token, "header", Secrets())
+        wire = Wire(Endpoint(authority="test"), made.token, "header", Secrets())
         self.crowd = Crowd({0: Play(task)}, lambda user: user(), leaves=(StopIteration,), peaceful=(), files=[])
         given: Any = self.client
         self.walk = TaskWalk(

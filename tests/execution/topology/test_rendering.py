@@ -4,24 +4,24 @@ from pathlib import Path
 
 import pytest
 
-from gatebench.errors import ConfigurationError
-from gatebench.execution.topology.rendering import Rendering
+from gatebench.errors import ConfigurationError, Problem
+from gatebench.execution.topology.rendering import Rendering, named_for, rehearse
 from gatebench.plan import TargetPlan
 from gatebench.target import TargetDefinition
+from gatebench.traffic import Route, Traffic
 
 
-def rendering(folder: Path, template: str = "") -> Rendering:
+def target(folder: Path, **more: object) -> TargetPlan:
+    """A target with one process."""
+    gateway = {"description": "x", "entry": "gw", "process": [{"name": "gw", "command": ["gw"]}]}
+    definition = TargetDefinition.model_validate({**gateway, **more})
+    return TargetPlan(name="mine", folder=str(folder), definition=definition)
+
+
+def rendering(folder: Path, template: str = "", **more: object) -> Rendering:
     """A rendering of a target with one template."""
     (folder / "gw.conf.j2").write_text(template)
-    definition = TargetDefinition.model_validate(
-        {
-            "description": "x",
-            "entry": "gw",
-            "process": [{"name": "gw", "command": ["gw"]}],
-            "render": [{"template": "gw.conf.j2", "to": "conf/gw.conf"}],
-        }
-    )
-    plan = TargetPlan(name="mine", folder=str(folder), definition=definition)
+    plan = target(folder, render=[{"template": "gw.conf.j2", "to": "conf/gw.conf"}], **more)
     values = {"port": 8080, "settings": {"open": "1500ms"}, "providers": [{"name": "a", "url": "http://127.0.0.1:1"}]}
     return Rendering(plan, values)
 
@@ -50,3 +50,29 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, template: str) -> Non
     """An unknown name, broken syntax, a value that is no duration."""
     with pytest.raises(ConfigurationError, match=r"targets/mine/target.toml: .* does not render"):
         rendering(tmp_path).text(template)
+
+
+def test_a_header_is_one_line_and_may_come_from_a_file(tmp_path: Path) -> None:
+    """Line ends and the blanks around them go; blanks within a line stay."""
+    template = '{\n  "retries": {{ port }},\n  "to": "a b"\n}\n'
+    made = rendering(tmp_path, template, headers={"x-config": "{% include 'gw.conf.j2' %}", "x-port": "{{ port }}"})
+    assert made.headers() == {"x-config": '{"retries": 8080,"to": "a b"}', "x-port": "8080"}
+
+
+@pytest.mark.parametrize("value", ["{{ prot }}", "\N{EURO SIGN}"])
+def test_a_header_that_cannot_be_sent_is_a_problem_before_anything_starts(tmp_path: Path, value: str) -> None:
+    """An unknown name, or what Latin-1 has no letter for."""
+    [problem] = rehearse(target(tmp_path, headers={"x-config": value}), ["provider-a"])
+    assert "does not render" in str(problem)
+
+
+def test_models_are_called_what_the_target_calls_them(tmp_path: Path) -> None:
+    """Each route's own name goes into the template; without one nothing changes."""
+    traffic = Traffic(routes=(Route(name="one", model="small"), Route(name="two", model="large")))
+    problems: list[Problem] = []
+    named = named_for(target(tmp_path, model="mine::{{ model }}"), traffic, problems)
+    assert [route.model for route in named.routes] == ["mine::small", "mine::large"]
+    assert named_for(target(tmp_path), traffic, problems) == traffic
+    assert not problems
+    named_for(target(tmp_path, model="{{ modle }}"), traffic, problems)
+    assert len(problems) == 1

@@ -11,6 +11,7 @@ from gatebench.analysis.comparison.material import Material
 from gatebench.analysis.comparison.rows import Row
 from gatebench.analysis.wording import count
 from gatebench.comparing.contrast import Contrast
+from gatebench.comparing.order import SIDES_OF_A_PAIR
 
 Word = Literal["compared", "one side", "one round", "incomplete"]
 _NAMED: Final = ("ms", "s", "1/s", "MB", "bytes")
@@ -100,12 +101,16 @@ def judge(material: Material, rows: Sequence[Row]) -> Verdict:
 
 
 def complete(material: Material, scenario: str) -> int:
-    """Return in how many pairs of a scenario every side has a round that counts."""
+    """Return in how many pairs of a scenario every side has a round that counts; of more than two sides, how many rounds each has,
+    for one that lacks a round plays it again without the others.
+    """
     sides = [
         {one.pair for one in material.of(scenario, party.label)}
         for party in material.parties
         if material.applies(scenario, party.label)
     ]
+    if len(material.parties) > SIDES_OF_A_PAIR:
+        return min((len(side) for side in sides), default=material.pairs)
     return len(set.intersection(*sides)) if sides else material.pairs
 
 

@@ -186,7 +186,7 @@ class Swarm:
 
 
 def _url(endpoint: Endpoint) -> str:
-    return f"{'https' if endpoint.tls else 'http'}://{endpoint.host_header()}"
+    return f"{'https' if endpoint.tls else 'http'}://{endpoint.host_header()}{endpoint.prefix}"
 
 
 def _options(load: Locustfile, host: str) -> Any:

@@ -76,13 +76,12 @@ class Post:
                 plan.load.deadlines,
                 plan.allow_remote,
                 turns,
-                parser=_parser(secrets),
+                parser=_parser(*config.endpoints[lane].headers, *secrets.headers),
             )
             for lane in lanes
         }
         wires = {
-            LANES.index(lane): Wire(config.endpoints[lane].host_header(), plan.token, plan.request_id, secrets)
-            for lane in lanes
+            LANES.index(lane): Wire(config.endpoints[lane], plan.token, plan.request_id, secrets) for lane in lanes
         }
         words = plan.vocabularies()
         facts = {"worker": config.worker, "workers": plan.load.workers, "pid": os.getpid()}
@@ -217,9 +216,9 @@ class Post:
         write_atomically(self._facts_path, json.dumps(self.facts, indent=1))
 
 
-def _parser(secrets: Secrets) -> type[Reply]:
+def _parser(*headers: str) -> type[Reply]:
     """Return what reads the answers: the leanest parser that understands what the requests' headers invite."""
-    return DecodingReply if "accept-encoding" in {name.lower() for name in secrets.headers} else Reply
+    return DecodingReply if "accept-encoding" in {name.lower() for name in headers} else Reply
 
 
 def _settle_memory() -> None:

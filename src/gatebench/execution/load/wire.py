@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from gatebench import __version__
 from gatebench.errors import Problem
 from gatebench.execution.secrets import Secrets, default_key
+from gatebench.plan import Endpoint
 from gatebench.stamp import format_request_id
+from gatebench.target import REQUEST_ID
 from gatebench.traffic import Request
 
-Carrier = Literal["header", "user", "none"]
+Carrier = Literal["header", "user", "any", "none"]
 
 TENANT_HEADER: Final = "x-gatebench-tenant"
 REQUEST_ID_HEADER: Final = "x-request-id"
@@ -50,16 +53,22 @@ _MOST_HEADS: Final = 4096
 
 
 class Wire:
-    """Writes requests for one authority (`host:port`, the `host` header) in one run (`token`).
+    """Writes requests to one endpoint in one run (`token`).
 
-    The secrets' headers replace the default ones of the same name, whatever their case; its keys are the tenants'.
+    The endpoint's headers replace the default ones of the same name, whatever their case, and the secrets' both; the secrets' keys
+    are the tenants'.
     """
 
-    def __init__(self, authority: str, token: str, carrier: Carrier, secrets: Secrets) -> None:
-        self._authority = authority
+    def __init__(self, endpoint: Endpoint, token: str, carrier: Carrier, secrets: Secrets) -> None:
+        self._authority = endpoint.host_header()
+        self._prefix = endpoint.prefix
+        self._user = _fields(endpoint.user) if endpoint.user else _USER
+        self._messages_user = self._user if endpoint.user else _MESSAGES_USER
         self._token = token
         self._carrier = carrier
-        self._extra = {name.lower(): value for name, value in secrets.headers.items()}
+        self._extra = {
+            name.lower(): value for headers in (endpoint.headers, secrets.headers) for name, value in headers.items()
+        }
         self._keys = secrets.keys
         self._heads: dict[_HeadKey, bytes] = {}
 
@@ -71,11 +80,11 @@ class Wire:
         identity = b""
         if self._carrier != "none":
             request_id = format_request_id(self._token, arrival_id, ordinal, kind).encode()
-            if self._carrier == "header":
+            if self._carrier in ("header", "any"):
                 identity = b"x-request-id: %b\r\n" % request_id
             elif body.endswith(b"}"):
                 comma = b"" if body == b"{}" else b","
-                field = _MESSAGES_USER if request.path == "/v1/messages" else _USER
+                field = self._messages_user if request.path == "/v1/messages" else self._user
                 body = b"%b%b%b}" % (body[:-1], comma, field % request_id)
         length = b"content-length: %d\r\n" % len(body) if body or request.method == "POST" else b""
         if request.keyed:
@@ -94,8 +103,14 @@ class Wire:
         if method == "POST":
             fields["content-type"] = content_type
         fields |= self._extra
-        lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), ""]
+        lines = [f"{method} {self._prefix}{path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), ""]
         head = "\r\n".join(lines).encode("latin-1")
         if len(self._heads) < _MOST_HEADS:
             self._heads[key] = head
         return head
+
+
+def _fields(user: Mapping[str, Any]) -> bytes:
+    """Return the fields of a JSON object as they stand in it, with a gap for the id of a request."""
+    text = json.dumps(user, separators=(",", ":"))[1:-1]
+    return text.replace("%", "%%").replace(REQUEST_ID, "%b").encode()

@@ -13,6 +13,7 @@ import jinja2
 
 from gatebench.errors import ConfigurationError, Problem
 from gatebench.plan import TargetPlan
+from gatebench.traffic import Traffic
 from gatebench.units import duration_s
 
 
@@ -58,6 +59,17 @@ class Rendering:
             digest.update(f"{render.to}\0{text}\0".encode())
         return digest.hexdigest()[:16] if self._definition.render else None
 
+    def headers(self) -> dict[str, str]:
+        """Render the headers that clients are to send, each on one line: line ends and the blanks around them go."""
+
+        def value(template: str) -> str:
+            text = "".join(line.strip() for line in self.text(template).splitlines())
+            return text.encode("latin-1").decode("latin-1")  # what a header carries
+
+        return {
+            name: self._try(template, partial(value, template)) for name, template in self._definition.headers.items()
+        }
+
     def _try(self, what: str, make: Callable[[], object]) -> str:
         try:
             return str(make())
@@ -100,12 +112,27 @@ def rehearse(target: TargetPlan, providers: Sequence[str]) -> list[Problem]:
     )
     texts = [part for process in definition.process for part in (*process.command, *process.env.values())]
     texts += definition.version.command if definition.version else ()
-    problems: list[Problem] = []
+    problems = [*_complaints(rendering.headers)]
     for text in texts:
         problems += _complaints(partial(rendering.text, text))
     for render in definition.render:
         problems += _complaints(partial(rendering.file, render.template))
     return problems
+
+
+def named_for(target: TargetPlan, traffic: Traffic, problems: list[Problem]) -> Traffic:
+    """Return the traffic with its models called what the target calls them; a template that does not render is a problem."""
+    if target.definition is None or target.definition.model is None:
+        return traffic
+    routes = []
+    for route in traffic.routes:
+        rendering = Rendering(target, {"model": route.model, "settings": target.settings})
+        try:
+            routes.append(route.model_copy(update={"model": rendering.text(target.definition.model)}))
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+            break
+    return traffic.model_copy(update={"routes": tuple(routes)})
 
 
 def _complaints(make: Callable[[], object]) -> tuple[Problem, ...]:

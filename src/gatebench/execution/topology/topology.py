@@ -39,6 +39,9 @@ _DRAIN_S = 5.0
 _FAREWELL_S = 10_000_000.0
 
 
+ANNOUNCED = "address"
+"""The file in the target's directory in which a gateway that chooses where it listens says so."""
+
 Launch = Callable[[int], ChildProcess]
 """Starts a process, given the number of its life, from 0."""
 
@@ -59,6 +62,7 @@ class Topology:
     gateway: Place | None = None
     version: str | None = None
     config_digest: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)  # that the target wants of every client
     processes: dict[str, ChildProcess] = field(default_factory=dict)
     private: list[Path] = field(default_factory=list)
     launches: dict[str, Launch] = field(default_factory=dict)
@@ -79,7 +83,7 @@ class Topology:
         if self.plan.target.url is not None:
             self.gateway = Place.parse(_host_and_port(self.plan.target.url))
         elif definition is not None and definition.front is not None:
-            listen = definition.listen
+            listen = f"{HOST}:0" if self._announces else definition.listen
             self.gateway = Place(HOST, ports.pop()) if listen == "auto" else Place.parse(listen)
         engine.wait_ready(_START_S)
         for name in self.providers:
@@ -87,6 +91,9 @@ class Topology:
         for store in stores:
             self.stores[store.name] = Place(HOST, ports.pop())
             self._add_link(engine, store.name, self.stores[store.name], ports.pop())
+        if self._announces:
+            self._start_target()
+            self._await_announcement()
         upstream = self.gateway
         if upstream is None and definition is not None and definition.entry is not None:
             upstream = self.links[definition.entry]
@@ -95,7 +102,7 @@ class Topology:
             self._add_link(engine, FRONT, upstream, ports.pop(), self.plan.load.listens_on()[0])
         for lane in controls:
             self._add_link(engine, front_link(lane), self.links[self.plan.control_provider()], ports.pop())
-        if definition is not None and definition.front is not None:
+        if definition is not None and definition.front is not None and not self._announces:
             self._start_target()
 
     @property
@@ -123,7 +130,15 @@ class Topology:
         authority = urllib.parse.urlsplit(target.url).netloc if target.url else None
         if authority is None and self.trust is not None:
             authority = self.trust.server_name
-        return Endpoint(host=front.host, port=front.port, tls=self.trust, authority=authority)
+        return Endpoint(
+            host=front.host,
+            port=front.port,
+            tls=self.trust,
+            authority=authority,
+            prefix=target.definition.path_prefix if target.definition else "",
+            user=target.definition.user if target.definition else {},
+            headers=self.headers,
+        )
 
     def wait_ready(self) -> None:
         """Wait until providers and gateway take traffic; EnvironmentFailure with the log's last lines otherwise."""
@@ -161,6 +176,10 @@ class Topology:
                 if self.processes[name].poll() is not None:
                     self.lives[name] += 1
                     self.processes[name] = self.launches[name](self.lives[name])
+                    if self._announces and name == self._front:
+                        assert self.engine is not None  # noqa: S101 - it was started before any process
+                        self._await_announcement()
+                        self.engine.move_link(FRONT, str(self.gateway))
                     self._await(name)
         finally:
             for name in names:  # and no others: those of another place may not have been read yet
@@ -297,6 +316,7 @@ class Topology:
             ports={name: place.port for name, place in self.stores.items()},
         )
         rendering = Rendering(target, values)
+        self.headers = rendering.headers()
         self.config_digest = rendering.files(directory)
         if target.definition.version is not None:
             self.version = _version(
@@ -313,7 +333,33 @@ class Topology:
     def _target_process(
         self, name: str, argv: Sequence[str], env: dict[str, str], directory: Path, _life: int
     ) -> ChildProcess:
+        if self._announces and name == self._front:
+            (directory / ANNOUNCED).unlink(missing_ok=True)  # of the life before
         return self._run(name, argv, env, directory)
+
+    @property
+    def _front(self) -> str | None:
+        """The name of the process that clients reach, None without one."""
+        definition = self.plan.target.definition
+        return definition.front if definition is not None else None
+
+    @property
+    def _announces(self) -> bool:
+        """Whether the gateway says where it listens, instead of being told."""
+        definition = self.plan.target.definition
+        return definition is not None and definition.listen == "announced"
+
+    def _await_announcement(self) -> None:
+        """Wait until the gateway has said where it listens."""
+        definition, name = self.plan.target.definition, self._front
+        assert definition is not None and name is not None  # noqa: S101 - who announces has a process
+        within_s = next(duration_s(process.ready.within) for process in definition.process if process.name == name)
+        file = self.scratch / ANNOUNCED
+        said = functools.partial(_said, file)
+        self.supervisor.wait_until(
+            self.processes[name], lambda: said() is not None, within_s, f"HOST:PORT in {file.name}"
+        )
+        self.gateway = said()
 
     def _launch(self, name: str, launch: Launch) -> None:
         """Start a process for the first time, and keep how that is done."""
@@ -339,6 +385,14 @@ class Topology:
         with os.fdopen(descriptor, "w") as file:
             file.write(text)
         return path
+
+
+def _said(file: Path) -> Place | None:
+    """Return the place that a file names; None when it is not there, or not written to its end."""
+    with contextlib.suppress(OSError, ValueError):
+        text = file.read_text()
+        return Place.parse(text.strip()) if text.endswith("\n") else None
+    return None
 
 
 def _host_and_port(url: str) -> str:

@@ -170,6 +170,10 @@ class Engine:
             ) from refusal
         return str(proxy.listen)
 
+    def move_link(self, name: str, upstream: str) -> int:
+        """Lead a link somewhere else; closes its live connections when that changes anything."""
+        return self._change(self._path(name), {"upstream": upstream})
+
     def take_down(self, name: str, ttl_ms: int) -> int:
         """Refuse new connections of a link and close the live ones; our engine ends that by itself after `ttl_ms`."""
         return self._change(self._path(name), {"enabled": False, "ttl_ms": ttl_ms})

@@ -48,8 +48,8 @@ class Application:
         self._faults = faults
         self._control = control
         self._shared_port = config.port if config.processes > 1 else None
-        self._id_in_header = config.request_id == "header"
-        self._id_in_user = config.request_id == "user"
+        self._id_in_header = config.request_id in ("header", "any")
+        self._id_in_user = config.request_id in ("user", "any")
         self._tenants = {name.encode(): code for code, name in enumerate(config.vocabularies.get("tenant", ()))}
         self._origin: Api[Any] = Origin(config.rest, writable=config.processes == 1)
         self._bedrock: Api[Any] = Invocation()
@@ -147,6 +147,7 @@ class Application:
         tenant = headers.get(b"x-gatebench-tenant", b"")
         by_header = self._id_in_header or _CANARY in headers  # canaries are ours and come straight to us
         carrier = headers.get(b"x-request-id", b"") if by_header else b""
+        by_header = by_header and (bool(carrier) or not self._id_in_user)
         if isinstance(asked, Refusal):
             attempt = self._ledger.arrive(carrier, connection.ordinal, request.received_ns)
         else:

@@ -70,7 +70,7 @@ class ProviderConfig(BaseModel):
     admin_port: int | None = Field(default=None, ge=0, le=65_535)
     vocabularies: Annotated[dict[str, tuple[str, ...]], AfterValidator(_words)] = Field(default_factory=dict)
     stream_path: Path
-    request_id: Literal["header", "user", "none"] = "header"
+    request_id: Literal["header", "user", "any", "none"] = "header"
 
     @model_validator(mode="after")
     def _consistent(self) -> ProviderConfig:
