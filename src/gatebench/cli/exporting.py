@@ -88,61 +88,78 @@ class Exporter:
 
     def collect(self) -> Iterator[Metric]:
         """Yield the families; one that nobody knows a value of is left out."""
-        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-
         runs = list(self.runs)
-        total: dict[tuple[str, str, str], int] = {}
-        for one in runs:
-            for outcome in ("ok", "bad") if one.state else ():
-                key = (one.scenario, one.target, outcome)
-                total[key] = total.get(key, 0) + int(getattr(one.state, outcome))
-        requests = CounterMetricFamily(
-            "gatebench_requests",
-            "Requests by what came of them; bad is everything that did not end ok, unsent ones included.",
-            labels=["scenario", "target", "outcome"],
-        )
-        for labels, number in total.items():
-            requests.add_metric(labels, number)
-        yield requests
+        yield _requests(runs)
         run = runs[-1] if runs else None
-        state = run.state if run else None
-        if run is None or run.over or state is None:
-            return
-        yield GaugeMetricFamily("gatebench_in_flight", "Requests that wait for their answers.", value=state.in_flight)
-        if run.due_per_s:
-            second = int(run.elapsed_s)
-            due = run.due_per_s[second] if 0 <= second < len(run.due_per_s) else 0
-            yield GaugeMetricFamily(
-                "gatebench_offered_rate_per_s", "Requests that the schedule wants in this second.", value=due
-            )
-        response = GaugeMetricFamily(
-            "gatebench_response_seconds",
-            "Response time (done - due) of the last half second, of the worst worker.",
-            labels=["quantile"],
+        if run is not None and run.state is not None and not run.over:
+            yield from (family for family in (*_load(run, run.state), _phases(run), _faults(run)) if family.samples)
+
+
+def _requests(runs: list[_Run]) -> Metric:
+    from prometheus_client.core import CounterMetricFamily
+
+    family = CounterMetricFamily(
+        "gatebench_requests",
+        "Requests by what came of them; bad is everything that did not end ok, unsent ones included.",
+        labels=["scenario", "target", "outcome"],
+    )
+    total: dict[tuple[str, str, str], int] = {}
+    for run in runs:
+        for outcome in ("ok", "bad") if run.state else ():
+            key = (run.scenario, run.target, outcome)
+            total[key] = total.get(key, 0) + int(getattr(run.state, outcome))
+    for labels, number in total.items():
+        family.add_metric(labels, number)
+    return family
+
+
+def _load(run: _Run, state: LoadState) -> Iterator[Metric]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    yield GaugeMetricFamily("gatebench_in_flight", "Requests that wait for their answers.", value=state.in_flight)
+    if run.due_per_s:
+        second = int(run.elapsed_s)
+        due = run.due_per_s[second] if 0 <= second < len(run.due_per_s) else 0
+        yield GaugeMetricFamily(
+            "gatebench_offered_rate_per_s", "Requests that the schedule wants in this second.", value=due
         )
-        for share, value_ms in (("0.5", state.p50_ms), ("0.95", state.p95_ms), ("0.99", state.p99_ms)):
-            if value_ms is not None:
-                response.add_metric([share], value_ms / 1000)
-        if response.samples:
-            yield response
-        if state.late_p95_ms is not None:
-            yield GaugeMetricFamily(
-                "gatebench_dispatch_delay_seconds",
-                "p95 of the dispatch delay (sent - due) of the last half second, of the worst worker: our own error.",
-                value=state.late_p95_ms / 1000,
-            )
-        phase = GaugeMetricFamily("gatebench_phase", "1 for the phase that is on.", labels=["phase"])
-        for name in run.phases:
-            phase.add_metric([name], float(name == run.phase))
-        yield phase
-        fault = GaugeMetricFamily("gatebench_fault_active", "1 for a fault that is on.", labels=["fault", "on"])
-        known = {f"{name} on {place}": (name, place) for name, place in run.faults}
-        for text in run.active:
-            name, _, place = text.partition(" on ")
-            known.setdefault(text, (name, place))  # put on by hand
-        for text, names in known.items():
-            fault.add_metric(names, float(text in run.active))
-        yield fault
+    response = GaugeMetricFamily(
+        "gatebench_response_seconds",
+        "Response time (done - due) of the last half second, of the worst worker.",
+        labels=["quantile"],
+    )
+    for share, value_ms in (("0.5", state.p50_ms), ("0.95", state.p95_ms), ("0.99", state.p99_ms)):
+        if value_ms is not None:
+            response.add_metric([share], round(value_ms / 1000, 6))
+    yield response
+    if state.late_p95_ms is not None:
+        yield GaugeMetricFamily(
+            "gatebench_dispatch_delay_seconds",
+            "p95 of the dispatch delay (sent - due) of the last half second, of the worst worker: our own error.",
+            value=round(state.late_p95_ms / 1000, 6),
+        )
+
+
+def _phases(run: _Run) -> Metric:
+    from prometheus_client.core import GaugeMetricFamily
+
+    family = GaugeMetricFamily("gatebench_phase", "1 for the phase that is on.", labels=["phase"])
+    for name in run.phases:
+        family.add_metric([name], float(name == run.phase))
+    return family
+
+
+def _faults(run: _Run) -> Metric:
+    from prometheus_client.core import GaugeMetricFamily
+
+    family = GaugeMetricFamily("gatebench_fault_active", "1 for a fault that is on.", labels=["fault", "on"])
+    known = {f"{name} on {place}": (name, place) for name, place in run.faults}
+    for text in run.active:
+        name, _, place = text.partition(" on ")
+        known.setdefault(text, (name, place))  # put on by hand
+    for text, names in known.items():
+        family.add_metric(names, float(text in run.active))
+    return family
 
 
 def _due_per_s(plan: Plan) -> tuple[int, ...]:

@@ -92,7 +92,7 @@ def _instance(target: TargetPlan) -> str | None:
     """Return the selector of the target's own address, as a Prometheus labels what it scrapes there."""
     if target.is_ours:
         listen = target.definition.listen if target.definition and target.definition.front else "auto"
-        return None if listen == "auto" else f'{{instance="{listen}"}}'
+        return f'{{instance="{listen}"}}' if ":" in listen else None  # else its port is another with every run
     at = _own_address(target, _standing(target))
     return None if at is None or at.unix is not None else f'{{instance="{at.authority or at.host_header()}"}}'
 

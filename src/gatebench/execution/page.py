@@ -11,7 +11,7 @@ import io
 import socket
 import ssl
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Final, cast
 
 from gatebench import guard, tls
@@ -41,10 +41,11 @@ class _Timely(io.RawIOBase):
 
 
 class PageReader:
-    """The page at `path` of an endpoint; only loopback addresses and hosts in `allowed` are asked."""
+    """The page at `path` of an endpoint, or of where it is now; only loopback addresses and hosts in `allowed` are asked."""
 
-    def __init__(self, at: Endpoint, path: str, allowed: Collection[str] = ()) -> None:
-        self._at, self._path, self._allowed = at, path, allowed
+    def __init__(self, at: Endpoint | Callable[[], Endpoint], path: str, allowed: Collection[str] = ()) -> None:
+        self._where = at if callable(at) else lambda: at
+        self._path, self._allowed = path, allowed
         self._context: ssl.SSLContext | None = None
 
     def read(self, within_s: float) -> Page:
@@ -52,8 +53,9 @@ class PageReader:
         until_s = time.monotonic() + within_s
         at_ns = time.monotonic_ns()
         try:
-            with contextlib.closing(self._connect(until_s)) as sock:
-                return self._answer(sock, until_s)
+            at = self._where()
+            with contextlib.closing(self._connect(at, until_s)) as sock:
+                return self._answer(sock, at, until_s)
         except TimeoutError:
             why = f"no answer within {within_s:.1f} s"
         except guard.RemoteRefused:
@@ -70,8 +72,7 @@ class PageReader:
             why = f"it cannot be asked: {getattr(error, 'strerror', None) or type(error).__name__}"
         return Page(at_ns, why=why)
 
-    def _connect(self, until_s: float) -> socket.socket:
-        at = self._at
+    def _connect(self, at: Endpoint, until_s: float) -> socket.socket:
         if at.unix is not None:
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             address: object = at.unix
@@ -91,8 +92,8 @@ class PageReader:
             sock.close()
             raise
 
-    def _answer(self, sock: socket.socket, until_s: float) -> Page:
-        host = "localhost" if self._at.unix is not None and self._at.authority is None else self._at.host_header()
+    def _answer(self, sock: socket.socket, at: Endpoint, until_s: float) -> Page:
+        host = "localhost" if at.unix is not None and at.authority is None else at.host_header()
         sock.settimeout(_left(until_s))
         sock.sendall(_ASK.format(path=self._path, host=host).encode("ascii"))
         response = http.client.HTTPResponse(cast("socket.socket", _Timely(sock, until_s)), method="GET")

@@ -258,13 +258,15 @@ class Runner:
 
     def _page(self, topology: Topology) -> PageReader | None:
         """Return the page on which the gateway tells of itself, at its own address: what lies on a link would not be its doing."""
-        page, place = self.plan.page, topology.gateway
-        if page is None or (page.at is None and place is None):
+        page = self.plan.page
+        if page is None or (page.at is None and topology.gateway is None):
             return None
-        at = page.at
-        if at is None and place is not None:
-            at = Endpoint(host=place.host, port=place.port, tls=topology.trust)
-        return PageReader(at or Endpoint(), page.path, self.plan.allow_remote)
+
+        def own() -> Endpoint:  # asked each time: a gateway that is started again may be at another port
+            place = topology.gateway
+            return Endpoint(host=place.host, port=place.port, tls=topology.trust) if place else Endpoint()
+
+        return PageReader(page.at or own, page.path, self.plan.allow_remote)
 
     def _ask_prometheus(self) -> None:
         """Have a Prometheus say what it saw of the target while the load was on; that it does not is no fault of the run."""
