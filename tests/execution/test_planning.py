@@ -131,7 +131,7 @@ def test_settings_a_target_does_not_know_are_named() -> None:
 
 def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
     """Scenario, target, engine and options: four mistakes, four sentences."""
-    found = refusals(tmp_path, scenario="nope", target="kong", engine="warp", workers=0, time_scale=-1)
+    found = refusals(tmp_path, scenario="nope", target="nowhere", engine="warp", workers=0, time_scale=-1)
     assert len(found) == 5
     assert any("no scenario" in line for line in found)
     assert any("no target" in line for line in found)
