@@ -102,6 +102,11 @@ def test_a_suite_plays_what_applies_and_prints_a_matrix(tmp_path: Path, monkeypa
         "reference",
     ]
     assert next(line for line in lines if line.startswith("Stampede")).split()[1] == "n/a"
+    told = json.loads(bench("compare", "--suite", "resilience", "--target", "direct,reference", "--json").stdout)
+    answers = {one["title"]: one["answers"] for one in told["questions"]}
+    assert answers["Stampede"]["direct"]["applies"] is False
+    lost = answers["Failover loss"]["reference"]
+    assert lost["applies"] and lost["round"] and (lost["median"] is not None or lost["why"])
     both = bench("compare", "--suite", "resilience", "--scenario", "smoke", "--target", "direct,reference")
     assert both.exit_code == 2 and "cannot be combined with --scenario" in " ".join(both.output.split())
 

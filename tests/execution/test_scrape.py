@@ -6,13 +6,14 @@ import os
 import time
 from pathlib import Path
 
+import psutil
 import pyarrow.parquet as pq
 
 from gatebench.execution.page import PageReader
 from gatebench.execution.scrape import Scraper
 from gatebench.plan import Endpoint
 from gatebench.run.pages import Page, read_pages
-from gatebench.run.series import PAGES_PART, PROCESSES_PART, assemble_series
+from gatebench.run.series import MACHINE, PAGES_PART, PROCESSES_PART, assemble_series
 
 
 def test_a_process_is_read_and_assembled(tmp_path: Path) -> None:
@@ -33,7 +34,9 @@ def test_a_process_is_read_and_assembled(tmp_path: Path) -> None:
     assert mine["rss_bytes"] > 1e6
     assert mine["descriptors"] >= 3
     assert mine["threads"] >= 1
-    assert {row["process"] for row in rows} == {"me"}
+    assert {row["process"] for row in rows} - {MACHINE} == {"me"}
+    stolen = [row["value"] for row in rows if row["process"] == MACHINE]
+    assert stolen == sorted(stolen) and (stolen or not hasattr(psutil.cpu_times(), "steal"))
     assert not (tmp_path / PAGES_PART).exists()
 
 

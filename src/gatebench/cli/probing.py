@@ -87,7 +87,10 @@ def _look(
         return None, None
     definition = there.plan.target.definition
     metrics = wish.metrics or (definition.metrics if definition else None)
-    look = Look(f"http://{there.links['front']}", sent, wish.model, metrics, _behind(there))
+    entrance = f"http://{there.links['front']}{definition.path_prefix if definition else ''}"
+    look = Look(entrance, {**there.headers, **sent}, _model(there, wish.model), metrics, behind=_behind(there))
+    if definition is not None and definition.user:
+        look.user = definition.user
     return look, definition.capabilities if definition else None
 
 
@@ -109,6 +112,17 @@ def _brought_up(wish: Wish, problems: list[Problem]) -> Iterator[Standing | None
         yield there
     finally:
         take_down(there)
+
+
+def _model(there: Standing, model: str) -> str:
+    """Return what the target calls a model."""
+    import jinja2
+
+    definition = there.plan.target.definition
+    if definition is None or definition.model is None:
+        return model
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701 - not HTML
+    return environment.from_string(definition.model).render(model=model, settings=there.plan.target.settings)
 
 
 def _behind(there: Standing) -> Behind:

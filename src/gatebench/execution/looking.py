@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gatebench.run.stream import FLUSH_INTERVAL_S, StreamTail
 from gatebench.stamp import KINDS, Stamp, find_stamp, find_stamps, format_request_id
+from gatebench.target import REQUEST_ID
 
 Answer = Literal["yes", "no", "unknown"]
 
@@ -56,12 +57,15 @@ class Behind:
 
 @dataclass
 class Look:
-    """A gateway at `url`. `headers` go with every request; `behind` is None where its providers are not ours to watch."""
+    """A gateway at `url`. `headers` go with every request, `user` is how it is asked for the id in a body; `behind` is None where its
+    providers are not ours to watch.
+    """
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     model: str = "gatebench-small"
     metrics: str | None = None
+    user: Mapping[str, Any] = field(default_factory=lambda: {"user": REQUEST_ID})
     behind: Behind | None = None
 
     def __post_init__(self) -> None:
@@ -125,7 +129,10 @@ class Look:
         first, kind = next(self._numbers), KINDS.index("load")
         for place, way in enumerate(ways):
             text = format_request_id(self.behind.run, first + place, 0, kind)
-            self._ask(self._fresh(), **({"request_id": text} if way == "header" else {"user": text}))
+            if way == "header":
+                self._ask(self._fresh(), request_id=text)
+            else:
+                self._ask(self._fresh(), **json.loads(json.dumps(self.user).replace(REQUEST_ID, text)))
         time.sleep(FLUSH_INTERVAL_S * 1.5)  # providers write each second
         arrived = _arrived(self.behind.parts)
         for place, where in enumerate(ways.values()):

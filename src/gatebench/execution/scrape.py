@@ -1,4 +1,6 @@
-"""Reads CPU, memory, descriptors and threads of every process of a run once a second, and the page of metrics of its gateway."""
+"""Reads CPU, memory, descriptors and threads of every process of a run once a second, what the machine's host takes away of its
+processors, and the page of metrics of its gateway.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ import psutil
 
 from gatebench.execution.page import PageReader
 from gatebench.run.pages import PageFile
-from gatebench.run.series import PAGES_PART, PROCESSES_PART
+from gatebench.run.series import MACHINE, PAGES_PART, PROCESSES_PART, STEAL
 
 INTERVAL_S: Final = 1.0
 _PAGE_SHARE: Final = 0.8
@@ -58,6 +60,9 @@ class Scraper:
                 for name, pid in dict(self._pids()).items():
                     for metric, value in self._read(pid).items():
                         out.write(json.dumps([time.monotonic_ns(), name, metric, value]) + "\n")
+                stolen_s = getattr(psutil.cpu_times(), "steal", None)  # only a virtual machine of Linux has it
+                if stolen_s is not None:
+                    out.write(json.dumps([time.monotonic_ns(), MACHINE, STEAL, stolen_s]) + "\n")
                 out.flush()
                 if pages is not None and self._page is not None:
                     pages.add(self._page.read(self._interval_s * _PAGE_SHARE))

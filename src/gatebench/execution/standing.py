@@ -10,7 +10,7 @@ from pathlib import Path
 
 import platformdirs
 import psutil
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from gatebench.plan import Plan
 
@@ -37,6 +37,7 @@ class Standing(BaseModel):
     processes: dict[str, int]
     version: str | None = None
     config_digest: str | None = None
+    headers: dict[str, str] = Field(default_factory=dict)
 
     @property
     def lives(self) -> bool:

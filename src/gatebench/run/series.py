@@ -21,6 +21,12 @@ import pyarrow.parquet as pq
 
 from gatebench.run.pages import MOST_ROWS, MOST_SERIES, Heard, Rows, canonical, parse
 
+MACHINE: Final = "the machine"
+"""Who it is about where it is the whole machine; no process can be called so."""
+
+STEAL: Final = "steal_s"
+"""Processor time that the host of a virtual machine gave to others while it was wanted here, all processors together (proc(5), stat)."""
+
 PROCESSES_PART: Final = "series.jsonl"
 PAGES_PART: Final = "metrics.pages"
 PROMETHEUS_PART: Final = "prometheus.jsonl"

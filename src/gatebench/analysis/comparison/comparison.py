@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from gatebench.analysis.comparison.alike import remarks
 from gatebench.analysis.comparison.material import Material, Taken
+from gatebench.analysis.comparison.matrix import Asked, matrix
 from gatebench.analysis.comparison.rows import Row, rows
 from gatebench.analysis.comparison.verdict import Verdict, judge
 
@@ -66,7 +67,25 @@ def document(found: Comparison) -> dict[str, Any]:
         "rounds": [_round(one) for one in material.taken],
         "floor": [_round(one) for one in material.floor],
         "rows": [_row(found, row) for row in found.rows],
+        "questions": [_question(found, one) for one in matrix(material, found.rows)],
     }
+
+
+def _question(found: Comparison, asked: Asked) -> dict[str, Any]:
+    answers = {}
+    for label, answer in zip(found.labels, asked.answers, strict=True):
+        middle = answer.typical
+        answers[label] = {
+            "applies": answer.applies,
+            "median": middle.median if middle else None,
+            "low": middle.low if middle else None,
+            "high": middle.high if middle else None,
+            "within_the_round": list(answer.within) if answer.within else None,
+            "at_least": answer.beyond,
+            "why": answer.why,
+            "round": answer.shown_by.name if answer.shown_by else None,
+        }
+    return asked.question.model_dump(mode="json") | {"unit": asked.unit, "better": asked.better, "answers": answers}
 
 
 def _round(one: Taken) -> dict[str, Any]:
