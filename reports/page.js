@@ -75,10 +75,10 @@
         const down = before ? before === "up" : head.dataset.first === "down";
         for (const other of heads) {
           delete other.dataset.order;
-          other.firstChild.removeAttribute("aria-pressed");
+          other.removeAttribute("aria-sort");
         }
         head.dataset.order = down ? "down" : "up";
-        button.setAttribute("aria-pressed", "true");
+        head.setAttribute("aria-sort", down ? "descending" : "ascending");
         order(table, head.parentElement, down);
       });
     }

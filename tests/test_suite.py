@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from gatebench.analysis.metrics import known_metrics
+from gatebench.cli.suites import suite_problems
 from gatebench.content import Content
 from gatebench.errors import ConfigurationError
 from gatebench.suite import Suite
@@ -60,3 +61,22 @@ def test_a_suite_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) 
     with pytest.raises(ConfigurationError, match=r'scenarios/mine\.toml.*Did you mean "smoke"'):
         mine.suite("mine")
     assert any("smokee" in str(problem) for problem in mine.problems())
+
+
+def test_what_is_wrong_with_a_suite_is_said_at_once(tmp_path: Path) -> None:
+    """Metrics, phases, capabilities, targets and rates that are none."""
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / "mine.toml").write_text(
+        'description = "x"\n'
+        'scenario = [{ name = "smoke", rate = "60 an hour", needs = ["failver"], settings.refrence = { a = 1 } }]\n'
+        'question = [{ title = "a", asks = "b", scenario = "smoke", metric = "availabilty", phase = "faulty" }]\n'
+    )
+    said = " ".join(str(one) for one in suite_problems("mine", Content(tmp_path), known_metrics()))
+    for words in (
+        "availabilty, which is none",
+        "faulty, which smoke has not",
+        '"failver", which no target',
+        '"refrence", which is no',
+    ):
+        assert words in said
+    assert "the rate of smoke" in said

@@ -173,6 +173,11 @@ class Content:
             for render in definition.render
             if not (folder / render.template).is_file()
         ]
+        problems += [
+            Problem(where, f'install names "{file}", which does not exist.', "Correct the name.")
+            for file in (definition.install.files if definition.install else ())
+            if not (folder / file).is_file()
+        ]
         if problems:
             raise ConfigurationError(problems)
         return LoadedTarget(name, folder, definition, path.parent)

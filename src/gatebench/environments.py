@@ -39,8 +39,8 @@ class TargetEnvironment:
 
     @property
     def is_there(self) -> bool:
-        """Whether it was installed to its end."""
-        return (self.path / MARKER).is_file()
+        """Whether it was installed to its end, and the Python it was made with is still there."""
+        return (self.path / MARKER).is_file() and (not self.install.python or (self.path / "bin" / "python").exists())
 
     @property
     def leftovers(self) -> tuple[Path, ...]:
@@ -91,12 +91,14 @@ def _fails(command: tuple[str, ...]) -> str | None:
     return f"ended with {done.returncode}{': ' if last else ''}{last[:160].rstrip('.?!')}"
 
 
-def environment_of(definition: TargetDefinition, folder: Path) -> TargetEnvironment | None:
-    """Return the environment that a target of `folder` declares, None when it declares none."""
-    return TargetEnvironment(folder.name, definition.install, folder) if definition.install else None
+def environment_of(definition: TargetDefinition, folder: Path, own: Path | None = None) -> TargetEnvironment | None:
+    """Return the environment that a target of `folder` declares, None when it declares none; it is called after `own`, the folder of a
+    variant that extends it, so that two versions of a gateway stand beside one another.
+    """
+    return TargetEnvironment((own or folder).name, definition.install, folder) if definition.install else None
 
 
-def lacking(definition: TargetDefinition, folder: Path) -> list[Lack]:
+def lacking(definition: TargetDefinition, folder: Path, own: Path | None = None) -> list[Lack]:
     """Return what the target needs and is not here: programs on PATH, and its own environment."""
     found = []
     for one in definition.requires:
@@ -104,10 +106,13 @@ def lacking(definition: TargetDefinition, folder: Path) -> list[Lack]:
             found.append(Lack(f"needs the program {one.program}, which is not on PATH.", f"Try: {one.cure}."))
         elif one.check and (why := _fails(one.check)) is not None:
             found.append(Lack(f"needs `{' '.join(one.check)}` to succeed, and it {why}.", f"Try: {one.cure}."))
-    environment = environment_of(definition, folder)
+    environment = environment_of(definition, folder, own)
     if environment is not None and not environment.is_there:
         size = f"{environment.install.disk_mb} MB"
         found.append(
-            Lack(f"{environment.name} is not installed.", f"Try: bench targets install {environment.name} ({size}).")
+            Lack(
+                "needs an environment of its own, which is not installed.",
+                f"Try: bench targets install {environment.name} ({size}).",
+            )
         )
     return found

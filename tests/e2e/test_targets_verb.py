@@ -24,7 +24,9 @@ def test_the_list_says_what_lacks(bench: Bench) -> None:
     rows = {row["name"]: row for row in listed["targets"]}
     assert (rows["direct"]["ready"], rows["direct"]["lacks"]) == (True, [])
     assert rows["lacks"]["lacks"] == ["Needs the program no-such, which is not on PATH. Try: make it."]
-    assert rows["bare"]["lacks"] == ["Bare is not installed. Try: bench targets install bare (100 MB)."]
+    assert rows["bare"]["lacks"] == [
+        "Needs an environment of its own, which is not installed. Try: bench targets install bare (100 MB)."
+    ]
     assert rows["broken"]["ready"] is False and "is not TOML" in rows["broken"]["is"]
 
 

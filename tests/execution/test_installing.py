@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from gatebench.environments import TargetEnvironment, cache_folder, lacking
-from gatebench.errors import EnvironmentFailure
+from gatebench.environments import TargetEnvironment, cache_folder, environment_of, lacking
+from gatebench.errors import EnvironmentFailure, Interrupted
 from gatebench.execution import installing
 from gatebench.execution.installing import install, remove
 from gatebench.target import Install, Requirement, TargetDefinition
@@ -31,7 +31,9 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *steps: str, di
     monkeypatch.setattr(
         installing,
         "_steps",
-        lambda one: [["sh", "-c", f"mkdir -p {one.path}; cd {one.path}; {step}"] for step in steps],
+        lambda one: [
+            ["sh", "-c", f"mkdir -p {one.path}/bin; cd {one.path}; touch bin/python; {step}"] for step in steps
+        ],
     )
     return found
 
@@ -72,18 +74,20 @@ def test_what_a_killed_installer_left_is_made_anew(tmp_path: Path, monkeypatch: 
     (mine.path / "half").touch()
     assert not mine.is_there
     assert install(mine, lambda _: None)
-    assert sorted(path.name for path in mine.path.iterdir()) == ["installed.json", "whole"]
+    assert sorted(path.name for path in mine.path.iterdir()) == ["bin", "installed.json", "whole"]
 
 
 def test_another_list_of_packages_is_another_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The old one goes when the new one comes; neither is taken for the other."""
+    """Both stand, for a run may be using the old one; neither is taken for the other, and both are taken away together."""
     old = environment(tmp_path, monkeypatch, "true")
     install(old, lambda _: None)
     new = TargetEnvironment("mine", Install(python=("mine==2.0",)), tmp_path)
     assert new.path != old.path
     assert not new.is_there
     install(new, lambda _: None)
-    assert [path.is_dir() for path in (old.path, new.path)] == [False, True]
+    assert [path.is_dir() for path in (old.path, new.path)] == [True, True]
+    assert remove(new, lambda _: None)
+    assert [path.is_dir() for path in (old.path, new.path)] == [False, False]
 
 
 def test_the_constraints_belong_to_it(tmp_path: Path) -> None:
@@ -101,6 +105,38 @@ def test_no_room_is_said_before_anything_is_made(tmp_path: Path, monkeypatch: py
     with pytest.raises(EnvironmentFailure, match=r"takes 1000000000 MB.* MB free\. Make room, or set GATEBENCH_CACHE"):
         install(mine, lambda _: None)
     assert not mine.path.exists()
+
+
+def test_one_that_takes_too_long_is_ended_and_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With whatever it started; nothing is kept."""
+    mine = environment(tmp_path, monkeypatch, "echo fetching; sleep 600 & wait")
+    monkeypatch.setattr(installing, "_PATIENCE_S", 0.5)
+    with pytest.raises(EnvironmentFailure, match=r"mine was not installed: .* took more than 0\.5 s") as failed:
+        install(mine, lambda _: None)
+    assert failed.value.log_tail == ("fetching",)
+    assert not mine.path.exists()
+
+
+def test_an_interruption_takes_away_what_was_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At whatever line it comes."""
+
+    def interrupted(line: str) -> None:
+        raise Interrupted(line)
+
+    mine = environment(tmp_path, monkeypatch, "echo fetching; sleep 600")
+    with pytest.raises(Interrupted):
+        install(mine, interrupted)
+    assert not mine.path.exists()
+
+
+def test_a_variant_has_an_environment_of_its_own(tmp_path: Path) -> None:
+    """So that two versions of one gateway can be compared."""
+    target = TargetDefinition(description="x", entry="provider-a", install=Install(python=("mine==1.0",)))
+    base = environment_of(target, tmp_path / "mine", tmp_path / "mine")
+    variant = environment_of(target, tmp_path / "mine", tmp_path / "mine-old")
+    assert base is not None and variant is not None
+    assert (base.name, variant.name) == ("mine", "mine-old")
+    assert base.path != variant.path
 
 
 def test_a_missing_installer_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from gatebench.execution import looking
 from gatebench.execution.looking import BURST, Behind, Found, Look
 from gatebench.stamp import Stamp
-from tests.targets.fake_provider import Behaviour, FakeProvider, Stage, drops, status
+from tests.targets.fake_provider import Behaviour, FakeProvider, Stage, drops, status, streams_on_and_on
 
 pytestmark = pytest.mark.e2e
 PAGE = "# TYPE asked counter\nasked_total 3\n"
@@ -130,3 +131,42 @@ def test_failing_over_is_tried_with_the_first_link_down_and_healed_again(gateway
     assert look(gateway, breaks, behind)["fails over"].answer == "no"
     assert done == ["cut", "heal"] * 2
     assert look(gateway, good, behind)["passes ids in x-request-id"].answer == "no"  # no provider wrote anything
+
+
+def test_a_stream_without_an_end_and_a_gateway_that_dies_half_way_are_answers_too(
+    gateway: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each question ends in its time, and the others are asked."""
+    monkeypatch.setattr(looking, "_MOST_BYTES", 200_000)
+    good, asked = serving(), itertools.count(1)
+
+    async def endless(provider: FakeProvider, request: web.Request) -> web.StreamResponse:
+        if b'"stream":' in provider.seen[-1].body.replace(b" ", b""):
+            return await streams_on_and_on(provider, request)
+        return await (drops if next(asked) in {2, 3} else good)(provider, request)
+
+    found = look(gateway, endless)
+    assert found["streams as it comes"].told == "the stream ended as ReadTimeout"
+    assert (found["passes our stamps"].answer, found["exports metrics"].answer) == ("unknown", "yes")
+    assert "ended as RemoteProtocolError" in found["passes our stamps"].told
+
+
+def test_a_key_that_a_gateway_repeats_is_not_repeated_by_us(gateway: FakeProvider) -> None:
+    """Neither whole nor without its scheme."""
+
+    async def tells(provider: FakeProvider, request: web.Request) -> web.StreamResponse:
+        return web.Response(status=401, text="no such key: sk-secret-1, you sent Bearer sk-secret-1")
+
+    gateway.behave = tells
+    [found] = Look(gateway.url, {"authorization": "Bearer sk-secret-1"}).findings()
+    assert found.answer == "no" and "sk-secret" not in found.told and "no such key" in found.told
+
+
+def test_a_page_of_welcome_is_no_chat(gateway: FakeProvider) -> None:
+    """200 alone says nothing."""
+
+    async def welcomes(provider: FakeProvider, request: web.Request) -> web.StreamResponse:
+        return web.Response(text="<h1>It works!</h1>")
+
+    [found] = look(gateway, welcomes).values()
+    assert found.answer == "no" and "It works!" in found.told

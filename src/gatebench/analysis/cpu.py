@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
@@ -26,6 +27,8 @@ LEAST_SECONDS: Final = 10
 US_PER_S: Final = 1e6
 _LINKS: Final = "toxiproxy"
 _LOAD: Final = "load-"
+_CLIENTS: Final = ("docker", "podman")
+"""Programs whose processor time is not that of what they run."""
 
 Role = Literal["target", "provider", "links", "load", "other"]
 
@@ -81,6 +84,9 @@ def target_cost(tables: RunTables, start_ns: int, end_ns: int) -> TargetCost:
     definition, series = tables.plan.target.definition, tables.series
     if definition is None or series is None or not definition.gateways:
         return TargetCost(None, 0, why="the target has no process of its own that could be read")
+    boxed = [process.name for process in definition.gateways if Path(process.command[0]).name in _CLIENTS]
+    if boxed:
+        return TargetCost(None, 0, why=f"{', '.join(boxed)} runs in a container, and what was read is its client's")
     sent_s = _of_target(tables).at_s
     values, shown, judged, requests = [], [], [], []
     for process in definition.gateways:

@@ -93,6 +93,8 @@ def sources(path: Path) -> list[Source]:
 
 
 def _lines(rows: pd.DataFrame) -> dict[str, Line]:
+    if rows.empty:
+        return {}
     codes, names = pd.factorize(rows["metric"])
     order = np.lexsort((rows["at_ns"].to_numpy(), codes))
     at_ns, values = rows["at_ns"].to_numpy(np.int64)[order], rows["value"].to_numpy(np.float64)[order]

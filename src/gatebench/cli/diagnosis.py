@@ -204,7 +204,7 @@ def _targets() -> Iterator[Finding]:
         except ConfigurationError as error:
             yield Finding(f"target {name}", MISSING, str(error.problems[0]), "`bench check` says everything.")
             continue
-        lacks = lacking(target.definition, target.folder)
+        lacks = lacking(target.definition, target.folder, target.own)
         if lacks:
             yield Finding(
                 f"target {name}", MISSING, " ".join(one.what for one in lacks), " ".join(one.cure for one in lacks)

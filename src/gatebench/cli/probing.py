@@ -41,8 +41,10 @@ class Wish:
 
 def look_at(wish: Wish, *, as_json: bool) -> int:
     """Print what was found; returns 0, or 1 when a target does not do what it declares."""
+    from gatebench.experiment.making import heeding_signals
+
     problems: list[Problem] = []
-    with contextlib.ExitStack() as stack:
+    with heeding_signals(), contextlib.ExitStack() as stack:
         look, declared = _look(wish, problems, stack)
         if problems or look is None:
             say.problems(problems)
@@ -59,12 +61,15 @@ def _look(
     wish: Wish, problems: list[Problem], stack: contextlib.ExitStack
 ) -> tuple[Look | None, tuple[str, ...] | None]:
     """Return what to look with, and which capabilities are declared (None: nobody declared any)."""
+    from gatebench import tls
     from gatebench.cli.options import headers
     from gatebench.execution.asking import Problems, RunRequest, resolve_target
     from gatebench.execution.looking import Look
     from gatebench.execution.standing import standing
 
     sent = headers(wish.headers, problems)
+    if wish.settings and re.match(r"https?://|up:", wish.target):
+        problems.append(Problem("--set", "a running gateway's settings are not ours to change.", "Remove it."))
     if wish.metrics is not None and not wish.metrics.startswith("/"):
         problems.append(Problem(f"--metrics {wish.metrics}", "is no path.", "Write for instance /metrics."))
     if re.match(r"https?://", wish.target):
@@ -76,7 +81,7 @@ def _look(
         problems += list(asked)
         if problems or plan is None or plan.url is None:
             return None, None
-        return Look(plan.url, sent, wish.model, wish.metrics), None
+        return Look(plan.url, sent, wish.model, wish.metrics, verify=tls.context(plan.tls) if plan.tls else True), None
     if wish.target.startswith("up:"):
         there = next((one for one in standing() if f"up:{one.name}" == wish.target), None)
         if there is None:
@@ -86,6 +91,10 @@ def _look(
     if problems or there is None:
         return None, None
     definition = there.plan.target.definition
+    if definition is not None and definition.tls is not None:
+        cure = "Probe it by its https:// URL."
+        problems.append(Problem(wish.target, "serves TLS, which a probe does not speak to a target by its name.", cure))
+        return None, None
     metrics = wish.metrics or (definition.metrics if definition else None)
     entrance = f"http://{there.links['front']}{definition.path_prefix if definition else ''}"
     look = Look(entrance, {**there.headers, **sent}, _model(there, wish.model), metrics, behind=_behind(there))
@@ -106,12 +115,19 @@ def _brought_up(wish: Wish, problems: list[Problem]) -> Iterator[Standing | None
         return
     name = f"probe-{plan.target.name}-{time.time_ns() % 10**6}"
     plan = plan.model_copy(update={"request_id": "any"})  # whichever way they come, the providers are to see them
-    start_topology(plan, name, time.time() + _STANDS_S)
-    there = next(one for one in standing() if one.name == name)
+    there: Standing | None = None
     try:
+        start_topology(plan, name, time.time() + _STANDS_S)
+        there = next((one for one in standing() if one.name == name), None)
+        if there is None:
+            problems.append(
+                Problem(wish.target, "ended as soon as it stood.", f"See `bench run smoke --target {wish.target}`.")
+            )
         yield there
     finally:
-        take_down(there)
+        there = there or next((one for one in standing() if one.name == name), None)
+        if there is not None and not take_down(there):
+            say.err().print(f"{name} did not end within 20 s; run `bench down {name}`", markup=False)
 
 
 def _model(there: Standing, model: str) -> str:

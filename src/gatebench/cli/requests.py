@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gatebench.errors import ConfigurationError, Problem
 
 if TYPE_CHECKING:
-    from gatebench.content import Content
+    from gatebench.content import Content, LoadedTarget
     from gatebench.execution.asking import RunRequest
     from gatebench.plan import Plan
     from gatebench.suite import Suite
@@ -116,8 +116,6 @@ def _of_suite(request: RunRequest, suite: Suite) -> RunRequest:
 
 def _absent(content: Content, chosen: Iterable[str]) -> dict[str, str]:
     """Return the targets that cannot be started here, and what they lack, in sentences."""
-    from gatebench.environments import lacking
-
     found = {}
     for target in chosen:
         name = target.partition(":")[0]
@@ -126,16 +124,27 @@ def _absent(content: Content, chosen: Iterable[str]) -> dict[str, str]:
                 loaded = content.target(name)
             except ConfigurationError:
                 continue  # its plan says what is wrong
-            lacks = lacking(loaded.definition, loaded.folder)
+            lacks = _lacks(loaded)
             if lacks:
-                found[target] = " ".join(f"{one.what} {one.cure}" for one in lacks)
+                found[target] = " ".join(lacks)
+    return found
+
+
+def _lacks(loaded: LoadedTarget) -> list[str]:
+    """Return what keeps a target from starting here, in sentences: programs, its environment, its port."""
+    from gatebench.environments import lacking
+    from gatebench.execution.topology.ports import is_free
+
+    definition = loaded.definition
+    found = [f"{one.what} {one.cure}" for one in lacking(definition, loaded.folder, loaded.own)]
+    _, _, port = definition.listen.rpartition(":")
+    if definition.front is not None and port.isdigit() and not is_free(int(port)):
+        found.append(f'listens on {definition.listen}, which is in use. Free it, or write listen = "auto".')
     return found
 
 
 def _ready(content: Content, problems: list[Problem]) -> tuple[list[str], dict[str, str]]:
     """Return the targets that can be started here, and what each of the others lacks, in sentences."""
-    from gatebench.environments import lacking
-
     ready, left_out = [], {}
     for name in content.target_names():
         try:
@@ -143,9 +152,9 @@ def _ready(content: Content, problems: list[Problem]) -> tuple[list[str], dict[s
         except ConfigurationError as error:
             problems.extend(error.problems)
             continue
-        lacks = lacking(loaded.definition, loaded.folder)
+        lacks = _lacks(loaded)
         if lacks:
-            left_out[name] = " ".join(f"{one.what} {one.cure}" for one in lacks)
+            left_out[name] = " ".join(lacks)
         else:
             ready.append(name)
     return ready, left_out

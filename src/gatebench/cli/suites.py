@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from gatebench.errors import ConfigurationError, Problem
+from gatebench.units import rate_per_s
 
 if TYPE_CHECKING:
     from gatebench.cli.requests import Wanted
@@ -45,7 +47,30 @@ def suite_problems(name: str, content: Content, metrics: Collection[str]) -> lis
         if one.phase is not None and one.phase not in phases[one.scenario]:
             what = f'"{one.title}" asks for the phase {one.phase}, which {one.scenario} has not.'
             found.append(Problem(where, what, f"Its phases are: {', '.join(phases[one.scenario])}."))
+    can, targets = _known(content)
+    known = f"Known are: {', '.join(sorted(can))}."
+    needs = {need for one in (*suite.scenario, *suite.question) for need in one.needs} - can
+    found += [Problem(where, f'needs "{need}", which no target declares.', known) for need in sorted(needs)]
+    strange = {target for entry in suite.scenario for target in entry.settings} - targets
+    found += [
+        Problem(where, f'has settings of "{one}", which is no target.', "Correct its name.") for one in sorted(strange)
+    ]
+    for entry in suite.scenario:
+        if entry.rate is not None:
+            try:
+                rate_per_s(entry.rate)
+            except ValueError as error:
+                found.append(Problem(where, f"the rate of {entry.name}: {error}.", "Write for instance 60/s."))
     return found
+
+
+def _known(content: Content) -> tuple[set[str], set[str]]:
+    """Return every capability that some target declares, and the names of all targets."""
+    can: set[str] = set()
+    for name in content.target_names():
+        with contextlib.suppress(ConfigurationError):  # `bench check` says what is wrong with it
+            can |= set(content.target(name).definition.capabilities)
+    return can, set(content.target_names())
 
 
 def not_applicable(asked: Wanted, suite: Suite) -> dict[str, dict[str, str]]:

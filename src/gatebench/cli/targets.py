@@ -134,8 +134,10 @@ def _state(target: LoadedTarget) -> dict[str, Any]:
     from gatebench.environments import environment_of, lacking
 
     definition = target.definition
-    lacks = [f"{one.what[:1].upper()}{one.what[1:]} {one.cure}" for one in lacking(definition, target.folder)]
-    environment = environment_of(definition, target.folder)
+    lacks = [
+        f"{one.what[:1].upper()}{one.what[1:]} {one.cure}" for one in lacking(definition, target.folder, target.own)
+    ]
+    environment = environment_of(definition, target.folder, target.own)
     return {
         "name": target.name,
         "ready": not lacks,
@@ -152,21 +154,27 @@ def _each(names: list[str], verb: str, do: Callable[[TargetEnvironment], str], *
     from gatebench.cli import say
     from gatebench.content import Content
     from gatebench.environments import environment_of
+    from gatebench.experiment.making import heeding_signals
 
     chosen = _chosen(names, Content(), verb)
     failed, rows = False, []
     for target in chosen:
-        environment = environment_of(target.definition, target.folder)
+        environment = environment_of(target.definition, target.folder, target.own)
         found = "needs no environment of its own"
         try:
             if environment is not None:
-                found = do(environment)
-            elif verb == "install":
-                found = " ".join(_state(target)["lacks"]) or found
+                with heeding_signals():
+                    found = do(environment)
+            lacks = " ".join(_state(target)["lacks"]) if verb == "install" else ""
+            if lacks:
+                raise EnvironmentFailure(f"{target.name} is not ready: {lacks}")
             rows.append({"name": target.name, "ok": True, "found": found})
             if not as_json:
                 say.out().print(f"[bold]{escape(target.name)}[/bold]  {escape(found)}", soft_wrap=True)
-        except EnvironmentFailure as error:
+        except (EnvironmentFailure, OSError) as caught:
+            error = (
+                caught if isinstance(caught, EnvironmentFailure) else EnvironmentFailure(f"{target.name}: {caught}.")
+            )
             failed = True
             rows.append({"name": target.name, "ok": False, "found": error.what, "log": list(error.log_tail)})
             say.failure(error)

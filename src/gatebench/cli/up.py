@@ -145,23 +145,38 @@ def start_topology(plan: Plan, name: str, until: float) -> None:
         keeper = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=words, start_new_session=True
         )
-    said = _first_line(keeper)
+    within_s = _patience_s(plan)
+    try:
+        said = _first_line(keeper, within_s)
+    except BaseException:
+        keeper.terminate()
+        raise
     path.unlink(missing_ok=True)
     if said.get("ready"):
         return
+    ended = "ended before it was ready"
     if keeper.poll() is None:
         keeper.terminate()
+        ended = f"was not ready within {within_s:g} s"
     lines = said.get("log") or log.read_text(errors="replace").splitlines()[-12:]
-    failure = EnvironmentFailure(said.get("error") or "The keeper of the topology ended before it was ready.", lines)
+    failure = EnvironmentFailure(said.get("error") or f"The keeper of the topology {ended}.", lines)
     say.failure(failure)
     raise typer.Exit(failure.exit_code)
 
 
-def _first_line(keeper: subprocess.Popen[bytes]) -> dict[str, Any]:
+def _patience_s(plan: Plan) -> float:
+    """Return how long a topology may take: what its processes may, and everything else."""
+    from gatebench.units import duration_s
+
+    definition = plan.target.definition
+    return _PATIENCE_S + sum(duration_s(one.ready.within) for one in (definition.process if definition else ()))
+
+
+def _first_line(keeper: subprocess.Popen[bytes], within_s: float) -> dict[str, Any]:
     import select
 
     assert keeper.stdout is not None  # noqa: S101 - it was asked for
-    ready, _, _ = select.select([keeper.stdout], [], [], _PATIENCE_S)
+    ready, _, _ = select.select([keeper.stdout], [], [], within_s)
     line = os.read(keeper.stdout.fileno(), 1 << 16) if ready else b""
     keeper.stdout.close()
     try:

@@ -148,9 +148,9 @@ def resolve_target(
 
 def _installed(loaded: LoadedTarget, where: str, problems: Problems) -> str | None:
     """Return the target's own environment, None when it needs none; whatever it lacks here is a problem."""
-    for lack in lacking(loaded.definition, loaded.folder):
+    for lack in lacking(loaded.definition, loaded.folder, loaded.own):
         problems.say(where, lack.what, lack.cure)
-    environment = environment_of(loaded.definition, loaded.folder)
+    environment = environment_of(loaded.definition, loaded.folder, loaded.own)
     return str(environment.path) if environment else None
 
 
@@ -163,6 +163,14 @@ def _standing_target(request: RunRequest, problems: Problems) -> TargetPlan | No
         names = ", ".join(one.name for one in there) or "nothing"
         problems.say(
             f"--target {request.target}", f"nothing of this name stands; there stands: {names}.", "Try: bench up."
+        )
+        return None
+    own = found[0].plan.target.definition
+    if own is not None and (own.path_prefix or own.headers or own.model or own.user):
+        problems.say(
+            f"--target {request.target}",
+            "clients address this gateway in a way of its own, which a run against a standing one does not know.",
+            f"Run it with --target {found[0].plan.target.name}.",
         )
         return None
     return TargetPlan(name=f"up:{found[0].name}", url=f"http://{found[0].links['front']}", standing=found[0].folder)
@@ -231,7 +239,11 @@ def _trust(url: str, request: RunRequest, problems: Problems) -> TlsPlan | None:
 
 def allowed_url(url: str, option: str, request: RunRequest, problems: Problems) -> str | None:
     """Return `scheme://host:port`, or say what else the URL holds: nothing beyond that may be in it, least of all a key."""
-    parts = urllib.parse.urlsplit(url)
+    try:
+        parts = urllib.parse.urlsplit(url)
+    except ValueError as error:
+        problems.say(option, f"this is no URL: {error}.", "Write http://127.0.0.1:PORT.")
+        return None
     if parts.username or parts.password:
         problems.say(
             option,

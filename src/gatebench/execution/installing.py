@@ -19,6 +19,7 @@ from typing import Final
 
 from gatebench.environments import MARKER, TargetEnvironment, cache_folder
 from gatebench.errors import EnvironmentFailure
+from gatebench.run.folder import write_atomically
 
 _ROOM_FOR: Final = 1.5
 """How much more than the finished environment must be free: archives and what is unpacked lie beside one another for a while."""
@@ -39,17 +40,24 @@ def install(environment: TargetEnvironment, tell: Tell) -> bool:
         if environment.is_there:
             return False
         for leftover in environment.leftovers:
-            shutil.rmtree(leftover)
+            if not (leftover / MARKER).is_file():  # an older list of packages may be in use
+                shutil.rmtree(leftover)
+        if environment.path.exists():
+            shutil.rmtree(environment.path)
         _check_room(environment)
         try:
             steps = _steps(environment)
             for command in steps:
                 _run(environment, command, tell)
+            marker = {
+                "target": environment.name,
+                "install": environment.install.model_dump(mode="json"),
+                "steps": steps,
+            }
+            write_atomically(environment.path / MARKER, json.dumps(marker, indent=1) + "\n")
         except BaseException:
             shutil.rmtree(environment.path, ignore_errors=True)
             raise
-        marker = {"target": environment.name, "install": environment.install.model_dump(mode="json"), "steps": steps}
-        (environment.path / MARKER).write_text(json.dumps(marker, indent=1) + "\n")
         return True
 
 
@@ -117,13 +125,24 @@ def _run(environment: TargetEnvironment, command: Sequence[str], tell: Tell) -> 
             start_new_session=True,
             cwd=environment.path if environment.path.is_dir() else cache_folder(),
         )
-    except FileNotFoundError:
+    except OSError as error:
+        if not isinstance(error, FileNotFoundError):
+            why = error.strerror or type(error).__name__
+            raise EnvironmentFailure(f"{environment.name}: {command[0]} cannot be started: {why}.") from error
         cure = (
             "Install Node.js with npm." if command[0] == "npm" else "It was not installed; the check names it wrongly."
         )
         raise EnvironmentFailure(f"{environment.name}: there is no program {command[0]}. {cure}") from None
-    alarm = _ends_after(started, within_s)
+    late = threading.Event()
+
+    def overdue() -> None:
+        late.set()
+        _kill(started)
+
+    alarm = threading.Timer(within_s, overdue)
+    alarm.daemon = True
     try:
+        alarm.start()
         assert started.stdout is not None  # noqa: S101 - a pipe was asked for
         for line in started.stdout:
             if line.strip():
@@ -131,8 +150,11 @@ def _run(environment: TargetEnvironment, command: Sequence[str], tell: Tell) -> 
                 tell(line.strip())
         code = started.wait()
     finally:
-        alarm()
+        alarm.cancel()
         _end(started)
+    if late.is_set():
+        what = f"{environment.name} was not installed: `{' '.join(_short(command, environment.path))}` took more than {within_s:g} s."
+        raise EnvironmentFailure(f"{what} Nothing of it was kept.", last)
     if code:
         took = f"after {time.monotonic() - began:.0f} s"
         what = f"{environment.name} was not installed: `{' '.join(_short(command, environment.path))}` ended with {code} {took}."
@@ -143,18 +165,15 @@ def _short(command: Sequence[str], path: Path) -> list[str]:
     return [part.replace(str(path), "…").replace(sys.executable, "python") for part in command]
 
 
-def _ends_after(started: subprocess.Popen[str], within_s: float) -> Callable[[], None]:
-    """End the installer when it takes too long; returns what calls that off."""
-    timer = threading.Timer(within_s, _end, (started,))
-    timer.daemon = True
-    timer.start()
-    return timer.cancel
+def _kill(started: subprocess.Popen[str]) -> None:
+    """Kill the installer and whatever it started."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(started.pid, signal.SIGKILL)
 
 
 def _end(started: subprocess.Popen[str]) -> None:
-    """End the installer and whatever it started."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(started.pid, signal.SIGKILL)
+    """End the installer, whatever it started, and our end of its words."""
+    _kill(started)
     started.wait()
     if started.stdout is not None:
         started.stdout.close()

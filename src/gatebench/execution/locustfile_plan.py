@@ -54,6 +54,13 @@ def make_locustfile_plan(request: RunRequest, content: Content) -> Plan:
             described = found
     users = [user for user in described.users if user.kind != "gateway"] if described else []
     load = _load(request, path, described, users, problems)
+    own = target.definition if target else None
+    if own is not None and (own.headers or own.model):
+        problems.say(
+            f"--target {request.target}",
+            "wants headers or names of models that a locustfile's requests do not have.",
+            "Use a scenario, or write them into the file and name the gateway by its URL.",
+        )
     page = planned_page(request, target, problems) if target else None
     prometheus = planned_prometheus(request, target, problems) if target else None
     if problems or not (target and engine and load and path and described):

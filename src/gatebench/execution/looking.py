@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,9 @@ BURST: Final = 60
 METRICS: Final = ("/metrics", "/gw/metrics", "/stats/prometheus", "/metrics/")
 _STAMP_HEADER: Final = "x-gatebench-stamp"
 _TIMEOUT_S: Final = 15.0
+_MOST_BYTES: Final = 8_000_000
+_LEAST_SECRET: Final = 6
+_OF_THE_WIRE: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 _STREAM_TOKENS: Final = 200
 _SPREAD_S: Final = 0.08
 """The least time over which such a stream comes, where our providers take some 0.2 s to write it."""
@@ -67,10 +71,16 @@ class Look:
     metrics: str | None = None
     user: Mapping[str, Any] = field(default_factory=lambda: {"user": REQUEST_ID})
     behind: Behind | None = None
+    verify: ssl.SSLContext | bool = True
 
     def __post_init__(self) -> None:
-        limits = httpx.Limits(max_connections=BURST)
-        self._client = httpx.Client(base_url=self.url, trust_env=False, timeout=_TIMEOUT_S, limits=limits)
+        self._client = httpx.Client(
+            base_url=self.url,
+            trust_env=False,
+            timeout=_TIMEOUT_S,
+            limits=httpx.Limits(max_connections=BURST),
+            verify=self.verify,
+        )
         self._numbers = itertools.count(int(time.time()) % 1_000_000 * 100)
 
     def findings(self) -> Iterator[Found]:
@@ -80,18 +90,33 @@ class Look:
             yield first
             if first.answer != "yes":
                 return
-            yield self._stamps()
-            yield from self._ids()
+            yield from self._safely("passes our stamps", lambda: [self._stamps()])
+            yield from self._safely("passes ids", self._ids)
             yield self._streams()
-            yield self._caches()
+            yield from self._safely("answers from a cache", lambda: [self._caches()], "cache")
             yield self._limits()
             yield self._fails_over()
             yield self._metrics()
 
+    @staticmethod
+    def _safely(question: str, ask: Callable[[], Iterable[Found]], capability: str | None = None) -> Iterator[Found]:
+        """Yield what was found; a request that fails leaves its question open, and the others go on."""
+        try:
+            yield from ask()
+        except httpx.HTTPError as error:
+            yield Found(question, "unknown", f"a request ended as {type(error).__name__}", capability)
+
+    def _send(self, method: str, path: str, **words: Any) -> httpx.Response:
+        """Return the whole answer, within a time and a size. Raises httpx.HTTPError."""
+        with self._client.stream(method, path, **words) as answer:
+            body = b"".join(_bounded(answer.iter_bytes()))
+        kept = [(name, value) for name, value in answer.headers.multi_items() if name not in _OF_THE_WIRE]
+        return httpx.Response(answer.status_code, headers=kept, content=body)
+
     def _ask(self, content: str, request_id: str = "", **body: Any) -> httpx.Response:
         asked = {"model": self.model, "messages": [{"role": "user", "content": content}], "max_tokens": 8, **body}
         headers = {**self.headers, **({"x-request-id": request_id} if request_id else {})}
-        return self._client.post(CHAT, json=asked, headers=headers)
+        return self._send("POST", CHAT, json=asked, headers=headers)
 
     def _fresh(self) -> str:
         return f"What is number {next(self._numbers)}?"
@@ -102,9 +127,18 @@ class Look:
             answer = self._ask(self._fresh())
         except httpx.HTTPError as error:
             return Found(question, "no", f"POST {CHAT} ended as {type(error).__name__}: {error}")
-        if answer.status_code == 200:
+        if answer.status_code == 200 and b'"choices"' in answer.content:
             return Found(question, "yes", f"POST {CHAT} answered 200")
-        return Found(question, "no", f"POST {CHAT} answered {answer.status_code}: {answer.text[:120]!r}")
+        return Found(
+            question, "no", f"POST {CHAT} answered {answer.status_code}: {self._without_keys(answer.text)[:120]!r}"
+        )
+
+    def _without_keys(self, said: str) -> str:
+        """Return what a gateway said without what our headers hold: it may repeat a key."""
+        for value in self.headers.values():
+            for secret in (value, value.rpartition(" ")[2]):
+                said = said.replace(secret, "…") if len(secret) >= _LEAST_SECRET else said
+        return said
 
     def _stamps(self) -> Found:
         question = "passes our stamps"
@@ -147,7 +181,7 @@ class Look:
         try:
             with self._client.stream("POST", CHAT, json=asked, headers=dict(self.headers)) as answer:
                 status = answer.status_code
-                for part in answer.iter_raw():
+                for part in _bounded(answer.iter_raw()):
                     moments.append(time.monotonic() - began)
                     tail = (tail + part)[-200:]
         except httpx.HTTPError as error:
@@ -163,7 +197,13 @@ class Look:
 
     def _caches(self) -> Found:
         content = self._fresh()
-        made = [_maker(self._ask(content)) for _ in range(3)]
+        answers = [self._ask(content) for _ in range(3)]
+        bad = sorted({answer.status_code for answer in answers} - {200})
+        if bad:
+            return Found(
+                "answers from a cache", "unknown", f"equal requests were answered {', '.join(map(str, bad))}", "cache"
+            )
+        made = [_maker(answer) for answer in answers]
         if None in made:
             return Found(
                 "answers from a cache", "unknown", "answers carry no stamp, so nobody can tell who made them", "cache"
@@ -215,7 +255,7 @@ class Look:
     def _metrics(self) -> Found:
         for path in (self.metrics,) if self.metrics else METRICS:
             try:
-                answer = self._client.get(path, headers=dict(self.headers))
+                answer = self._send("GET", path, headers=dict(self.headers))
                 families = list(text_string_to_metric_families(answer.text)) if answer.status_code == 200 else []
             except (httpx.HTTPError, ValueError):
                 continue
@@ -225,6 +265,16 @@ class Look:
                 )
         where = self.metrics or ", ".join(METRICS)
         return Found("exports metrics", "no", f"no page of Prometheus metrics at {where}", "metrics")
+
+
+def _bounded(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the parts of an answer; ReadTimeout when it has no end."""
+    began, size = time.monotonic(), 0
+    for part in parts:
+        size += len(part)
+        if size > _MOST_BYTES or time.monotonic() - began > _TIMEOUT_S:
+            raise httpx.ReadTimeout(f"no end after {_TIMEOUT_S:g} s or {_MOST_BYTES} bytes")
+        yield part
 
 
 def _places(answer: httpx.Response) -> dict[str, bytes]:

@@ -38,15 +38,20 @@ def _of_running(asked: str | None, target: TargetPlan, problems: Problems) -> Pa
     path, at = asked or (definition.metrics if definition else None), _own_address(target, stands)
     if path is None or at is None:
         return None
-    if not re.fullmatch(r"/[!-~]*", path):
-        problems.say(f"--metrics {path}", "is no path.", f"Write for instance {_USUAL}.")
+    if not re.fullmatch(r"/[!-~]*", path) or (asked is not None and "?" in asked):
+        shown = path.partition("?")[0]
+        problems.say(f"--metrics {shown}", "is no path without a query.", f"Write for instance {_USUAL}.")
         return None
     return PagePlan(path=path, at=at)
 
 
 def _elsewhere(asked: str, request: RunRequest, problems: Problems) -> PagePlan | None:
     """Return the page at an address of its own, as exporters have one."""
-    parts = urlsplit(asked)
+    try:
+        parts = urlsplit(asked)
+    except ValueError as error:
+        problems.say("--metrics", f"this is no URL: {error}.", f"Write http://127.0.0.1:PORT{_USUAL}.")
+        return None
     if parts.scheme != "http" or not parts.netloc or parts.query or parts.fragment or not parts.path.isascii():
         shown = asked.partition("?")[0].partition("#")[0].rpartition("@")[2]
         cure = f"Write {_USUAL} or http://127.0.0.1:PORT{_USUAL}."

@@ -73,13 +73,17 @@ class PageReader:
         return Page(at_ns, why=why)
 
     def _connect(self, at: Endpoint, until_s: float) -> socket.socket:
-        if at.unix is not None:
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            address: object = at.unix
-        else:
-            family, host = guard.resolve(at.host, at.port, self._allowed)[0]
-            sock = socket.socket(family, socket.SOCK_STREAM)
-            address = (host, at.port)
+        """Return a connection to the first of its addresses that takes one: a name may stand for both families."""
+        places: list[tuple[int, object]] = [(socket.AF_UNIX, at.unix)]
+        if at.unix is None:
+            places = [(family, (host, at.port)) for family, host in guard.resolve(at.host, at.port, self._allowed)]
+        for family, address in places[:-1]:
+            with contextlib.suppress(OSError):
+                return self._connected(family, address, at, until_s)
+        return self._connected(*places[-1], at, until_s)
+
+    def _connected(self, family: int, address: object, at: Endpoint, until_s: float) -> socket.socket:
+        sock = socket.socket(family, socket.SOCK_STREAM)
         try:
             sock.settimeout(_left(until_s))
             sock.connect(address)  # type: ignore[arg-type]  # of the family's own form

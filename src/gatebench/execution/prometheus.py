@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
+from functools import cache
 from operator import methodcaller
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +23,7 @@ from urllib3.util.retry import Retry
 from gatebench import guard
 from gatebench.plan import PrometheusPlan
 from gatebench.run.folder import Clock
-from gatebench.run.pages import MOST_SERIES
+from gatebench.run.pages import MOST_ROWS, MOST_SERIES
 
 _PROBE_S: Final = 3.0
 _ANSWER_S: Final = 5.0
@@ -68,7 +69,8 @@ class _Session(requests.Session):
         return answer
 
 
-def refusal(plan: PrometheusPlan, allowed: Collection[str]) -> str | None:
+@cache  # the same question for every scenario and target of a command line
+def refusal(plan: PrometheusPlan, allowed: tuple[str, ...]) -> str | None:
     """Return why nothing can be asked of a Prometheus, None when it answers and understands the selector."""
     try:
         found = _answer(plan, allowed, _PROBE_S, methodcaller("custom_query", f"count({plan.match})"))
@@ -84,7 +86,7 @@ def ask(plan: PrometheusPlan, clock: Clock, allowed: Collection[str], into: Path
     """
     unix_ns, monotonic_ns = time.time_ns(), time.monotonic_ns()
     series: dict[str, tuple[dict[str, Any], list[Any]]] = {}
-    trouble, why, left_out = [], "", 0
+    trouble, why, left_out, held = [], "", 0, 0
     stepped_s = abs((unix_ns - clock.unix_ns) - (monotonic_ns - clock.monotonic_ns)) / 1e9
     address = urlsplit(plan.url).netloc
     if stepped_s > _STEPPED_S:
@@ -103,10 +105,13 @@ def ask(plan: PrometheusPlan, clock: Clock, allowed: Collection[str], into: Path
                 if key not in series and len(series) == MOST_SERIES:
                     left_out += 1
                     continue
+                held += len(one["values"])
+                if held > MOST_ROWS:
+                    raise _Lost(f"it has more than {MOST_ROWS} values: the rest was not asked for")
                 series.setdefault(key, (one["metric"], []))[1].extend(one["values"])
     except _Lost as lost:
         why = str(lost)
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError, RecursionError):
         why = "its answer cannot be read"
     if left_out:
         trouble.append(
@@ -145,7 +150,7 @@ def _answer(plan: PrometheusPlan, allowed: Collection[str], within_s: float, ask
             raise _Lost(f"it did not answer within {within_s:g} s") from error
         except requests.ConnectionError as error:
             raise _Lost("nobody answers there") from error
-        except (requests.RequestException, OSError, KeyError, TypeError, ValueError) as error:
+        except (requests.RequestException, OSError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise _Lost("what answers there is no Prometheus") from error
 
 

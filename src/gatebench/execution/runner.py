@@ -33,6 +33,7 @@ from gatebench.schedule.load import open_parts
 _WORKERS_READY_S = 30.0
 _LEAD_NS = 300_000_000
 _LAST_WORDS = 3
+_LONGEST_LINE = 300
 _POLL_S = 0.1
 _SLACK_S = 5.0
 _SECOND_NS = 1_000_000_000
@@ -70,6 +71,7 @@ class Runner:
     watcher: Watcher = field(default_factory=Nobody)
     join_token: str | None = None  # what workers on other machines show; written nowhere
     stopped: bool = field(default=False, init=False)
+    _known: Secrets = field(default_factory=Secrets, init=False, repr=False)
     on_teardown: Callable[[], None] = lambda: None  # called first when taking down begins, which nothing may cut short
 
     def run(self) -> RunFolder:
@@ -251,7 +253,8 @@ class Runner:
         keys = key_values(self.plan.keys, self.plan.tenant_names(), self.plan.scenario, problems, self.plan.seed)
         if problems:
             raise ConfigurationError(problems)
-        return Secrets({**headers, **self.headers}, keys)
+        self._known = Secrets({**headers, **self.headers}, keys)
+        return self._known
 
     def _pids(self, topology: Topology, load: LoadEngine) -> dict[str, int]:
         return {name: child.pid for name, child in topology.processes.items()} | load.pids()
@@ -295,7 +298,7 @@ class Runner:
                 self.folder.event("load.worker_lost", worker=worker.name, exit_code=worker.exit_code, why=worker.why)
 
     def _process_ended(self, child: ChildProcess) -> None:
-        said = child.log_tail()[-_LAST_WORDS:]
+        said = [_printable(self._known.left_out_of(line)) for line in child.log_tail()[-_LAST_WORDS:]]
         self.folder.event("process.ended", process=child.name, pid=child.pid, exit_code=child.exit_code, log=said)
 
     def _phase_at(self, elapsed_ns: int) -> str:
@@ -334,3 +337,8 @@ class Runner:
             raise EnvironmentFailure(
                 f"The run folder {self.folder.path} cannot be written any more: {error}."
             ) from error
+
+
+def _printable(line: str) -> str:
+    """Return the beginning of a line without what would steer a terminal."""
+    return "".join(letter for letter in line if letter.isprintable())[:_LONGEST_LINE]

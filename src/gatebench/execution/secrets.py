@@ -14,12 +14,23 @@ SEEDED = "seeded"
 _KEY_HEADERS = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key", "cookie"})
 
 
+_LEAST_SECRET = 6
+"""Shorter values are no secrets, and are in every text."""
+
+
 @dataclass(frozen=True)
 class Secrets:
     """What goes to the load processes over their stdin: extra headers, and one key for each tenant."""
 
     headers: dict[str, str] = field(default_factory=dict)
     keys: tuple[str, ...] = ()
+
+    def left_out_of(self, text: str) -> str:
+        """Return the text without any of them: a program may repeat what it was sent."""
+        for value in (*self.headers.values(), *self.keys):
+            for secret in (value, value.rpartition(" ")[2]):
+                text = text.replace(secret, "…") if len(secret) >= _LEAST_SECRET else text
+        return text
 
 
 def value_of(where: str, text: str, problems: list[Problem]) -> str:

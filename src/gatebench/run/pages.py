@@ -128,12 +128,8 @@ def parse(path: Path, source: str, most_rows: int = MOST_ROWS) -> tuple[Heard, R
 
 def _every(path: Path, most_rows: int) -> int:
     """Return which pages are read: each, or every second, so that there are not too many rows."""
-    pages = lines = 0
-    for page in read_pages(path):
-        pages += not page.why
-        if pages == 1 and not lines:
-            lines = min(MOST_SERIES, page.body.count(b"\n") + 1)
-    return max(1, -(-pages * lines // most_rows))
+    lines = sum(min(MOST_SERIES, page.body.count(b"\n") + 1) for page in read_pages(path) if not page.why)
+    return max(1, -(-lines // most_rows))
 
 
 class _Reading:

@@ -37,6 +37,7 @@ _HEARD: Final = b"gatebench.heard"
 _SCHEMA: Final = pa.schema(
     [("at_ns", pa.int64()), ("process", pa.string()), ("metric", pa.string()), ("value", pa.float64())]
 )
+_LATEST_NS: Final = 1 << 63
 _LETTERS: Final = ["process", "metric"]
 
 
@@ -156,6 +157,7 @@ def _prometheus(path: Path) -> tuple[Heard, Rows] | None:
             try:
                 labels, values = json.loads(line)
                 name = canonical(str(labels.pop("__name__", "")), {str(key): str(text) for key, text in labels.items()})
+                name = name.encode("utf-8", "replace").decode()  # JSON may hold half a character
                 found = [(int(float(at_s) * 1e9) + zero_ns, float(value)) for at_s, value in values]
             except (AttributeError, TypeError, ValueError, OverflowError):
                 continue
@@ -163,7 +165,7 @@ def _prometheus(path: Path) -> tuple[Heard, Rows] | None:
                 continue
             code = numbers.setdefault(name, len(numbers))
             for at_ns, value in found[: max(0, MOST_ROWS - len(rows))]:
-                if not math.isnan(value):
+                if not math.isnan(value) and abs(at_ns) < _LATEST_NS:
                     rows.add(at_ns, code, value)
                     moments.add(at_ns)
         rows.names = list(numbers)

@@ -128,6 +128,10 @@ def test_a_bound_that_no_round_reached_is_a_bound() -> None:
     bounded = compare(replace(found.material, taken=tuple(rounds)))
     cell = seen(bounded).lines[1].cells[0]
     assert (cell.text, cell.key, cell.note) == ("≥\u202f799\u202fms", 799, "Not reached.")
+    reached = [found.material.taken[1] if one.order == rounds[1].order else one for one in rounds]
+    mixed = seen(compare(replace(found.material, taken=tuple(reached)))).lines[1].cells[0]
+    assert "≥" not in mixed.text
+    assert mixed.note == "1 of 2 rounds have no such number, 1 of them because they did not reach it."
 
 
 def test_a_comparison_of_scenarios_has_no_matrix() -> None:

@@ -79,12 +79,17 @@ def _answer(material: Material, question: Question, side: str, cell: Cell | None
         return Answer(why=next((one.why for one in played if one.why), "no valid round"), shown_by=_first(played))
     first = rounds[0]
     values = [value for one in rounds if (value := _value(one, question)) is not None]
+    bounds = [value.value for value in values if value.status == "censored" and value.value is not None]
     if cell is not None and cell.typical is not None:
+        note = f"{cell.missing} of {cell.rounds} rounds have no such number" if cell.missing else ""
+        if cell.missing and bounds:
+            note += f", {len(bounds)} of them because they did not reach it"
+        known = {point.order for point in cell.points}
+        first = next((one for one in rounds if one.order in known), first)
         within = None
         if len(rounds) == 1 and values and values[0].low is not None and values[0].high is not None:
             within = (values[0].low, values[0].high)
-        return Answer(cell.typical, within=within, shown_by=first)
-    bounds = [value.value for value in values if value.status == "censored" and value.value is not None]
+        return Answer(cell.typical, within=within, why=note, shown_by=first)
     why = next((value.why for value in values if value.why), "not measured here")
     if bounds and len(bounds) == len(values):
         return Answer(beyond=min(bounds), why=why, shown_by=first)

@@ -77,6 +77,8 @@ def judge(material: Material, rows: Sequence[Row]) -> Verdict:
         if not found and _asked(material, scenario, side)
     ]
     findings = tuple(_finding(material, rows, place) for place in range(1, len(labels)))
+    if not any(counts.values()) and material.kind == "compare" and not empty:
+        return Verdict("incomplete", findings, "No scenario applies to any of these targets: nothing was played.")
     sentence = " ".join(finding.sentence for finding in findings)
     if empty:
         return Verdict(

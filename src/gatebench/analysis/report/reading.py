@@ -71,7 +71,9 @@ def read(folder: RunFolder, tables: RunTables | None = None) -> Reading:
     series, sources = None, None
     if tables is not None and folder.series.is_file():
         series = _read(lambda: _series(folder, tables), "series.parquet", "the use of processors is not known", missing)
-        sources = _read(lambda: tuple(read_sources(folder.series)), "series.parquet", "what it said is not known", [])
+        sources = _read(
+            lambda: tuple(read_sources(folder.series)), "series.parquet", "what it said is not known", missing
+        )
     if summary is None or summary.verdict != "invalid":  # an invalid run's reasons say it already
         missing = [*_unfinished(record), *_cut_short(tables), *missing]
     if record is not None:

@@ -23,8 +23,15 @@ if TYPE_CHECKING:
 MOST: Final = 8
 """So many histograms are shown, those that counted most."""
 SHARES: Final = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
-_OF_TIME: Final = re.compile(r"(?:^|_)(seconds?|duration|latency|ms|milliseconds|millis)(?:_|$)")
-_UNITS_MS: Final = {"second": 1000.0, "seconds": 1000.0, "ms": 1.0, "millis": 1.0, "milliseconds": 1.0}
+_OF_TIME: Final = re.compile(r"(?:^|_)(seconds?|duration|latency|time|ms|milliseconds|millis|microseconds)(?:_|$)")
+_UNITS_MS: Final = {
+    "microseconds": 0.001,
+    "second": 1000.0,
+    "seconds": 1000.0,
+    "ms": 1.0,
+    "millis": 1.0,
+    "milliseconds": 1.0,
+}
 _OWN_CPU: Final = "process_cpu_seconds_total"
 
 

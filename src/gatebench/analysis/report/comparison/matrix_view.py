@@ -69,7 +69,7 @@ def cell(asked: Asked, answer: Answer) -> MatrixCell:
     unit = asked.unit.removesuffix(_PER_REQUEST)
     if answer.typical is not None:
         text = quantity(answer.typical.median, unit)
-        return MatrixCell(text, _small(answer, answer.typical, unit), "known", link, answer.size, "")
+        return MatrixCell(text, _small(answer, answer.typical, unit), "known", link, answer.size, _sentence(answer.why))
     if answer.beyond is not None:
         return MatrixCell(
             f"≥{THIN}{quantity(answer.beyond, unit)}", "", "censored", link, answer.size, _sentence(answer.why)
