@@ -49,7 +49,8 @@ def suite_problems(name: str, content: Content, metrics: Collection[str]) -> lis
             found.append(Problem(where, what, f"Its phases are: {', '.join(phases[one.scenario])}."))
     can, targets = _known(content)
     known = f"Known are: {', '.join(sorted(can))}."
-    needs = {need for one in (*suite.scenario, *suite.question) for need in one.needs} - can
+    asked = [*(entry.needs for entry in suite.scenario), *(one.needs for one in suite.question)]
+    needs = {need for needs in asked for need in needs} - can
     found += [Problem(where, f'needs "{need}", which no target declares.', known) for need in sorted(needs)]
     strange = {target for entry in suite.scenario for target in entry.settings} - targets
     found += [
