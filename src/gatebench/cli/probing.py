@@ -132,13 +132,12 @@ def _brought_up(wish: Wish, problems: list[Problem]) -> Iterator[Standing | None
 
 def _model(there: Standing, model: str) -> str:
     """Return what the target calls a model."""
-    import jinja2
+    from gatebench.execution.topology.rendering import Rendering
 
-    definition = there.plan.target.definition
-    if definition is None or definition.model is None:
+    target = there.plan.target
+    if target.definition is None or target.definition.model is None:
         return model
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701 - not HTML
-    return environment.from_string(definition.model).render(model=model, settings=there.plan.target.settings)
+    return Rendering(target, {"model": model, "settings": target.settings}).text(target.definition.model)
 
 
 def _behind(there: Standing) -> Behind:

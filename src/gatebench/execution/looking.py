@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from gatebench.execution.secrets import Secrets
 from gatebench.run.stream import FLUSH_INTERVAL_S, StreamTail
 from gatebench.stamp import KINDS, Stamp, find_stamp, find_stamps, format_request_id
 from gatebench.target import REQUEST_ID
@@ -27,7 +28,6 @@ METRICS: Final = ("/metrics", "/gw/metrics", "/stats/prometheus", "/metrics/")
 _STAMP_HEADER: Final = "x-gatebench-stamp"
 _TIMEOUT_S: Final = 15.0
 _MOST_BYTES: Final = 8_000_000
-_LEAST_SECRET: Final = 6
 _OF_THE_WIRE: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 _STREAM_TOKENS: Final = 200
 _SPREAD_S: Final = 0.08
@@ -130,15 +130,10 @@ class Look:
         if answer.status_code == 200 and b'"choices"' in answer.content:
             return Found(question, "yes", f"POST {CHAT} answered 200")
         return Found(
-            question, "no", f"POST {CHAT} answered {answer.status_code}: {self._without_keys(answer.text)[:120]!r}"
+            question,
+            "no",
+            f"POST {CHAT} answered {answer.status_code}: {Secrets(dict(self.headers)).left_out_of(answer.text)[:120]!r}",
         )
-
-    def _without_keys(self, said: str) -> str:
-        """Return what a gateway said without what our headers hold: it may repeat a key."""
-        for value in self.headers.values():
-            for secret in (value, value.rpartition(" ")[2]):
-                said = said.replace(secret, "…") if len(secret) >= _LEAST_SECRET else said
-        return said
 
     def _stamps(self) -> Found:
         question = "passes our stamps"
