@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -75,11 +74,3 @@ def content(events: bytes) -> str:
     chunks = [json.loads(line) for line in lines if line != b"[DONE]"]
     parts = [choice["delta"].get("content") or "" for chunk in chunks for choice in chunk.get("choices", ())]
     return "".join(parts)
-
-
-def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
-    """Poll until it is so."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)

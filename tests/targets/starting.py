@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,14 @@ def environment_of(name: str) -> str | None:
     if not environment.is_there:
         pytest.skip(f"{name} is not installed; bench targets install {name}")
     return str(environment.path)
+
+
+def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
+    """Poll until it is so."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
 
 
 @dataclass

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -29,7 +27,7 @@ from tests.targets.fake_provider import (
     status,
     truncates,
 )
-from tests.targets.starting import Running, prepare
+from tests.targets.starting import Running, prepare, until
 
 pytestmark = [
     pytest.mark.e2e,
@@ -49,14 +47,6 @@ def ask(client: httpx.Client, gateway: Running) -> httpx.Response:
 def chats(provider: FakeProvider) -> int:
     """Return how many requests a provider got, health checks left out."""
     return sum(seen.path != "/health" for seen in provider.seen)
-
-
-def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
-    """Poll until it is so."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("profile", ["default", "tuned"])

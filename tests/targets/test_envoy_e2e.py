@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -26,7 +25,7 @@ from tests.targets.fake_provider import (
     drops,
     status,
 )
-from tests.targets.starting import Running
+from tests.targets.starting import Running, until
 
 pytestmark = pytest.mark.e2e
 CHAT = "/v1/chat/completions"
@@ -42,14 +41,6 @@ def ask(client: httpx.Client, gateway: Running, tenant: str = "tenant-0") -> htt
 def statuses(client: httpx.Client, gateway: Running, count: int, tenant: str = "tenant-0") -> list[int]:
     """Send `count` chat requests, one after the other, and return how they were answered."""
     return [ask(client, gateway, tenant).status_code for _ in range(count)]
-
-
-def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
-    """Poll until it is so."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 async def may_be_kept(provider: FakeProvider, request: web.Request) -> web.StreamResponse:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -22,7 +19,7 @@ from tests.targets.fake_provider import (
     drops,
     status,
 )
-from tests.targets.starting import Running
+from tests.targets.starting import Running, until
 
 pytestmark = pytest.mark.e2e
 CHAT = "/v1/chat/completions"
@@ -37,14 +34,6 @@ def ask(client: httpx.Client, gateway: Running, tenant: str = "tenant-0") -> htt
 def chats(provider: FakeProvider) -> int:
     """Return how many requests a provider got, health checks left out."""
     return sum(seen.path.startswith("/v1/") for seen in provider.seen)
-
-
-def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
-    """Poll until it is so."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("profile", ["default", "tuned"])

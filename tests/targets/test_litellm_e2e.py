@@ -22,10 +22,10 @@ from tests.targets.completions import (
     completes_in_stream,
     content,
     said,
-    until,
 )
 from tests.targets.conftest import Start
 from tests.targets.fake_provider import Behaviour, FakeProvider, Gate, Stage, drops, status
+from tests.targets.starting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

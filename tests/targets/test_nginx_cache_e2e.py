@@ -11,8 +11,7 @@ from aiohttp import web
 
 from tests.targets.conftest import Start
 from tests.targets.fake_provider import FakeProvider, Gate, Stage, answers, status
-from tests.targets.starting import Running
-from tests.targets.test_nginx_e2e import until
+from tests.targets.starting import Running, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(not shutil.which("nginx"), reason="needs nginx")]
 CHAT = "/v1/chat/completions"

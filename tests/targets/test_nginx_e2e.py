@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -26,7 +25,7 @@ from tests.targets.fake_provider import (
     drops,
     status,
 )
-from tests.targets.starting import Running, prepare
+from tests.targets.starting import Running, prepare, until
 
 pytestmark = pytest.mark.e2e
 CHAT = "/v1/chat/completions"
@@ -38,14 +37,6 @@ _ONE_MIB = 1_048_576
 def ask(client: httpx.Client, gateway: Running) -> httpx.Response:
     """Send one chat request."""
     return client.post(f"{gateway.url}{CHAT}", json=BODY)
-
-
-def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
-    """Poll until it is so."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("profile", ["default", "tuned"])

@@ -9,7 +9,6 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable
 
 import httpx
 import pytest
@@ -34,7 +33,7 @@ from tests.targets.fake_provider import (
     talks_nonsense,
     truncates,
 )
-from tests.targets.starting import Running
+from tests.targets.starting import Running, until
 
 pytestmark = pytest.mark.e2e
 CHAT = "/v1/chat/completions"
@@ -52,14 +51,6 @@ def metric(client: httpx.Client, gateway: Running, name: str) -> float:
 def ask(client: httpx.Client, gateway: Running) -> httpx.Response:
     """Send one chat request."""
     return client.post(f"{gateway.url}{CHAT}", json=BODY)
-
-
-def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
-    """Poll until it is so."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def test_a_request_passes_through_unchanged(

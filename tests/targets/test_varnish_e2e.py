@@ -6,8 +6,6 @@ import contextlib
 import os
 import shutil
 import tempfile
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -31,7 +29,7 @@ from tests.targets.fake_provider import (
     status,
     truncates,
 )
-from tests.targets.starting import Running, prepare
+from tests.targets.starting import Running, prepare, until
 
 pytestmark = [
     pytest.mark.e2e,
@@ -68,14 +66,6 @@ def chats(provider: FakeProvider) -> int:
 def said(answer: httpx.Response) -> str:
     """Return what Varnish says of its cache."""
     return answer.headers["x-cache-status"]
-
-
-def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
-    """Poll until it is so."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 async def keeps(provider: FakeProvider, request: web.Request) -> web.StreamResponse:
