@@ -7,8 +7,6 @@ import fcntl
 import json
 import os
 import shutil
-import signal
-import subprocess
 import sys
 import threading
 import time
@@ -19,6 +17,7 @@ from typing import Final
 
 from gatebench.environments import MARKER, TargetEnvironment, cache_folder
 from gatebench.errors import EnvironmentFailure
+from gatebench.execution.leash import Leashed
 from gatebench.run.folder import write_atomically
 
 _ROOM_FOR: Final = 1.5
@@ -115,16 +114,7 @@ def _run(environment: TargetEnvironment, command: Sequence[str], tell: Tell) -> 
     within_s = _CHECK_S if command[0].startswith(str(environment.path)) and "pip" not in command else _PATIENCE_S
     began = time.monotonic()
     try:
-        started = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-            cwd=environment.path if environment.path.is_dir() else cache_folder(),
-        )
+        started = Leashed(command, environment.path if environment.path.is_dir() else cache_folder())
     except OSError as error:
         if not isinstance(error, FileNotFoundError):
             why = error.strerror or type(error).__name__
@@ -137,21 +127,20 @@ def _run(environment: TargetEnvironment, command: Sequence[str], tell: Tell) -> 
 
     def overdue() -> None:
         late.set()
-        _kill(started)
+        started.kill()
 
     alarm = threading.Timer(within_s, overdue)
     alarm.daemon = True
     try:
         alarm.start()
-        assert started.stdout is not None  # noqa: S101 - a pipe was asked for
-        for line in started.stdout:
+        for line in started.lines():
             if line.strip():
                 last.append(line.rstrip())
                 tell(line.strip())
-        code = started.wait()
+        code = started.process.wait()
     finally:
         alarm.cancel()
-        _end(started)
+        started.end()
     if late.is_set():
         what = f"{environment.name} was not installed: `{' '.join(_short(command, environment.path))}` took more than {within_s:g} s."
         raise EnvironmentFailure(f"{what} Nothing of it was kept.", last)
@@ -163,17 +152,3 @@ def _run(environment: TargetEnvironment, command: Sequence[str], tell: Tell) -> 
 
 def _short(command: Sequence[str], path: Path) -> list[str]:
     return [part.replace(str(path), "…").replace(sys.executable, "python") for part in command]
-
-
-def _kill(started: subprocess.Popen[str]) -> None:
-    """Kill the installer and whatever it started."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(started.pid, signal.SIGKILL)
-
-
-def _end(started: subprocess.Popen[str]) -> None:
-    """End the installer, whatever it started, and our end of its words."""
-    _kill(started)
-    started.wait()
-    if started.stdout is not None:
-        started.stdout.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ import jinja2
 
 from gatebench.content import LoadedTarget
 from gatebench.errors import ConfigurationError, EnvironmentFailure, Problem
+from gatebench.execution.leash import Leashed
 from gatebench.units import duration_s
 
 _GIT_S: Final = 120.0
@@ -88,27 +88,17 @@ def build(loaded: LoadedTarget, root: Path, log: Path) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         try:
-            process = subprocess.Popen(
-                command,
-                cwd=root,
-                env=_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            building = Leashed(command, root, output, _environment())
         except OSError as error:
             raise EnvironmentFailure(
                 f"The build of {loaded.name} did not start: {command[0]}: {error.strerror}."
             ) from None
         try:
-            code: int | None = process.wait(timeout=within_s)
+            code: int | None = building.process.wait(timeout=within_s)
         except subprocess.TimeoutExpired:
             code = None
         finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            building.end()
     if code != 0:
         why = f"took longer than {loaded.definition.build.within}" if code is None else f"ended with exit code {code}"
         raise EnvironmentFailure(f"The build of {loaded.name} {why}; its output is in {log}.", _tail(log))
