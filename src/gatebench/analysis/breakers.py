@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from gatebench.analysis.columns import among, is_any, values_of
+from gatebench.analysis.columns import among, ascending, is_any, is_ascending, values_of
 from gatebench.analysis.declared import declared_ns
 from gatebench.analysis.windows import Outage
 from gatebench.oracles.breaker import Arrivals, Burst, Opening, Story, Times, read, silent_requests
@@ -72,8 +72,8 @@ def asked_ns(tables: RunTables) -> Times:
     """Return when requests were sent to the target, sorted, warm-up included."""
 
     def find() -> Times:
-        sent_ns = tables.at_target["sent_ns"].to_numpy(np.int64)
-        return np.sort(sent_ns[sent_ns != NEVER]) - tables.start_ns
+        sent_ns = values_of(tables.at_target, "sent_ns")
+        return ascending(sent_ns[sent_ns != NEVER] - tables.start_ns)
 
     return tables.kept("asked_ns", find)
 
@@ -85,8 +85,8 @@ def missed_ns(tables: RunTables, provider: str) -> Times | None:
         return None
     own = is_any(values_of(attempts, "provider"), (provider,)) & ~is_any(values_of(attempts, "kind"), ("canary",))
     rows = tables.at_target[~among(tables.at_target, values_of(attempts, "sample")[own])]
-    sent_ns = rows["sent_ns"].to_numpy(np.int64)
-    return np.sort(sent_ns[sent_ns != NEVER]) - tables.start_ns
+    sent_ns = values_of(rows, "sent_ns")
+    return ascending(sent_ns[sent_ns != NEVER] - tables.start_ns)
 
 
 def arrivals_at(tables: RunTables, provider: str) -> Arrivals:
@@ -99,15 +99,12 @@ def _arrivals_at(tables: RunTables, provider: str) -> Arrivals:
     assert attempts is not None  # noqa: S101 - callers ask for the ledger first
     own = is_any(values_of(attempts, "provider"), (provider,)) & ~is_any(values_of(attempts, "kind"), ("canary",))
     rows = attempts[own]
-    if (np.diff(values_of(rows, "arrived_ns")) < 0).any():
+    if not is_ascending(values_of(rows, "arrived_ns")):
         rows = rows.sort_values("arrived_ns")
-    ended_ns = rows["ended_ns"].to_numpy(np.int64)
-    known = (ended_ns != NEVER) & ~is_any(values_of(rows, "end"), ("in_flight",))
-    return Arrivals(
-        rows["arrived_ns"].to_numpy(np.int64) - tables.start_ns,
-        np.where(known, ended_ns - tables.start_ns, UNFINISHED_NS),
-        good(rows),
-    )
+    ended_ns = values_of(rows, "ended_ns") - tables.start_ns
+    known = (values_of(rows, "ended_ns") != NEVER) & ~is_any(values_of(rows, "end"), ("in_flight",))
+    ended_ns[~known] = UNFINISHED_NS
+    return Arrivals(values_of(rows, "arrived_ns") - tables.start_ns, ended_ns, good(rows))
 
 
 def good(attempts: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from gatebench.stats import Floats
 
 Flags = npt.NDArray[np.bool_]
+_NEAR: Final = 8
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +29,9 @@ def flags(column: pd.Series[Any]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
 
 def values_of(rows: pd.DataFrame, name: str) -> Any:
     """Return a column as it is kept: a numpy array, or a categorical."""
+    kept = getattr(type(rows), "values_of", None)
+    if kept is not None:  # rows that are read when asked for: no labels are needed for their values
+        return kept(rows, name)
     column = rows[name]
     return column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
 
@@ -54,6 +58,17 @@ def codes_of(values: Any, words: Sequence[str]) -> npt.NDArray[np.int8]:
     return np.asarray(places[codes])
 
 
+def numbered(values: Any) -> tuple[npt.NDArray[np.signedinteger[Any]], int]:
+    """Return a column of text as numbers, -1 where there is none, and how many texts there may be."""
+    import pandas as pd
+
+    categories = getattr(values, "categories", None)
+    if categories is not None:
+        return values.codes, len(categories)
+    codes, found = pd.factorize(values)
+    return codes, len(found)
+
+
 def worded(codes: npt.NDArray[Any], words: Sequence[str]) -> pd.Categorical[Any]:
     """Return a column of text from places in a list of words, -1 for none."""
     import pandas as pd
@@ -70,19 +85,58 @@ def words_of(values: Any) -> list[str]:
 
 def pd_notna(values: Any) -> Flags:
     """Tell which values are there."""
+    codes = getattr(values, "codes", None)
+    if codes is not None:
+        return np.asarray(codes >= 0)
     import pandas as pd
 
     return np.asarray(pd.notna(values))
 
 
+def positions(rows: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Return the positions of rows in their table; those side by side are counted, for pandas would keep them for good."""
+    index: Any = rows.index
+    side_by_side = getattr(index, "step", None) == 1
+    return np.arange(index.start, index.stop) if side_by_side else np.asarray(index.to_numpy(np.int64))
+
+
+def is_ascending(values: npt.NDArray[Any]) -> bool:
+    """Tell whether no value is smaller than the one before it."""
+    return all((values[part][1:] >= values[part][:-1]).all() for part in overlapping(len(values)))
+
+
+def ascending(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return values in ascending order: as they are, where they are."""
+    return values if is_ascending(values) else np.sort(values)
+
+
+def tally(places: npt.NDArray[Any], rows: int) -> npt.NDArray[np.int32]:
+    """Return how often each row of a table occurs among positions, of which -1 is none."""
+    found = np.zeros(rows, np.int32)
+    for part in parts(len(places)):
+        own = places[part]
+        own = own[own >= 0]
+        if not len(own):
+            continue
+        low, high = int(own.min()), int(own.max()) + 1
+        if high - low <= _NEAR * len(own):  # neighbours ask for neighbours, as a rule
+            found[low:high] += np.bincount(own - low, minlength=high - low).astype(np.int32)
+        else:
+            np.add.at(found, own, 1)
+    return found
+
+
 def among(rows: pd.DataFrame, labels: Any) -> npt.NDArray[np.bool_]:
     """Tell which rows have one of these positions (-1 is none), as `rows.index.isin(labels)` does, without hashing them."""
-    wanted = np.asarray(labels)
-    return belong(rows.index, wanted)
+    return belong(rows.index, labels if getattr(labels, "step", None) == 1 else np.asarray(labels))
 
 
 def belong(values: Any, wanted: Any) -> npt.NDArray[np.bool_]:
     """Tell which values, positions in a table or -1, are among those wanted."""
+    if getattr(wanted, "step", None) == 1:
+        side_by_side = getattr(values, "step", None) == 1
+        asked = np.arange(values.start, values.stop) if side_by_side else np.asarray(values)
+        return cast("npt.NDArray[np.bool_]", (asked >= wanted.start) & (asked < wanted.stop))
     chosen = np.asarray(wanted)
     chosen = chosen[chosen >= 0].astype(np.int64, copy=False)
     if getattr(values, "step", None) == 1:  # positions side by side, of which nothing is to be looked up
@@ -96,6 +150,12 @@ def belong(values: Any, wanted: Any) -> npt.NDArray[np.bool_]:
     marked = np.zeros(max(int(chosen.max()), int(asked.max()), 0) + 2, np.bool_)
     marked[chosen] = True
     return cast("npt.NDArray[np.bool_]", marked[asked])  # -1, no position, is the last, which is never marked
+
+
+def overlapping(rows: int) -> Iterator[slice]:
+    """Yield a table's rows in parts that share a row with their neighbours, so that every step from one row to the next is in one."""
+    for part in parts(rows):
+        yield slice(max(0, part.start - 1), part.stop)
 
 
 def parts(rows: int, most: int = 1 << 19) -> Iterator[slice]:

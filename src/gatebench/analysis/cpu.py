@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gatebench.analysis.columns import numbers, parts
+from gatebench.analysis.columns import ascending, is_any, numbers, values_of
 from gatebench.analysis.tables import RunTables
 from gatebench.run.summary import ProcessCost
 from gatebench.sample import NEVER
@@ -30,16 +30,17 @@ _LOAD: Final = "load-"
 _CLIENTS: Final = ("docker", "podman")
 """Programs whose processor time is not that of what they run."""
 
+Times: TypeAlias = npt.NDArray[np.int64]
 Role = Literal["target", "provider", "links", "load", "other"]
 
 
 @dataclass(frozen=True)
 class Passing:
-    """What passes through a process: in words, and when (seconds from the start of the load)."""
+    """What passes through a process: in words, and when (nanoseconds of the run's clock, in ascending order), whole or in parts."""
 
     role: Role
     counted: str
-    at_s: Floats
+    at_ns: tuple[Times, ...] = ()
 
 
 def costs(tables: RunTables) -> list[ProcessCost]:
@@ -53,13 +54,11 @@ def costs(tables: RunTables) -> list[ProcessCost]:
     measured = [window for window in tables.windows if window.role != "warmup"]
     if used.empty or not measured:
         return []
-    start_s, end_s = measured[0].start_ns / 1e9, measured[-1].end_ns / 1e9
+    start_ns, end_ns = measured[0].start_ns, measured[-1].end_ns
     found = []
     for name, rows in used.groupby("process", sort=True):
-        ordered = rows.sort_values("at_ns")
-        at_s = (numbers(ordered["at_ns"]) - tables.start_ns) / 1e9
-        inside = (at_s >= start_s) & (at_s <= end_s)
-        found.append(_cost(str(name), at_s[inside], numbers(ordered["value"])[inside], _passing(str(name), tables)))
+        at_ns, cpu_s = _readings(rows, tables.start_ns + start_ns, tables.start_ns + end_ns)
+        found.append(_cost(str(name), at_ns, cpu_s, _passing(str(name), tables)))
     order = ("target", "links", "provider", "load", "other")
     return sorted(found, key=lambda cost: (order.index(cost.role), cost.process))
 
@@ -87,13 +86,11 @@ def target_cost(tables: RunTables, start_ns: int, end_ns: int) -> TargetCost:
     boxed = [process.name for process in definition.gateways if Path(process.command[0]).name in _CLIENTS]
     if boxed:
         return TargetCost(None, 0, why=f"{', '.join(boxed)} runs in a container, and what was read is its client's")
-    sent_s = _of_target(tables).at_s
+    sent = _of_target(tables)
     values, shown, judged, requests = [], [], [], []
     for process in definition.gateways:
-        rows = series[(series["metric"] == "cpu_s") & (series["process"] == process.name)].sort_values("at_ns")
-        at_s = (numbers(rows["at_ns"]) - tables.start_ns) / 1e9
-        inside = (at_s >= start_ns / 1e9) & (at_s <= end_ns / 1e9)
-        used_s, passed = _used(at_s[inside], numbers(rows["value"])[inside], sent_s)
+        rows = series[(series["metric"] == "cpu_s") & (series["process"] == process.name)]
+        used_s, passed = _used(*_readings(rows, tables.start_ns + start_ns, tables.start_ns + end_ns), sent)
         if len(used_s) < LEAST_SECONDS:
             why = f"it takes {LEAST_SECONDS} readings of {process.name} a second apart; here are {len(used_s)}"
             return TargetCost(None, int(passed.sum()), why=why)
@@ -104,6 +101,12 @@ def target_cost(tables: RunTables, start_ns: int, end_ns: int) -> TargetCost:
         shown.append(ratio_interval(used_s, passed, SHOWN))
         judged.append(ratio_interval(used_s, passed, JUDGED))
     return TargetCost(sum(values) * US_PER_S, max(requests), _summed(shown), _summed(judged))
+
+
+def _readings(rows: pd.DataFrame, start_ns: int, end_ns: int) -> tuple[Times, Floats]:
+    """Return when a process was read between two moments, and what it had used by then."""
+    rows = rows[(rows["at_ns"] >= start_ns) & (rows["at_ns"] <= end_ns)].sort_values("at_ns")
+    return rows["at_ns"].to_numpy(np.int64), numbers(rows["value"])
 
 
 def _summed(found: list[Interval]) -> Interval:
@@ -122,51 +125,50 @@ def _passing(name: str, tables: RunTables) -> Passing:
         return asked[name]()
     for provider in tables.plan.providers:  # one of several processes behind a name: each passes its share
         if name in provider.process_names():
-            return Passing("provider", f"a share of what {provider.name} passes", np.empty(0))
+            return Passing("provider", f"a share of what {provider.name} passes")
     if name.startswith(_LOAD):
         return _of_load(name.removeprefix(_LOAD), tables)
-    return Passing("other", "nobody counts what passes through it", np.empty(0))
+    return Passing("other", "nobody counts what passes through it")
 
 
-def _sent_s(rows: pd.DataFrame, tables: RunTables) -> Floats:
-    sent_ns = rows.loc[rows["sent_ns"] != NEVER, "sent_ns"]
-    return (numbers(sent_ns) - tables.start_ns) / 1e9
+def _sent_ns(rows: pd.DataFrame) -> Times:
+    sent_ns = values_of(rows, "sent_ns")
+    return ascending(sent_ns[sent_ns != NEVER])
 
 
-def _arrived_s(tables: RunTables, provider: str | None = None) -> Floats:
+def _arrived_ns(tables: RunTables, provider: str) -> Times:
     attempts = tables.attempts
     if attempts is None:
-        return np.empty(0)
-    if provider is not None:
-        attempts = attempts[attempts["provider"] == provider]
-    return (numbers(attempts["arrived_ns"]) - tables.start_ns) / 1e9
+        return np.empty(0, np.int64)
+    return ascending(values_of(attempts, "arrived_ns")[is_any(values_of(attempts, "provider"), (provider,))])
 
 
 def _of_target(tables: RunTables) -> Passing:
-    return Passing("target", "requests sent to the target", _sent_s(tables.at_target, tables))
+    sent_ns = tables.kept("sent to the target", lambda: _sent_ns(tables.at_target))
+    return Passing("target", "requests sent to the target", (sent_ns,))
 
 
 def _of_provider(name: str, tables: RunTables) -> Passing:
-    return Passing("provider", "attempts that arrived", _arrived_s(tables, name))
+    return Passing("provider", "attempts that arrived", (_arrived_ns(tables, name),))
 
 
 def _of_links(tables: RunTables) -> Passing:
     """A request passes a front link once, and a provider's link with every attempt."""
-    passages = np.concatenate((_sent_s(tables.samples, tables), _arrived_s(tables)))
-    return Passing("links", "passages of a link", passages)
+    arrived = tuple(_arrived_ns(tables, provider.name) for provider in tables.plan.providers)
+    return Passing("links", "passages of a link", (_sent_ns(tables.samples), *arrived))
 
 
 def _of_load(number: str, tables: RunTables) -> Passing:
     """A worker is asked for what it sent, the master of several for what all of them did."""
     rows = tables.samples
     if number.isdigit():
-        rows = rows[rows["worker"] == int(number)]
-    return Passing("load", "requests sent", _sent_s(rows, tables))
+        rows = rows[values_of(rows, "worker") == int(number)]
+    return Passing("load", "requests sent", (_sent_ns(rows),))
 
 
-def _cost(name: str, at_s: Floats, cpu_s: Floats, passing: Passing) -> ProcessCost:
+def _cost(name: str, at_ns: Times, cpu_s: Floats, passing: Passing) -> ProcessCost:
     """Divide what was used between the first and the last reading by what passed between them."""
-    used_s, requests = _used(at_s, cpu_s, passing.at_s)
+    used_s, requests = _used(at_ns, cpu_s, passing)
     total = int(requests.sum())
     cost = ProcessCost(
         process=name,
@@ -188,23 +190,21 @@ def _cost(name: str, at_s: Floats, cpu_s: Floats, passing: Passing) -> ProcessCo
     return cost
 
 
-def _used(at_s: Floats, cpu_s: Floats, passed_s: Floats) -> tuple[Floats, Floats]:
+def _used(at_ns: Times, cpu_s: Floats, passing: Passing) -> tuple[Floats, Floats]:
     """Return what was used between neighbouring readings, and what passed; without those in which a child ended with its time."""
-    used_s, passed = np.diff(cpu_s), _between(passed_s, at_s).astype(np.float64)
+    used_s = np.diff(cpu_s)
+    passed = sum((_between(moments_ns, at_ns) for moments_ns in passing.at_ns), np.zeros(len(used_s), np.int64))
     kept = used_s >= 0
-    return used_s[kept], passed[kept]
+    return used_s[kept], passed[kept].astype(np.float64)
 
 
-def _between(moments_s: Floats, edges_s: Floats) -> npt.NDArray[np.int64]:
-    """Return how many moments lie between neighbouring edges; those at the last edge are the last stretch's."""
-    if len(edges_s) < 2:
+def _between(moments_ns: Times, edges_ns: Times) -> Times:
+    """Return how many moments, in ascending order, lie between neighbouring edges; those at the last edge are the last stretch's."""
+    if len(edges_ns) < 2:
         return np.empty(0, np.int64)
-    number = np.zeros(len(edges_s) + 1, np.int64)
-    for part in parts(len(moments_s)):
-        place = np.searchsorted(edges_s, moments_s[part], side="right")
-        place[moments_s[part] == edges_s[-1]] -= 1
-        number += np.bincount(place, minlength=len(number))
-    return number[1:-1]
+    before = np.searchsorted(moments_ns, edges_ns)
+    before[-1] = np.searchsorted(moments_ns, edges_ns[-1], side="right")
+    return np.diff(before)
 
 
 def ratio_interval(above: Floats, below: Floats, confidence: float) -> Interval:

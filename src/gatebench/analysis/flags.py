@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from gatebench.analysis.columns import values_of
 from gatebench.faults import FLAGS
 from gatebench.flags import Flags, weights
 
@@ -22,6 +23,7 @@ SETTLING_NS: Final = 2_000_000_000
 LEAD_NS: Final = 500_000_000
 """... and so long before it: a phase begins a moment before its flags are set."""
 NOBODY_CHANGED: Final = -1
+_SMALL: Final = 128
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,15 @@ def changes(tables: RunTables) -> tuple[Change, ...]:
     return tuple(sorted(found, key=lambda change: change.start_ns))
 
 
-def in_force(tables: RunTables, rows: pd.DataFrame) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+def in_force(tables: RunTables, rows: pd.DataFrame) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
     """Return for each row the number of the change in force when it was due (-1 for none), and whether flags had settled."""
-    due_ns = rows["due_ns"].to_numpy(np.int64) - tables.start_ns
-    number = np.full(len(rows), NOBODY_CHANGED, np.int64)
-    settled = np.ones(len(rows), bool)
-    for place, change in enumerate(changes(tables)):
+    made = changes(tables)
+    number: npt.NDArray[Any] = np.full(len(rows), NOBODY_CHANGED, np.int8 if len(made) < _SMALL else np.int64)
+    settled: npt.NDArray[np.bool_] = np.ones(len(rows), np.bool_)
+    if not made:
+        return number, settled
+    due_ns = values_of(rows, "due_ns") - tables.start_ns
+    for place, change in enumerate(made):
         number[(due_ns >= change.start_ns) & (due_ns < change.end_ns)] = place
         for edge_ns in (change.start_ns, change.end_ns):
             settled &= ~((due_ns >= edge_ns - LEAD_NS) & (due_ns < edge_ns + SETTLING_NS))

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gatebench.analysis.columns import codes_of, is_any, parts, values_of, words_of
+from gatebench.analysis.columns import codes_of, is_any, parts, tally, values_of, words_of
 from gatebench.analysis.rows import put
 from gatebench.sample import NO_ARRIVAL
 from gatebench.stamp import KINDS
@@ -27,17 +27,16 @@ def join(samples: pd.DataFrame, attempts: pd.DataFrame) -> None:
     """Join attempts to samples by request id: `sample` there, `attempts` and `completed` here."""
     position = _positions(samples, attempts)
     put(attempts, "sample", position)
-    found = position >= 0
-    completed = found & is_any(values_of(attempts, "end"), ("completed",))
-    put(samples, "attempts", np.bincount(position[found], minlength=len(samples)).astype(np.int32))
-    put(samples, "completed", np.bincount(position[completed], minlength=len(samples)).astype(np.int32))
+    completed = is_any(values_of(attempts, "end"), ("completed",))
+    put(samples, "attempts", tally(position, len(samples)))
+    put(samples, "completed", tally(np.where(completed, position, np.int32(-1)), len(samples)))
 
 
 def _positions(samples: pd.DataFrame, attempts: pd.DataFrame) -> npt.NDArray[np.int32]:
     """Return for each attempt the position of the first row with its request id, -1 for none."""
     n, arrivals = len(samples), values_of(samples, "arrival_id")
     dense = n > 0 and int(arrivals.max()) < 2 * n + _SPARE and not values_of(samples, "ordinal").any()
-    if dense and int(np.bincount(arrivals).max()) == 1:
+    if dense and int(tally(arrivals, int(arrivals.max()) + 1).max()) == 1:
         return _by_arrival(samples, attempts)
     keys, wanted = _keys(samples), _keys(attempts)
     order = np.argsort(keys, kind="stable")
@@ -55,7 +54,8 @@ def _by_arrival(samples: pd.DataFrame, attempts: pd.DataFrame) -> npt.NDArray[np
     """Return the same where every arrival has one row: then its number leads there, and nothing has to be sorted."""
     arrivals = values_of(samples, "arrival_id")
     table = np.full(int(arrivals.max()) + 2, -1, np.int32)
-    table[arrivals] = np.arange(len(samples), dtype=np.int32)
+    for part in parts(len(samples)):
+        table[arrivals[part]] = np.arange(part.start, part.stop, dtype=np.int32)
     kinds = codes_of(values_of(samples, "kind"), KINDS)
     wanted, ordinal = values_of(attempts, "arrival_id"), values_of(attempts, "ordinal")
     kind = codes_of(values_of(attempts, "kind"), KINDS)
@@ -76,13 +76,14 @@ def makers(samples: pd.DataFrame, attempts: pd.DataFrame) -> npt.NDArray[np.int3
         return _makers_by_name(samples, attempts)
     found = np.full(len(samples), -1, np.int32)
     for provider in words_of(named):
-        own = np.flatnonzero(is_any(where, (provider,)))[::-1].astype(
-            np.int32
-        )  # of two with one number the first counts
+        own = np.flatnonzero(is_any(where, (provider,)))[::-1]  # of two with one number the first counts
         table = np.full(most + 2, -1, np.int32)
-        table[number[own]] = own
-        mine = np.flatnonzero(is_any(named, (provider,)))
-        found[mine] = table[np.minimum(wanted[mine], most + 1)]
+        for part in parts(len(own)):
+            table[number[own[part]]] = own[part]
+        mine = is_any(named, (provider,))
+        for part in parts(len(samples)):
+            theirs = mine[part]
+            found[part][theirs] = table[np.minimum(wanted[part][theirs], most + 1)]
     return found
 
 

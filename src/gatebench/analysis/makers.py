@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gatebench.analysis.columns import values_of
+from gatebench.analysis.columns import positions, values_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +26,7 @@ def with_makers(tables: RunTables, rows: pd.DataFrame, *, own: bool = False) -> 
     made = attempts.iloc[values_of(rows, "made_by")]
     if own:
         asked_by = values_of(made, "sample")
-        keep = np.asarray((asked_by < 0) | (asked_by == rows.index.to_numpy()))
+        keep = np.asarray((asked_by < 0) | (asked_by == positions(rows)))
         if keep.all():
             return rows, made
         rows, made = rows[keep], made[keep]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from gatebench.analysis import plain_pages
 
 Values = Any
 """One column, or some of it: a numpy array, or a categorical of pandas."""
@@ -99,7 +101,17 @@ class Filed:
 
     def __init__(self, path: Path, name: str, about: pq.FileMetaData) -> None:
         self._path, self._name, self._about = path, name, about
+        self._place = about.schema.to_arrow_schema().get_field_index(name)
         self._ends = np.cumsum([about.row_group(number).num_rows for number in range(about.num_row_groups)])
+
+    @cached_property
+    def _begins(self) -> npt.NDArray[np.int64] | None:
+        """Where the values of each group of rows begin; None unless they lie plain in the file."""
+        return plain_pages.offsets(self._path, self._about, self._place)
+
+    @cached_property
+    def _dtype(self) -> type[np.generic]:
+        return cast("type[np.generic]", self._about.schema.to_arrow_schema().field(self._place).type.to_pandas_dtype())
 
     def span(self, start: int, stop: int) -> Values:
         """Return the rows from `start` up to `stop`."""
@@ -108,6 +120,10 @@ class Filed:
         first, last = np.searchsorted(self._ends, (start, stop - 1), side="right")
         groups = range(int(first), int(last) + 1)
         before = int(self._ends[first - 1]) if first else 0
+        if self._begins is not None:
+            rows = np.diff(self._ends[first : last + 1], prepend=before).tolist()
+            plain = plain_pages.read(self._path, self._begins[first : last + 1], rows, self._dtype)
+            return plain[start - before : stop - before]
         with pq.ParquetFile(self._path, metadata=self._about) as file:
             kind = file.schema_arrow.field(self._name).type
             if pa.types.is_integer(kind) or pa.types.is_floating(kind):
@@ -125,8 +141,11 @@ class Filed:
         groups = np.unique(of)
         sizes = (self._ends - starts)[groups]
         before = np.concatenate(([0], np.cumsum(sizes)[:-1]))
-        with pq.ParquetFile(self._path, metadata=self._about) as file:
-            found = self._read(file, groups.tolist())
+        if self._begins is not None:
+            found = plain_pages.read(self._path, self._begins[groups], sizes.tolist(), self._dtype)
+        else:
+            with pq.ParquetFile(self._path, metadata=self._about) as file:
+                found = self._read(file, groups.tolist())
         return found[places - starts[of] + before[np.searchsorted(groups, of)]]
 
     def _numbers(self, file: pq.ParquetFile, groups: range, dtype: type[np.generic]) -> Values | None:

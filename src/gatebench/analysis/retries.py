@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from gatebench.analysis.columns import is_any, values_of
+from gatebench.analysis.columns import is_any, parts, tally, values_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,7 @@ _LONG_NS: Final = 10**12
 
 
 def in_order(attempts: pd.DataFrame) -> pd.DataFrame:
-    """Return the attempts by request and arrival, canaries and those that name no request left out.
+    """Return the attempts, those of one request in order of arrival, canaries and those that name no request left out.
 
     Beside the columns of `gatebench.sample.ATTEMPT`: `number` in its request from 0, `again` (its request has been at this
     provider before), `pause_ns` since the latest end of those before (NaN for the first), and `beside` (it is a hedge).
@@ -33,12 +33,14 @@ def in_order(attempts: pd.DataFrame) -> pd.DataFrame:
 
     sample = values_of(attempts, "sample")
     mine = attempts[(sample >= 0) & ~is_any(values_of(attempts, "kind"), ("canary",))]
-    sample = np.asarray(values_of(mine, "sample"), np.int64)
-    many = np.bincount(sample, minlength=1) > 1
-    several = np.flatnonzero(many[sample]) if len(sample) else np.empty(0, np.int64)
+    sample = np.asarray(values_of(mine, "sample"))
+    several = np.empty(0, np.int64)
+    if len(sample):
+        many = tally(sample, int(sample.max()) + 1) > 1
+        several = np.flatnonzero(np.concatenate([many[sample[part]] for part in parts(len(sample))]))
     never_ns = int(values_of(mine, "arrived_ns").max()) + _LONG_NS if len(mine) else 0
     told = _told(mine.iloc[several], never_ns)
-    order = _by_request(sample, values_of(mine, "arrived_ns"))
+    order = _by_request(sample, values_of(mine, "arrived_ns"), several)
     ordered = mine if order is None else mine.iloc[order]
     usual = {"number": np.int16(0), "again": np.False_, "beside": np.False_, "pause_ns": np.float64(np.nan)}
     if isinstance(ordered, Rows):  # whose columns are made when asked for; of most there is nothing to tell
@@ -56,10 +58,13 @@ def in_order(attempts: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
-def _by_request(sample: npt.NDArray[np.int64], arrived_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
-    """Return the order by request, and by arrival within one; None when it is the one that they have."""
-    steps = np.diff(sample)
-    if (steps >= 0).all() and (np.diff(arrived_ns)[steps == 0] >= 0).all():
+def _by_request(
+    sample: npt.NDArray[np.integer[Any]], arrived_ns: npt.NDArray[np.int64], several: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64] | None:
+    """Return the order by request, and by arrival within one; None when the `several` of one request stand in it as they are."""
+    own = sample[several]
+    order = np.lexsort((arrived_ns[several], own))
+    if (np.diff(order)[np.diff(own[order]) == 0] > 0).all():
         return None
     return np.lexsort((arrived_ns, sample))
 

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gatebench.analysis.origins import Computed, Given, Origin, Places, Values
+from gatebench.analysis.runs import LEAST_ROWS, Runs, side_by_side
 from gatebench.analysis.table_columns import Columns
 
 Formula: TypeAlias = "Callable[[pd.DataFrame], Values]"
@@ -27,10 +28,11 @@ _NUMBERS: Final = count()
 class Rows(pd.DataFrame):
     """Some rows of a table, or all of them; their index is their position in it.
 
-    `places` is a slice where the rows stand side by side (then columns are views), else the positions in any order.
+    `places` is a slice where the rows stand side by side (then columns are views), their edges where they do but for a few gaps, else
+    the positions in any order.
     """
 
-    def __init__(self, columns: Columns, places: slice | Places | None = None) -> None:
+    def __init__(self, columns: Columns, places: slice | Runs | Places | None = None) -> None:
         ours = object.__setattr__
         places = slice(0, columns.rows) if places is None else places
         ours(self, "_columns", columns)
@@ -45,7 +47,7 @@ class Rows(pd.DataFrame):
         ours(self, "_length", length)
 
     _columns: Columns
-    _places: slice | Places
+    _places: slice | Runs | Places
     _length: int
     _reach: tuple[int, int] | None
 
@@ -78,6 +80,13 @@ class Rows(pd.DataFrame):
         """Return a column of the whole table by its formula, which is asked for some of the rows at a time."""
         columns = self._columns
         return Computed(lambda places: formula(Rows(columns, places)))
+
+    def values_of(self, name: str) -> Values:
+        """Return a column as it is kept: a numpy array, or a categorical."""
+        if self._whole is None:
+            return self._values(name)
+        column = self.frame()[name]
+        return column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
 
     def with_columns(self, more: Mapping[str, Origin]) -> Rows:
         """Return these rows with further columns, given as those of the whole table."""
@@ -181,8 +190,12 @@ class Rows(pd.DataFrame):
         return np.full(self._length, values) if np.ndim(values) == 0 else np.asarray(values)
 
     def _own_index(self) -> pd.Index[Any]:
+        places = self._places
+        if isinstance(places, Runs):
+            return cast(
+                "pd.Index[Any]", self._columns.shelf.get(("labels", self._number), lambda: pd.Index(places.all()))
+            )
         if self._labels is None:
-            places = self._places
             index = (
                 pd.RangeIndex(places.start, places.stop) if isinstance(places, slice) else pd.Index(places, copy=False)
             )
@@ -193,6 +206,11 @@ class Rows(pd.DataFrame):
         places, columns = self._places, self._columns
         if isinstance(places, slice):
             return columns.span(name, places.start, places.stop)
+        if isinstance(places, Runs):
+            found = places.values
+            return columns.shelf.get(
+                ("cut", self._number, name), lambda: found(lambda start, stop: columns.span(name, start, stop))
+            )
         if self._reach is None:
             reach = (int(places.min()), int(places.max()) + 1) if len(places) else (0, 0)
             object.__setattr__(self, "_reach", reach)
@@ -219,6 +237,12 @@ class Rows(pd.DataFrame):
             if mask[first : first + chosen].all():
                 start = self._places.start + first
                 return Rows(self._columns, slice(start, start + chosen))
+        if chosen >= LEAST_ROWS and not isinstance(self._places, np.ndarray):
+            whole = self._places
+            runs = side_by_side(whole.start, whole.stop) if isinstance(whole, slice) else whole
+            held = runs.where(mask)
+            if held is not None:
+                return Rows(self._columns, held)
         return Rows(self._columns, self._base_places(np.flatnonzero(mask)))
 
     def _base_places(self, places: Places) -> Places:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, Final, NamedTuple
 
-SHELF_BYTES: Final = 250_000_000
+SHELF_BYTES: Final = 400_000_000
 _LEAST_BYTES: Final = 1 << 20
+_LEAST_S: Final = 1e-4
 
 
 class _Kept(NamedTuple):
     values: Any
     size: int
+    cost: float
     worth: float
 
 
 class Shelf:
     """Keeps columns, and what was made of them, as long as there is room for them.
 
-    What makes room is what was not used for long and takes much of it: an answer's worth is that of the last one that went plus
-    1 ÷ its size (GreedyDual-Size: Cao and Irani, "Cost-aware WWW proxy caching algorithms", USENIX 1997), so that a column of
-    flags outlives eight of times; of equal ones the one that was not used for longest goes.
+    What makes room is what was not used for long, takes much of it and is soon had again: an answer's worth is that of the last one
+    that went plus the time that its source took ÷ its size (GreedyDual-Size: Cao and Irani, "Cost-aware WWW proxy caching algorithms",
+    USENIX 1997); of equal ones the one that was not used for longest goes.
     """
 
     def __init__(self, most: int = SHELF_BYTES) -> None:
@@ -46,16 +49,18 @@ class Shelf:
         """Return what is kept under a key, made by its source when it is not there."""
         kept = self._kept.pop(key, None)
         if kept is None:
+            began = time.perf_counter()
             values = source()
+            cost = max(time.perf_counter() - began, _LEAST_S)
             size = _size(values)
             self.used += size
         else:
-            values, size, _ = kept
+            values, size, cost, _ = kept
         while self.used > self.most and self._kept:
             least = min(self._kept, key=lambda one: self._kept[one].worth)
             self._gone = self._kept[least].worth
             self.drop(least)
-        self._kept[key] = _Kept(values, size, self._gone + 1 / max(size, _LEAST_BYTES))
+        self._kept[key] = _Kept(values, size, cost, self._gone + cost / max(size, _LEAST_BYTES))
         return values
 
 

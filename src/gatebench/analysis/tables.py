@@ -26,6 +26,7 @@ from gatebench.analysis.derived import Cuts, derive, label_rows
 from gatebench.analysis.faults import FaultTimeline, timelines
 from gatebench.analysis.joining import join, makers
 from gatebench.analysis.limited import LimitedKey, limited_keys
+from gatebench.analysis.memory import MANY_ROWS, keep_memory
 from gatebench.analysis.retries import in_order
 from gatebench.analysis.rows import Rows, put
 from gatebench.analysis.series import processes
@@ -287,7 +288,10 @@ def read(folder: RunFolder) -> RunTables:
 
 
 def _table(path: Path, shelf: Shelf) -> Rows:
-    return Rows(Columns.of_file(path, shelf))
+    columns = Columns.of_file(path, shelf)
+    if columns.rows >= MANY_ROWS:
+        keep_memory()
+    return Rows(columns)
 
 
 def _assemble_series(folder: RunFolder, record: RunRecord) -> None:

@@ -37,7 +37,9 @@ class Leashed:
             raise FileNotFoundError(2, "No such file or directory", command[0])
         if os.sep in command[0] and not os.access(cwd / command[0], os.X_OK):
             there = (cwd / command[0]).exists()
-            raise PermissionError(13, "Permission denied") if there else FileNotFoundError(2, "No such file or directory")
+            raise (
+                PermissionError(13, "Permission denied") if there else FileNotFoundError(2, "No such file or directory")
+            )
         self.process = subprocess.Popen(
             [sys.executable, "-P", __file__, *command],  # by its file: the folder it runs in may hold anything
             stdin=subprocess.PIPE,

@@ -46,7 +46,7 @@ class Arrivals:
 
     def __post_init__(self) -> None:
         assert len(self.arrived_ns) == len(self.ended_ns) == len(self.good)  # noqa: S101 - a defect of the caller
-        assert bool(np.all(np.diff(self.arrived_ns) >= 0))  # noqa: S101 - a defect of the caller
+        assert bool((self.arrived_ns[1:] >= self.arrived_ns[:-1]).all())  # noqa: S101 - a defect of the caller
 
     @property
     def nbytes(self) -> int:

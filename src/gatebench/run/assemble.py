@@ -38,6 +38,7 @@ PIECE_ROWS: Final = 1 << 20
 GROUP_ROWS: Final = 1 << 17
 """So many rows stand in one group of the file: whoever wants a few rows reads the groups that hold them."""
 _DICTIONARY_BYTES: Final = 1 << 14
+_WIDE: Final = (pa.int64(), pa.uint64())
 """What needs a larger dictionary in one group of rows has too many different values for one."""
 _KEY: Final = b"gatebench"
 _NOTE: Final = "assembled.json"
@@ -257,7 +258,8 @@ def _decoded(
     for column in table.columns:
         values = codes[column.name]
         columns[column.name] = _words(values, words[column.vocabulary]) if column.vocabulary else _numbers(values)
-    return pa.table(columns)
+    fields = [pa.field(name, values.type, nullable=values.type not in _WIDE) for name, values in columns.items()]
+    return pa.table(columns, pa.schema(fields))
 
 
 def _on_run_clock(times: npt.NDArray[Any], clock: Alignment) -> npt.NDArray[Any]:
@@ -339,10 +341,14 @@ def _write(pieces: Iterator[pa.Table], path: Path, schema: str, found: Assembly)
 
 def _layout(schema: pa.Schema) -> dict[str, Any]:
     """Return how columns lie in the file: those of few different values as a dictionary, compressed; times and other wide numbers,
-    which differ in every row, as they are, for they are read five times as fast and hardly smaller otherwise.
+    which differ in every row, as they are and in one page for each group of rows, so that whoever reads them decodes nothing.
     """
-    wide = [field.name for field in schema if field.type in (pa.int64(), pa.uint64())]
+    wide = [field.name for field in schema if field.type in _WIDE]
     return {
         "compression": {name: "NONE" if name in wide else "SNAPPY" for name in schema.names},
+        "use_dictionary": [name for name in schema.names if name not in wide],
         "dictionary_pagesize_limit": _DICTIONARY_BYTES,
+        "data_page_size": 2 * GROUP_ROWS * 8,
+        "max_rows_per_page": GROUP_ROWS,
+        "write_batch_size": GROUP_ROWS,
     }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from gatebench.analysis.columns import is_any, numbers, parts, values_of
-from gatebench.analysis.makers import no_attempts, with_makers
+from gatebench.analysis.columns import among, is_any, parts, values_of
+from gatebench.analysis.makers import no_attempts
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.analysis.metrics.retries import attempts_of
 from gatebench.analysis.metrics.work import no_ledger
@@ -30,47 +30,70 @@ def bills(route: Route) -> bool:
     return route.kind in _METERED and (not route.stream or route.kind == "messages" or route.usage)
 
 
-def _billed(scope: Scope) -> tuple[pd.DataFrame, Floats, Floats]:
-    """Return the complete answers that bill something, what they bill, and what the attempt behind each made.
-
-    Only the sides that an answer names are compared: an embedding has no completion tokens.
+class Billing(NamedTuple):
+    """What the complete answers of a scope bill beside what the attempt behind each made, of the sides that an answer names: an
+    embedding has no completion tokens. `wrong` are the positions of those that bill something else, by `off` tokens.
     """
-    return scope.kept("billed", lambda: _billed_and_made(scope))
+
+    answers: int
+    billed: float
+    made: float
+    wrong: npt.NDArray[np.int64]
+    off: Floats
 
 
-def _billed_and_made(scope: Scope) -> tuple[pd.DataFrame, Floats, Floats]:
-    rows = scope.rows[scope.rows["complete"]]
-    rows, made = with_makers(scope.tables, rows)
-    some, billed, truth = np.zeros(len(rows), np.bool_), np.zeros(len(rows)), np.zeros(len(rows))
-    sides = (("usage_in", NO_USAGE_IN, "tokens_in", NO_USAGE_IN - 1), ("usage_out", NO_USAGE_OUT, "tokens_out", np.inf))
-    for usage, nothing, tokens, most in sides:
-        said, spent = values_of(rows, usage), values_of(made, tokens)
-        for part in parts(len(rows)):
-            named = said[part] != nothing
-            some[part] |= named
-            billed[part] += np.where(named, said[part].astype(np.float64), 0)
-            truth[part] += np.where(named, np.minimum(spent[part].astype(np.float64), most), 0)
-    return (rows, billed, truth) if some.all() else (rows[some], billed[some], truth[some])
+def _billing(scope: Scope) -> Billing:
+    return scope.kept("billing", lambda: _billed_and_made(scope))
+
+
+def _billed_and_made(scope: Scope) -> Billing:
+    rows, attempts = scope.rows, scope.tables.attempts
+    nothing = np.empty(0, np.int64)
+    if attempts is None:
+        return Billing(0, 0.0, 0.0, nothing, np.empty(0))
+    complete, made_by = values_of(rows, "complete"), values_of(rows, "made_by")
+    sides = [
+        (values_of(rows, usage), nobody, values_of(attempts, tokens), most)
+        for usage, nobody, tokens, most in (
+            ("usage_in", NO_USAGE_IN, "tokens_in", NO_USAGE_IN - 1),
+            ("usage_out", NO_USAGE_OUT, "tokens_out", np.iinfo(np.int64).max),
+        )
+    ]
+    answers, sums, wrong, offs = 0, np.zeros(2, np.int64), [nothing], [nothing]
+    for part in parts(len(rows)):
+        own = np.flatnonzero(complete[part] & (made_by[part] >= 0))
+        maker, some, off = made_by[part][own], np.zeros(len(own), np.bool_), np.zeros(len(own), np.int64)
+        for said, nobody, spent, most in sides:
+            said_of = said[part][own].astype(np.int64)
+            named = said_of != nobody
+            some |= named
+            made = np.minimum(spent[maker].astype(np.int64), most)
+            off += np.where(named, said_of - made, 0)
+            sums += int(said_of[named].sum()), int(made[named].sum())
+        answers += int(np.count_nonzero(some))
+        wrong.append(own[off != 0] + part.start)
+        offs.append(off[off != 0])
+    return Billing(
+        answers, float(sums[0]), float(sums[1]), np.concatenate(wrong), np.concatenate(offs).astype(np.float64)
+    )
 
 
 def misbilled(scope: Scope) -> pd.DataFrame:
     """Answers that bill another number of tokens than was made, the furthest off first."""
-    rows, billed, made = _billed(scope)
-    off = np.abs(billed - made)
-    order = np.argsort(-off, kind="stable")
-    return rows.iloc[order[off[order] > 0]]
+    found = _billing(scope)
+    return scope.rows.iloc[found.wrong[np.argsort(-np.abs(found.off), kind="stable")]]
 
 
 def overbilled(scope: Scope) -> pd.DataFrame:
     """Answers that bill more tokens than were made."""
-    rows, billed, made = _billed(scope)
-    return rows[billed > made]
+    found = _billing(scope)
+    return scope.rows.iloc[found.wrong[found.off > 0]]
 
 
 def underbilled(scope: Scope) -> pd.DataFrame:
     """Answers that bill fewer tokens than were made."""
-    rows, billed, made = _billed(scope)
-    return rows[billed < made]
+    found = _billing(scope)
+    return scope.rows.iloc[found.wrong[found.off < 0]]
 
 
 def _should_bill(scope: Scope) -> pd.DataFrame:
@@ -89,7 +112,7 @@ def _counted(scope: Scope, found: pd.DataFrame) -> Measured:
     reason = no_attempts(scope.tables)
     if reason:
         return unknown(reason)
-    n = len(_billed(scope)[0])
+    n = _billing(scope).answers
     if n < LEAST_ANSWERS:
         return unknown(f"it takes {LEAST_ANSWERS} answers that say what they used; here were {n}", n)
     return known(float(len(found)), n)
@@ -103,11 +126,12 @@ def usage_error(scope: Scope) -> Measured:
     reason = no_attempts(scope.tables)
     if reason:
         return unknown(reason)
-    rows, billed, made = _billed(scope)
-    if len(rows) < LEAST_ANSWERS or not made.sum():
-        return unknown(f"it takes {LEAST_ANSWERS} answers that say what they used; here were {len(rows)}", len(rows))
-    why = f"{billed.sum():.0f} tokens billed, {made.sum():.0f} made, in {len(rows)} answers"
-    return known(float(np.abs(billed - made).sum() / made.sum()), len(rows), why=why)
+    found = _billing(scope)
+    n = found.answers
+    if n < LEAST_ANSWERS or not found.made:
+        return unknown(f"it takes {LEAST_ANSWERS} answers that say what they used; here were {n}", n)
+    why = f"{found.billed:.0f} tokens billed, {found.made:.0f} made, in {n} answers"
+    return known(float(np.abs(found.off).sum() / found.made), n, why=why)
 
 
 @metric(unit="answers", better="lower", title="Overbilled answers", judged="exact", offenders=overbilled, quiet=True)
@@ -139,10 +163,10 @@ def _delivered(tables: RunTables) -> npt.NDArray[np.bool_]:
     """Tell of each attempt whether its answer reached a client of ours, and in full."""
 
     def find() -> npt.NDArray[np.bool_]:
-        samples = tables.samples
+        made_by, complete = values_of(tables.samples, "made_by"), values_of(tables.samples, "complete")
         found = np.zeros(0 if tables.attempts is None else len(tables.attempts), np.bool_)
-        made_by = samples.loc[samples["complete"], "made_by"].to_numpy()
-        found[made_by[made_by >= 0]] = True
+        for part in parts(len(made_by)):
+            found[made_by[part][complete[part] & (made_by[part] >= 0)]] = True
         return found
 
     return tables.kept("delivered", find)
@@ -159,9 +183,11 @@ def undelivered_tokens(scope: Scope) -> Measured:
         return unknown(reason)
     attempts = attempts_of(scope)
     attempts = attempts[values_of(attempts, "status") == 200]
-    tokens = numbers(attempts["tokens_in"]) + numbers(attempts["tokens_out"])
-    paid = float(tokens.sum())
+    sides = [values_of(attempts, name) for name in ("tokens_in", "tokens_out")]
+    paid = float(sum(int(tokens.sum(dtype=np.int64)) for tokens in sides))
     if len(attempts) < LEAST_ANSWERS or not paid:
         return unknown(f"it takes {LEAST_ANSWERS} attempts that answered; here were {len(attempts)}", len(attempts))
-    lost = float(tokens[~_delivered(scope.tables)[attempts.index]].sum())
+    nobody = np.flatnonzero(~_delivered(scope.tables))
+    beyond = among(attempts, nobody) if len(nobody) else np.zeros(len(attempts), np.bool_)
+    lost = float(sum(int(tokens[beyond].sum(dtype=np.int64)) for tokens in sides))
     return known(lost / paid, len(attempts), why=f"{lost:.0f} of {paid:.0f} tokens")

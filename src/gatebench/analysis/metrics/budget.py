@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from gatebench.analysis.columns import among, values_of
+from gatebench.analysis.columns import among, positions, values_of
 from gatebench.analysis.makers import no_attempts
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, outage_metric, unknown
 from gatebench.analysis.metrics.shares import not_good, share
@@ -71,7 +71,7 @@ def degraded(scope: Scope) -> pd.DataFrame:
             return rows
         place = values_of(rows, "made_by")
         made_for = values_of(attempts, "sample")[place]  # -1, nobody, is the last one's, and does not count
-        own = (place >= 0) & ((made_for < 0) | (made_for == rows.index.to_numpy()))
+        own = (place >= 0) & ((made_for < 0) | (made_for == positions(rows)))
         others: pd.DataFrame = rows[~own]
         return others
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
-from gatebench.analysis.columns import among, is_any, numbers, values_of
+from gatebench.analysis.columns import among, is_any, numbers, values_of, words_of
 from gatebench.analysis.metrics.latency import BOTH_SIDES, PERCENTILES, at_percentile, ratio
 from gatebench.analysis.metrics.registry import Measured, Scope, known, outage_metric, unknown
 from gatebench.analysis.windows import Outage
@@ -88,10 +88,8 @@ def _stale(tables: RunTables, outage: Outage) -> tuple[pd.DataFrame, int]:
     t1_ns = tables.start_ns + outage.t1_ns
     known = tables.at_target
     sent_ns = values_of(known, "sent_ns")
-    before = _over_connections(known, "worker")[
-        (values_of(known, "connection") > 0) & (sent_ns != NEVER) & (sent_ns < t1_ns)
-    ]
-    old = np.isin(_over_connections(rows, "worker"), np.unique(before))
+    before = known[(values_of(known, "connection") > 0) & (sent_ns != NEVER) & (sent_ns < t1_ns)]
+    old = _over_the_same(rows, before, "worker")
     broken = old & is_any(values_of(rows, "cause"), _BROKEN)
     attempts = tables.attempts_for_target
     behind = np.zeros(len(rows), dtype=np.bool_)
@@ -100,18 +98,27 @@ def _stale(tables: RunTables, outage: Outage) -> tuple[pd.DataFrame, int]:
         hit = (arrived_ns >= t1_ns) & is_any(values_of(attempts, "end"), ("dropped", "error"))
         hit &= is_any(values_of(attempts, "fault"), ("",))
         late, early = attempts[hit], attempts[arrived_ns < t1_ns] if hit.any() else attempts.iloc[:0]
-        held = np.isin(_over_connections(late, "provider"), np.unique(_over_connections(early, "provider")))
+        held = _over_the_same(late, early, "provider")
         behind = among(rows, late.loc[held, "sample"])
     return rows[broken | (behind & ~rows["complete"].to_numpy())], int(old.sum())
 
 
-def _over_connections(rows: pd.DataFrame, side: str) -> npt.NDArray[np.int64]:
-    """Return a number for the connection of each row, by the process that counts its connections."""
-    of = values_of(rows, side)
-    codes = getattr(of, "codes", of)
-    if codes.dtype.kind not in "iu":
-        codes = rows[side].astype(str).map(hash)
-    return (np.asarray(codes, np.int64) << 32) | np.asarray(values_of(rows, "connection"), np.int64)
+def _over_the_same(rows: pd.DataFrame, others: pd.DataFrame, side: str) -> npt.NDArray[np.bool_]:
+    """Tell which rows went over a connection of other rows: one of the same number of the same process, which counts its own."""
+    found = np.zeros(len(rows), np.bool_)
+    connections, of_others = values_of(rows, "connection"), values_of(others, "connection")
+    if not len(rows) or not len(others):
+        return found
+    of, of_others_by = values_of(rows, side), values_of(others, side)
+    numbered = (
+        isinstance(of_others_by, np.ndarray) and of_others_by.dtype.kind in "iu"
+    )  # workers are, providers have names
+    for process in np.unique(of_others_by).tolist() if numbered else words_of(of_others_by):
+        mine, theirs = (values == process if numbered else is_any(values, (process,)) for values in (of, of_others_by))
+        used = np.zeros(int(max(connections.max(), of_others.max())) + 1, np.bool_)
+        used[of_others[theirs]] = True
+        found |= mine & used[connections]
+    return found
 
 
 def stale(scope: Scope) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from gatebench.analysis.columns import among, belong, is_any, values_of
+from gatebench.analysis.columns import among, belong, is_any, positions, values_of
 from gatebench.analysis.makers import no_attempts, with_makers
 from gatebench.analysis.metrics.failover import failover_sustained_s
 from gatebench.analysis.metrics.moments import SHARE_WINDOW_ROWS
@@ -96,7 +96,7 @@ def _extra(scope: Scope) -> pd.DataFrame:
     completed = is_any(values_of(attempts, "end"), ("completed",))
     mine = attempts[belong(values_of(attempts, "sample"), answered.index) & completed]
     made_by = values_of(scope.tables.samples, "made_by")[values_of(mine, "sample")]
-    found: pd.DataFrame = mine[(mine.index.to_numpy() != made_by) & (values_of(mine, "tokens_out") > 0)]
+    found: pd.DataFrame = mine[(positions(mine) != made_by) & (values_of(mine, "tokens_out") > 0)]
     return found
 
 

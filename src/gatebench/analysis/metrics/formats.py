@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
-from gatebench.analysis.columns import belong, numbers, values_of
+from gatebench.analysis.columns import belong, is_any, values_of, words_of
 from gatebench.analysis.makers import no_attempts, with_makers
 from gatebench.analysis.metrics.accounting import bills
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
@@ -26,25 +26,25 @@ Flags: TypeAlias = np.ndarray[tuple[int], np.dtype[np.bool_]]
 def _facts(route: Route, rows: pd.DataFrame, made: pd.DataFrame) -> Iterator[tuple[str, Flags]]:
     """Yield what may be true of each answer: its name in words, and whether it is."""
     if bills(route):
-        yield "prompt tokens billed", (rows["usage_in"] != NO_USAGE_IN).to_numpy()
-        yield "prompt tokens billed as made", numbers(rows["usage_in"]) == numbers(made["tokens_in"])
+        yield "prompt tokens billed", values_of(rows, "usage_in") != NO_USAGE_IN
+        yield "prompt tokens billed as made", values_of(rows, "usage_in") == values_of(made, "tokens_in")
         if route.kind != "embeddings":
-            yield "completion tokens billed", (rows["usage_out"] != NO_USAGE_OUT).to_numpy()
-            yield "completion tokens billed as made", numbers(rows["usage_out"]) == numbers(made["tokens_out"])
+            yield "completion tokens billed", values_of(rows, "usage_out") != NO_USAGE_OUT
+            yield "completion tokens billed as made", values_of(rows, "usage_out") == values_of(made, "tokens_out")
     if route.stream:
-        yield "content events", (rows["first_token_ns"] != NEVER).to_numpy()
+        yield "content events", values_of(rows, "first_token_ns") != NEVER
 
 
 def _of_answers(scope: Scope) -> Iterator[str]:
     """Yield a sentence for each fact that holds for one provider's answers and not for another's."""
     for route in scope.tables.plan.traffic.routes:
-        rows = scope.rows[scope.rows["complete"] & (scope.rows["route"] == route.name)]
-        rows, made = with_makers(scope.tables, rows)
-        provider = made["provider"]
-        counts = provider.value_counts()
-        known_by = sorted(str(name) for name, number in counts.items() if number >= LEAST_ANSWERS)
+        own = values_of(scope.rows, "complete") & is_any(values_of(scope.rows, "route"), (route.name,))
+        rows, made = with_makers(scope.tables, scope.rows[own])
+        provider = values_of(made, "provider")
+        by = {name: is_any(provider, (name,)) for name in sorted(words_of(provider))}
+        known_by = {name: answers for name, answers in by.items() if np.count_nonzero(answers) >= LEAST_ANSWERS}
         for what, holds in _facts(route, rows, made) if len(known_by) > 1 else ():
-            shares = {name: float(holds[(provider == name).to_numpy()].mean()) for name in known_by}
+            shares = {name: float(holds[answers].mean()) for name, answers in known_by.items()}
             least, most = min(shares, key=lambda name: shares[name]), max(shares, key=lambda name: shares[name])
             if shares[most] - shares[least] > _APART:
                 yield (
@@ -61,10 +61,10 @@ def _of_errors(scope: Scope) -> Iterator[str]:
     attempts = scope.tables.attempts
     if attempts is None:
         return
-    once = scope.rows[(scope.rows["attempts"] == 1) & (scope.rows["status"] > 0)]
+    once = scope.rows[(values_of(scope.rows, "attempts") == 1) & (values_of(scope.rows, "status") > 0)]
     failed = attempts[values_of(attempts, "status") >= 400]
     failed = failed[belong(values_of(failed, "sample"), once.index)]
-    seen = once["status"].reindex(failed["sample"]).to_numpy(np.int64)
+    seen = values_of(scope.tables.samples, "status")[values_of(failed, "sample")].astype(np.int64)
     for status in np.unique(failed["status"]):
         by: dict[str, int] = {}
         for name in np.unique(failed["provider"].to_numpy(dtype=str)):
@@ -85,9 +85,10 @@ def shape_differences(scope: Scope) -> Measured:
     reason = no_attempts(scope.tables)
     if reason:
         return unknown(reason)
-    answered = scope.rows.loc[scope.rows["complete"], "provider"].value_counts()
-    counted = answered[answered >= LEAST_ANSWERS]
+    provider, complete = values_of(scope.rows, "provider"), values_of(scope.rows, "complete")
+    answered = [np.count_nonzero(is_any(provider, (name,)) & complete) for name in words_of(provider)]
+    counted = [number for number in answered if number >= LEAST_ANSWERS]
     if len(counted) < 2:
-        return unknown(f"fewer than two providers made {LEAST_ANSWERS} answers here", int(answered.sum()))
+        return unknown(f"fewer than two providers made {LEAST_ANSWERS} answers here", int(sum(answered)))
     found = [*_of_answers(scope), *_of_errors(scope)]
-    return known(float(len(found)), int(counted.sum()), why="; ".join(found))
+    return known(float(len(found)), int(sum(counted)), why="; ".join(found))

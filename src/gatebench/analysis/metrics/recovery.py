@@ -6,14 +6,15 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
-from gatebench.analysis.columns import numbers
+from gatebench.analysis.columns import numbers, values_of
 from gatebench.analysis.metrics.latency import BOTH_SIDES, PERCENTILES, at_percentile, ratio
 from gatebench.analysis.metrics.moments import HELD_WINDOWS, WINDOW_ROWS, first_held, sliding_at_most, sliding_share
 from gatebench.analysis.metrics.registry import Measured, Scope, censored, known, outage_metric, unknown
 from gatebench.analysis.metrics.shares import not_good
 from gatebench.analysis.windows import Outage
-from gatebench.stats import JUDGED, SHOWN, BlockBootstrap, Floats, Interval, block_share_interval, wilson
+from gatebench.stats import JUDGED, SHOWN, BlockBootstrap, Interval, block_share_interval, wilson
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,22 +76,27 @@ def outage_gap_s(tables: RunTables, outage: Outage) -> Measured:
     end_s = outage.until_ns / 1e9
     if recovered.status == "known" and recovered.value is not None:
         end_s = outage.t1_ns / 1e9 + recovered.value
-    good = tables.load[tables.load["good"]]
-    done_s = np.sort(numbers(good["done_s"]))
-    if len(done_s) == 0:
+    done_ns = values_of(tables.load, "done_ns")[values_of(tables.load, "good")]
+    if len(done_ns) == 0:
         return unknown("no request was good")
-    gaps = _touching(done_s, outage.t0_ns / 1e9, end_s)
+    gaps = _touching(done_ns, tables.start_ns + outage.t0_ns, tables.start_ns + round(end_s * 1e9)) / 1e9
     longest_s = float(gaps.max(initial=0.0))
-    open_s = min(end_s, tables.end_ns / 1e9) - float(done_s[-1])
+    open_s = min(end_s, tables.end_ns / 1e9) - (int(done_ns.max()) - tables.start_ns) / 1e9
     if open_s > longest_s:
-        return censored(open_s, "nothing was good from then to the end of the load", len(good))
+        return censored(open_s, "nothing was good from then to the end of the load", len(done_ns))
     return known(longest_s, len(gaps)) if len(gaps) else unknown("fewer than two good completions touch the fault")
 
 
-def _touching(done_s: Floats, start_s: float, end_s: float) -> Floats:
-    """Return the gaps between neighbours whose interval meets [start, end]."""
-    begin, finish = done_s[:-1], done_s[1:]
-    return (finish - begin)[(finish >= start_s) & (begin <= end_s)]
+def _touching(done_ns: npt.NDArray[np.int64], start_ns: int, end_ns: int) -> npt.NDArray[np.int64]:
+    """Return the gaps between neighbours in time whose interval meets [start, end]."""
+    before, behind = done_ns < start_ns, done_ns > end_ns
+    found = [np.sort(done_ns[~before & ~behind])]
+    if before.any():  # the last one before it, and the first one after it
+        found.insert(0, done_ns[before].max(keepdims=True))
+    if behind.any():
+        found.append(done_ns[behind].min(keepdims=True))
+    done = np.concatenate(found)
+    return done[1:] - done[:-1]
 
 
 @outage_metric(unit="ratio", better="higher", title="Goodput ratio")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import numpy.typing as npt
 
+from gatebench.analysis.columns import is_any, numbered, parts, pd_notna, values_of
 from gatebench.analysis.flags import NOBODY_CHANGED, changes, in_force, weights_under
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.analysis.windows import TRANSITION
@@ -31,14 +33,33 @@ def by_choice(scope: Scope) -> pd.DataFrame:
 
 
 def _by_choice(scope: Scope) -> pd.DataFrame:
-    rows = scope.rows[scope.rows["complete"] & scope.rows["provider"].notna() & (scope.rows["attempts"] <= 1)]
+    rows = scope.rows
+    stamped = values_of(rows, "complete") & pd_notna(values_of(rows, "provider"))
+    rows = rows[stamped & (values_of(rows, "attempts") <= 1)]
     if scope.phase is None:
         quiet = [window.name for window in scope.tables.windows if window.role in _UNDISTURBED]
-        rows = rows[rows["label"].isin(quiet)]
+        rows = rows[is_any(values_of(rows, "label"), quiet)]
     elif scope.phase == TRANSITION:
         rows = rows.iloc[:0]
     number, settled = in_force(scope.tables, rows)
-    return rows.assign(change=number)[settled]
+    found: pd.DataFrame = rows.assign(change=number)[settled]
+    return found
+
+
+def _tallied(rows: pd.DataFrame) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return for each tenant under each change of flags its number, and how often each provider served it."""
+    (tenant, tenants), (provider, providers) = (numbered(values_of(rows, name)) for name in ("tenant", "provider"))
+    change, found = values_of(rows, "change"), []
+    for one in np.unique(change):
+        served = np.zeros(tenants * providers, np.int64)
+        for part in parts(len(rows)):
+            there = (change[part] == one) & (tenant[part] >= 0) & (provider[part] >= 0)
+            pairs = tenant[part][there].astype(np.int64) * providers + provider[part][there]
+            served += np.bincount(pairs, minlength=len(served))
+        found.append(served.reshape(tenants, providers))
+    each = np.concatenate(found) if found else np.empty((0, max(1, providers)), np.int64)
+    served_at_all = np.flatnonzero(each.sum(1))
+    return served_at_all % max(1, tenants), each[served_at_all]
 
 
 def _pinned(scope: Scope, rows: pd.DataFrame) -> pd.Series[str]:
@@ -156,16 +177,13 @@ def stickiness_violations(scope: Scope) -> Measured:
     reason = _no_stamps(scope)
     if reason:
         return unknown(reason)
-    by_tenant = (
-        by_choice(scope)[["tenant", "change", "provider"]]
-        .groupby(["tenant", "change"], observed=True)["provider"]
-        .agg(["size", "nunique"])
-    )
-    several = by_tenant[by_tenant["size"] > 1].groupby("tenant", observed=True)["nunique"].max()
-    if len(several) < LEAST_TENANTS:
-        return unknown(f"it takes {LEAST_TENANTS} tenants with two answers; here were {len(several)}", len(several))
-    apart = int((several > 1).sum())
-    return known(float(apart), len(several), why=f"{apart} of {len(several)} tenants")
+    tenant, served = _tallied(by_choice(scope))
+    several = served.sum(1) > 1
+    count = len(np.unique(tenant[several]))
+    if count < LEAST_TENANTS:
+        return unknown(f"it takes {LEAST_TENANTS} tenants with two answers; here were {count}", count)
+    apart = len(np.unique(tenant[several & ((served > 0).sum(1) > 1)]))
+    return known(float(apart), count, why=f"{apart} of {count} tenants")
 
 
 @metric(unit="answers", better="lower", title="Flags ignored", judged="exact", offenders=against_flags, quiet=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from gatebench.analysis.columns import numbers
+from gatebench.analysis.columns import is_any, values_of
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, outage_metric, unknown
 from gatebench.analysis.metrics.shares import NO_ROWS
 from gatebench.analysis.windows import Outage
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gatebench.analysis.tables import RunTables
 
 LEAST_IN_A_SECOND: Final = 20
+_S: Final = 1_000_000_000
 
 
 def no_ledger(tables: RunTables) -> str:
@@ -90,12 +91,14 @@ def amplification_peak(scope: Scope) -> Measured:
     reason = no_ledger(scope.tables)
     if reason or invisible(scope):
         return unknown(reason or INVISIBLE)
-    sent = scope.rows[scope.rows["outcome"] != "unsent"]
-    second = np.floor(numbers(sent["due_s"])).astype(np.int64)
-    if len(second) == 0:
+    sent = scope.rows[~is_any(values_of(scope.rows, "outcome"), ("unsent",))]
+    if sent.empty:
         return unknown(NO_ROWS)
-    requests = np.bincount(second)
-    attempts = np.bincount(second, weights=numbers(sent["attempts"]))
+    due_ns = values_of(sent, "due_ns")  # in ascending order, as all rows are
+    first_ns = scope.tables.start_ns + (int(due_ns[0]) - scope.tables.start_ns) // _S * _S
+    starts = np.searchsorted(due_ns, np.arange(first_ns, int(due_ns[-1]) + 1, _S))
+    requests = np.diff(np.append(starts, len(due_ns)))
+    attempts = np.add.reduceat(np.append(values_of(sent, "attempts"), 0), starts, dtype=np.int64)
     busy = requests >= LEAST_IN_A_SECOND
     if not busy.any():
         return unknown(f"no second holds {LEAST_IN_A_SECOND} requests", len(sent))
@@ -114,7 +117,8 @@ def attempts_on_faulty_provider(tables: RunTables, outage: Outage) -> Measured:
         return unknown("the providers' ledger is not there in full")
     if not outage.attempts_visible:
         return unknown(INVISIBLE)
-    rows = attempts[(attempts["provider"] == outage.provider) & (attempts["kind"] != "canary")]
-    since_ns = rows["arrived_ns"] - tables.start_ns
-    count = int(((since_ns >= outage.t0_ns) & (since_ns < outage.t1_ns)).sum())
+    there = is_any(values_of(attempts, "provider"), (outage.provider,))
+    since_ns = values_of(attempts, "arrived_ns")
+    there &= (since_ns >= outage.t0_ns + tables.start_ns) & (since_ns < outage.t1_ns + tables.start_ns)
+    count = int(np.count_nonzero(there & ~is_any(values_of(attempts, "kind"), ("canary",))))
     return known(float(count), count)
