@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from gatebench.analysis.columns import among, ascending, is_any, is_ascending, values_of
+from gatebench.analysis.columns import among, is_any, is_ascending, moments, values_of
 from gatebench.analysis.declared import declared_ns
 from gatebench.analysis.windows import Outage
 from gatebench.oracles.breaker import Arrivals, Burst, Opening, Story, Times, read, silent_requests
@@ -72,8 +72,7 @@ def asked_ns(tables: RunTables) -> Times:
     """Return when requests were sent to the target, sorted, warm-up included."""
 
     def find() -> Times:
-        sent_ns = values_of(tables.at_target, "sent_ns")
-        return ascending(sent_ns[sent_ns != NEVER] - tables.start_ns)
+        return moments(values_of(tables.at_target, "sent_ns")) - tables.start_ns
 
     return tables.kept("asked_ns", find)
 
@@ -85,8 +84,7 @@ def missed_ns(tables: RunTables, provider: str) -> Times | None:
         return None
     own = is_any(values_of(attempts, "provider"), (provider,)) & ~is_any(values_of(attempts, "kind"), ("canary",))
     rows = tables.at_target[~among(tables.at_target, values_of(attempts, "sample")[own])]
-    sent_ns = values_of(rows, "sent_ns")
-    return ascending(sent_ns[sent_ns != NEVER] - tables.start_ns)
+    return moments(values_of(rows, "sent_ns")) - tables.start_ns
 
 
 def arrivals_at(tables: RunTables, provider: str) -> Arrivals:

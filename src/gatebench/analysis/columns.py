@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, cast
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from gatebench.sample import NEVER
 from gatebench.stats import Floats
 
 Flags = npt.NDArray[np.bool_]
 _NEAR: Final = 8
+_Number = TypeVar("_Number", bound=np.generic)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,6 +95,12 @@ def pd_notna(values: Any) -> Flags:
     return np.asarray(pd.notna(values))
 
 
+def own(rows: pd.DataFrame, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return, of values for the whole table, those of these rows."""
+    taken = getattr(type(rows), "taken", None)
+    return np.asarray(values[rows.index] if taken is None else taken(rows, values))
+
+
 def positions(rows: pd.DataFrame) -> npt.NDArray[np.int64]:
     """Return the positions of rows in their table; those side by side are counted, for pandas would keep them for good."""
     index: Any = rows.index
@@ -105,9 +113,11 @@ def is_ascending(values: npt.NDArray[Any]) -> bool:
     return all((values[part][1:] >= values[part][:-1]).all() for part in overlapping(len(values)))
 
 
-def ascending(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return values in ascending order: as they are, where they are."""
-    return values if is_ascending(values) else np.sort(values)
+def moments(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the moments of a column that took place, in ascending order."""
+    took_place = values != NEVER
+    found = values if took_place.all() else values[took_place]
+    return found if is_ascending(found) else np.sort(found)
 
 
 def tally(places: npt.NDArray[Any], rows: int) -> npt.NDArray[np.int32]:
@@ -150,6 +160,18 @@ def belong(values: Any, wanted: Any) -> npt.NDArray[np.bool_]:
     marked = np.zeros(max(int(chosen.max()), int(asked.max()), 0) + 2, np.bool_)
     marked[chosen] = True
     return cast("npt.NDArray[np.bool_]", marked[asked])  # -1, no position, is the last, which is never marked
+
+
+def pieced(rows: int, formula: Callable[[slice], npt.NDArray[_Number]]) -> npt.NDArray[_Number]:
+    """Return a column that a formula gives part by part, so that what is computed in between stays in a processor's cache."""
+    found: npt.NDArray[_Number] | None = None
+    for part in parts(rows):
+        values = formula(part)
+        if len(values) == rows:
+            return values
+        found = np.empty(rows, values.dtype) if found is None else found
+        found[part] = values
+    return formula(slice(0, 0)) if found is None else found
 
 
 def overlapping(rows: int) -> Iterator[slice]:

@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gatebench.analysis.columns import ascending, is_any, numbers, values_of
+from gatebench.analysis.breakers import asked_ns
+from gatebench.analysis.columns import is_any, moments, numbers, values_of
 from gatebench.analysis.tables import RunTables
 from gatebench.run.summary import ProcessCost
-from gatebench.sample import NEVER
 from gatebench.stats import JUDGED, SHOWN, Floats, Interval, block_mean_interval
 
 LEAST_SECONDS: Final = 10
@@ -36,7 +36,7 @@ Role = Literal["target", "provider", "links", "load", "other"]
 
 @dataclass(frozen=True)
 class Passing:
-    """What passes through a process: in words, and when (nanoseconds of the run's clock, in ascending order), whole or in parts."""
+    """What passes through a process: in words, and when (nanoseconds from the start of the load, in ascending order), whole or in parts."""
 
     role: Role
     counted: str
@@ -57,7 +57,7 @@ def costs(tables: RunTables) -> list[ProcessCost]:
     start_ns, end_ns = measured[0].start_ns, measured[-1].end_ns
     found = []
     for name, rows in used.groupby("process", sort=True):
-        at_ns, cpu_s = _readings(rows, tables.start_ns + start_ns, tables.start_ns + end_ns)
+        at_ns, cpu_s = _readings(rows, tables.start_ns, start_ns, end_ns)
         found.append(_cost(str(name), at_ns, cpu_s, _passing(str(name), tables)))
     order = ("target", "links", "provider", "load", "other")
     return sorted(found, key=lambda cost: (order.index(cost.role), cost.process))
@@ -90,7 +90,7 @@ def target_cost(tables: RunTables, start_ns: int, end_ns: int) -> TargetCost:
     values, shown, judged, requests = [], [], [], []
     for process in definition.gateways:
         rows = series[(series["metric"] == "cpu_s") & (series["process"] == process.name)]
-        used_s, passed = _used(*_readings(rows, tables.start_ns + start_ns, tables.start_ns + end_ns), sent)
+        used_s, passed = _used(*_readings(rows, tables.start_ns, start_ns, end_ns), sent)
         if len(used_s) < LEAST_SECONDS:
             why = f"it takes {LEAST_SECONDS} readings of {process.name} a second apart; here are {len(used_s)}"
             return TargetCost(None, int(passed.sum()), why=why)
@@ -103,10 +103,11 @@ def target_cost(tables: RunTables, start_ns: int, end_ns: int) -> TargetCost:
     return TargetCost(sum(values) * US_PER_S, max(requests), _summed(shown), _summed(judged))
 
 
-def _readings(rows: pd.DataFrame, start_ns: int, end_ns: int) -> tuple[Times, Floats]:
-    """Return when a process was read between two moments, and what it had used by then."""
-    rows = rows[(rows["at_ns"] >= start_ns) & (rows["at_ns"] <= end_ns)].sort_values("at_ns")
-    return rows["at_ns"].to_numpy(np.int64), numbers(rows["value"])
+def _readings(rows: pd.DataFrame, zero_ns: int, start_ns: int, end_ns: int) -> tuple[Times, Floats]:
+    """Return when a process was read between two moments of the load, and what it had used by then."""
+    since_ns = rows["at_ns"] - zero_ns
+    rows = rows[(since_ns >= start_ns) & (since_ns <= end_ns)].sort_values("at_ns")
+    return rows["at_ns"].to_numpy(np.int64) - zero_ns, numbers(rows["value"])
 
 
 def _summed(found: list[Interval]) -> Interval:
@@ -131,21 +132,20 @@ def _passing(name: str, tables: RunTables) -> Passing:
     return Passing("other", "nobody counts what passes through it")
 
 
-def _sent_ns(rows: pd.DataFrame) -> Times:
-    sent_ns = values_of(rows, "sent_ns")
-    return ascending(sent_ns[sent_ns != NEVER])
+def _sent_ns(rows: pd.DataFrame, tables: RunTables) -> Times:
+    return asked_ns(tables) if rows is tables.at_target else moments(values_of(rows, "sent_ns")) - tables.start_ns
 
 
 def _arrived_ns(tables: RunTables, provider: str) -> Times:
     attempts = tables.attempts
     if attempts is None:
         return np.empty(0, np.int64)
-    return ascending(values_of(attempts, "arrived_ns")[is_any(values_of(attempts, "provider"), (provider,))])
+    there = is_any(values_of(attempts, "provider"), (provider,))
+    return moments(values_of(attempts, "arrived_ns")[there]) - tables.start_ns
 
 
 def _of_target(tables: RunTables) -> Passing:
-    sent_ns = tables.kept("sent to the target", lambda: _sent_ns(tables.at_target))
-    return Passing("target", "requests sent to the target", (sent_ns,))
+    return Passing("target", "requests sent to the target", (asked_ns(tables),))
 
 
 def _of_provider(name: str, tables: RunTables) -> Passing:
@@ -155,7 +155,7 @@ def _of_provider(name: str, tables: RunTables) -> Passing:
 def _of_links(tables: RunTables) -> Passing:
     """A request passes a front link once, and a provider's link with every attempt."""
     arrived = tuple(_arrived_ns(tables, provider.name) for provider in tables.plan.providers)
-    return Passing("links", "passages of a link", (_sent_ns(tables.samples), *arrived))
+    return Passing("links", "passages of a link", (_sent_ns(tables.samples, tables), *arrived))
 
 
 def _of_load(number: str, tables: RunTables) -> Passing:
@@ -163,7 +163,7 @@ def _of_load(number: str, tables: RunTables) -> Passing:
     rows = tables.samples
     if number.isdigit():
         rows = rows[values_of(rows, "worker") == int(number)]
-    return Passing("load", "requests sent", (_sent_ns(rows),))
+    return Passing("load", "requests sent", (_sent_ns(rows, tables),))
 
 
 def _cost(name: str, at_ns: Times, cpu_s: Floats, passing: Passing) -> ProcessCost:

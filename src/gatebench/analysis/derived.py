@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gatebench.analysis.columns import is_any, parts, values_of, worded
+from gatebench.analysis.columns import is_any, parts, pieced, values_of, worded
 from gatebench.analysis.rows import compute, put
 from gatebench.analysis.windows import TRANSITION, Window, label
 from gatebench.plan import Plan
@@ -44,24 +44,40 @@ def derive(samples: pd.DataFrame, plan: Plan, start_ns: int) -> None:
         return np.asarray(is_any(values_of(rows, "outcome"), ("ok",)) & whole)
 
     def due_s(rows: pd.DataFrame) -> Floats:
-        return (moment(rows, "due_ns") - start_ns) / 1e9
+        due_ns = moment(rows, "due_ns")
+        return pieced(len(rows), lambda part: (due_ns[part] - start_ns) / 1e9)
 
     def done_s(rows: pd.DataFrame) -> Floats:
         done_ns = moment(rows, "done_ns")
-        return np.where(done_ns == NEVER, np.nan, (done_ns - start_ns) / 1e9)
+        return pieced(
+            len(rows), lambda part: np.where(done_ns[part] == NEVER, np.nan, (done_ns[part] - start_ns) / 1e9)
+        )
 
     def response_ms(rows: pd.DataFrame) -> Floats:
-        took_ms = (moment(rows, "done_ns") - moment(rows, "due_ns")) / NS_PER_MS
-        return np.where(ended(rows), took_ms, deadline_ms)
+        done_ns, due_ns, over = moment(rows, "done_ns"), moment(rows, "due_ns"), ended(rows)
+
+        def took_ms(part: slice) -> Floats:
+            return np.where(over[part], (done_ns[part] - due_ns[part]) / NS_PER_MS, deadline_ms)
+
+        return pieced(len(rows), took_ms)
 
     def service_ms(rows: pd.DataFrame) -> Floats:
-        sent_ns = moment(rows, "sent_ns")
-        took_ms = np.where(ended(rows), (moment(rows, "done_ns") - sent_ns) / NS_PER_MS, deadline_ms)
-        return np.where(sent_ns != NEVER, took_ms, np.nan)
+        done_ns, sent_ns, over = moment(rows, "done_ns"), moment(rows, "sent_ns"), ended(rows)
+
+        def took_ms(part: slice) -> Floats:
+            took = np.where(over[part], (done_ns[part] - sent_ns[part]) / NS_PER_MS, deadline_ms)
+            return np.where(sent_ns[part] != NEVER, took, np.nan)
+
+        return pieced(len(rows), took_ms)
 
     def dispatch_ms(rows: pd.DataFrame) -> Floats:
-        sent_ns = moment(rows, "sent_ns")
-        return np.where((sent_ns != NEVER) & planned, (sent_ns - moment(rows, "due_ns")) / NS_PER_MS, np.nan)
+        sent_ns, due_ns = moment(rows, "sent_ns"), moment(rows, "due_ns")
+
+        def late_ms(part: slice) -> Floats:
+            there = (sent_ns[part] != NEVER) & planned
+            return np.where(there, (sent_ns[part] - due_ns[part]) / NS_PER_MS, np.nan)
+
+        return pieced(len(rows), late_ms)
 
     def good(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
         in_time = values_of(rows, "response_ms") <= plan.objective.response_ms

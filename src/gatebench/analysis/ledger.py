@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gatebench.analysis.closed import visits_by_user
-from gatebench.analysis.columns import is_any, parts, values_of
+from gatebench.analysis.columns import is_any, parts, tally, values_of
 from gatebench.analysis.locust_books import agreement, apart, locust_counts
 from gatebench.analysis.tables import RunTables
 from gatebench.analysis.wording import count
@@ -152,10 +152,9 @@ def _beyond(ids: Ids, known: Ids) -> npt.NDArray[np.int64]:
 
 def _doubled(arrivals: Ids, ordinals: Ids) -> npt.NDArray[np.int64]:
     """Return the arrivals of rows beyond the first of their request."""
-    if len(arrivals) and not ordinals.any() and int(arrivals.max()) <= _DENSE * len(arrivals):
-        number = np.bincount(arrivals)
-        if int(number.max()) == 1:
-            return np.empty(0, np.int64)
+    dense = len(arrivals) and not ordinals.any() and int(arrivals.max()) <= _DENSE * len(arrivals)
+    if dense and int(tally(arrivals, int(arrivals.max()) + 1).max()) == 1:
+        return np.empty(0, np.int64)
     pairs = pd.MultiIndex.from_arrays([arrivals.astype(np.int64), ordinals.astype(np.int64)])
     return arrivals[np.asarray(pairs.duplicated())].astype(np.int64)
 

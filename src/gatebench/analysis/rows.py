@@ -88,6 +88,13 @@ class Rows(pd.DataFrame):
         column = self.frame()[name]
         return column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
 
+    def taken(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return, of values for the whole table, those of these rows."""
+        places = self._places
+        if isinstance(places, Runs):
+            return np.asarray(places.values(lambda start, stop: values[start:stop]))
+        return values[places]
+
     def with_columns(self, more: Mapping[str, Origin]) -> Rows:
         """Return these rows with further columns, given as those of the whole table."""
         return Rows(self._columns.further(more), self._places)

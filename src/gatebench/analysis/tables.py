@@ -21,7 +21,7 @@ import pyarrow as pa
 from gatebench.analysis.asked import asked
 from gatebench.analysis.blocks import by_block
 from gatebench.analysis.caching.served import served
-from gatebench.analysis.columns import is_any, values_of
+from gatebench.analysis.columns import is_any, pd_notna, values_of
 from gatebench.analysis.derived import Cuts, derive, label_rows
 from gatebench.analysis.faults import FaultTimeline, timelines
 from gatebench.analysis.joining import join, makers
@@ -42,7 +42,7 @@ from gatebench.sample import ATTEMPT, LANES, TARGET
 from gatebench.schedule import Schedule
 
 _Found = TypeVar("_Found")
-_FOUND_BYTES: Final = 200_000_000
+_FOUND_BYTES: Final = 300_000_000
 _IDS_SHARE: Final = 0.99
 _LEDGER_LEVELS: Final = ("full", "unreset")
 _STAMPED_LEAST: Final = 0.9
@@ -182,9 +182,10 @@ class RunTables:
     @cached_property
     def bypassed(self) -> bool:
         """Whether the target answered, and nothing of it came from our providers: no attempt arrived, no answer is stamped."""
-        answers, attempts = self.at_target[self.at_target["complete"]], self.attempts_for_target
-        asked = 0 if attempts is None else int((attempts["kind"] != "canary").sum())
-        return bool(len(answers)) and asked == 0 and bool(answers["provider"].isna().all())
+        attempts, complete = self.attempts_for_target, values_of(self.at_target, "complete")
+        if attempts is not None and not is_any(values_of(attempts, "kind"), ("canary",)).all():
+            return False
+        return bool(complete.any()) and not (pd_notna(values_of(self.at_target, "provider")) & complete).any()
 
     @cached_property
     def has_stamps(self) -> bool:
@@ -225,8 +226,10 @@ class RunTables:
         """
         if self.attempts is None or self.plan.request_id == "none":
             return False
-        asked = self.attempts[(self.attempts["kind"] != "canary") & (self.attempts["arrived_ns"] >= self.start_ns)]
-        return asked.empty or bool((asked["sample"] >= 0).mean() >= _IDS_SHARE)
+        asked = values_of(self.attempts, "arrived_ns") >= self.start_ns
+        asked &= ~is_any(values_of(self.attempts, "kind"), ("canary",))
+        named = np.count_nonzero(asked & (values_of(self.attempts, "sample") >= 0))
+        return not asked.any() or bool(named / np.count_nonzero(asked) >= _IDS_SHARE)
 
     @cached_property
     def baseline(self) -> pd.DataFrame:

@@ -30,8 +30,7 @@ def percentile(ordered: Floats, share: float) -> float:
 
 def percentile_of(values: Floats, share: float) -> float:
     """Return the nearest-rank percentile of values in any order."""
-    place = rank(len(values), share) - 1
-    return float(np.partition(values, place)[place])
+    return percentile(np.sort(values), share)  # quicker than selecting, where sorting uses vector instructions
 
 
 def beyond(n: int, share: float) -> int:

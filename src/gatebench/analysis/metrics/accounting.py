@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gatebench.analysis.columns import among, is_any, parts, values_of
+from gatebench.analysis.columns import is_any, own, parts, values_of
 from gatebench.analysis.makers import no_attempts
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.analysis.metrics.retries import attempts_of
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gatebench.traffic.route import Route
 
 LEAST_ANSWERS: Final = 20
+_OK: Final = 200
 _METERED: Final = ("chat", "embeddings", "messages")
 
 
@@ -61,17 +62,17 @@ def _billed_and_made(scope: Scope) -> Billing:
     ]
     answers, sums, wrong, offs = 0, np.zeros(2, np.int64), [nothing], [nothing]
     for part in parts(len(rows)):
-        own = np.flatnonzero(complete[part] & (made_by[part] >= 0))
-        maker, some, off = made_by[part][own], np.zeros(len(own), np.bool_), np.zeros(len(own), np.int64)
+        mine = np.flatnonzero(complete[part] & (made_by[part] >= 0))
+        maker, some, off = made_by[part][mine], np.zeros(len(mine), np.bool_), np.zeros(len(mine), np.int64)
         for said, nobody, spent, most in sides:
-            said_of = said[part][own].astype(np.int64)
+            said_of = said[part][mine].astype(np.int64)
             named = said_of != nobody
             some |= named
             made = np.minimum(spent[maker].astype(np.int64), most)
             off += np.where(named, said_of - made, 0)
             sums += int(said_of[named].sum()), int(made[named].sum())
         answers += int(np.count_nonzero(some))
-        wrong.append(own[off != 0] + part.start)
+        wrong.append(mine[off != 0] + part.start)
         offs.append(off[off != 0])
     return Billing(
         answers, float(sums[0]), float(sums[1]), np.concatenate(wrong), np.concatenate(offs).astype(np.float64)
@@ -182,12 +183,15 @@ def undelivered_tokens(scope: Scope) -> Measured:
     if reason:
         return unknown(reason)
     attempts = attempts_of(scope)
-    attempts = attempts[values_of(attempts, "status") == 200]
+    status, delivered = values_of(attempts, "status"), own(attempts, _delivered(scope.tables))
     sides = [values_of(attempts, name) for name in ("tokens_in", "tokens_out")]
-    paid = float(sum(int(tokens.sum(dtype=np.int64)) for tokens in sides))
-    if len(attempts) < LEAST_ANSWERS or not paid:
-        return unknown(f"it takes {LEAST_ANSWERS} attempts that answered; here were {len(attempts)}", len(attempts))
-    nobody = np.flatnonzero(~_delivered(scope.tables))
-    beyond = among(attempts, nobody) if len(nobody) else np.zeros(len(attempts), np.bool_)
-    lost = float(sum(int(tokens[beyond].sum(dtype=np.int64)) for tokens in sides))
-    return known(lost / paid, len(attempts), why=f"{lost:.0f} of {paid:.0f} tokens")
+    answered, paid, lost = 0, 0.0, 0.0
+    for part in parts(len(attempts)):
+        good = status[part] == _OK
+        answered += int(np.count_nonzero(good))
+        for tokens in sides:
+            paid += float(tokens[part][good].sum(dtype=np.int64))
+            lost += float(tokens[part][good & ~delivered[part]].sum(dtype=np.int64))
+    if answered < LEAST_ANSWERS or not paid:
+        return unknown(f"it takes {LEAST_ANSWERS} attempts that answered; here were {answered}", answered)
+    return known(lost / paid, answered, why=f"{lost:.0f} of {paid:.0f} tokens")

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from gatebench.analysis.columns import is_any, pd_notna, values_of
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, unknown
 from gatebench.analysis.metrics.shares import NO_ROWS
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_OK: Final = 200
 _PROMPTED: Final = frozenset(("chat", "embeddings", "messages", "rest"))
 FINGERPRINT_MATCHES: Final = 1
 """The bit of `stamp_matches` that says that the stamp's fingerprint is the request's."""
@@ -40,22 +42,27 @@ def lost(scope: Scope) -> pd.DataFrame:
 
 def cut_silently(scope: Scope) -> pd.DataFrame:
     """Rows with status 200 whose stream ended cleanly, but without its terminal event."""
-    answered = scope.rows[scope.rows["status"] == 200]
-    return answered[(answered["cause"] == "truncated") | ((answered["outcome"] == "ok") & ~answered["complete"])]
+    rows = scope.rows
+    cut = is_any(values_of(rows, "cause"), ("truncated",))
+    cut |= is_any(values_of(rows, "outcome"), ("ok",)) & ~values_of(rows, "complete")
+    found: pd.DataFrame = rows[cut & (values_of(rows, "status") == _OK)]
+    return found
 
 
 def _stamped(scope: Scope) -> pd.DataFrame:
     """Complete answers to requests with a prompt of their own that say who made them."""
     prompted = [route.name for route in scope.tables.plan.traffic.routes if route.kind in _PROMPTED]
     rows = scope.rows
-    return rows[rows["complete"] & rows["provider"].notna() & rows["route"].isin(prompted)]
+    stamped = values_of(rows, "complete") & pd_notna(values_of(rows, "provider"))
+    found: pd.DataFrame = rows[stamped & is_any(values_of(rows, "route"), prompted)]
+    return found
 
 
 def mistaken(scope: Scope) -> pd.DataFrame:
     """Rows whose answer was made for another prompt."""
     rows = _stamped(scope)
-    matches = (rows["stamp_matches"].to_numpy(np.uint8) & FINGERPRINT_MATCHES).astype(bool)
-    return rows[~matches]
+    found: pd.DataFrame = rows[(values_of(rows, "stamp_matches") & FINGERPRINT_MATCHES) == 0]
+    return found
 
 
 @metric(unit="requests", better="lower", title="Requests lost", judged="exact", offenders=lost)
@@ -77,7 +84,7 @@ def silent_truncation(scope: Scope) -> Measured:
     """
     if scope.tables.plan.evidence == "closed":
         return unknown('at the level of evidence "closed" nobody looked for the ends of streams')
-    answered = int((scope.rows["status"] == 200).sum())
+    answered = int(np.count_nonzero(values_of(scope.rows, "status") == _OK))
     return known(float(len(cut_silently(scope))), answered) if answered else unknown("no answer had status 200")
 
 

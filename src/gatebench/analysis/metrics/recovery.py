@@ -44,6 +44,10 @@ def time_to_recover_s(tables: RunTables, outage: Outage) -> Measured:
     (`dispatch_limit_ms`): a run may be valid with that much of it in its response times, so a smaller difference is not
     shown to be the target's.
     """
+    return tables.kept(("recovered", outage), lambda: _recovered(tables, outage))
+
+
+def _recovered(tables: RunTables, outage: Outage) -> Measured:
     if not outage.cleared:
         return unknown("the end of the fault is not recorded")
     usual = tables.baseline

@@ -34,7 +34,7 @@ class Bins:
         """Return the bin of each time; times beyond the end fall into the last bin, times before 0 into the first."""
         found = np.empty(len(at_s), np.int32)
         for part in parts(len(at_s)):
-            found[part] = np.clip(at_s[part] // self.width_s, 0, self.number - 1)
+            found[part] = np.clip(np.floor(at_s[part] / self.width_s), 0, self.number - 1)
         return found
 
     def edges(self, index: npt.NDArray[np.integer[Any]]) -> tuple[Floats, Floats]:
@@ -85,7 +85,9 @@ def rates(bins: Bins, at_s: Floats, who: Coded, *, by: str, counted: str) -> dic
     `by` names the column of the words, `counted` that of the counts.
     """
     many = len(who.words)
-    counts = np.bincount(bins.index(at_s) * many + who.codes, minlength=bins.number * many)
+    counts, index = np.zeros(bins.number * many, np.int64), bins.index(at_s)
+    for part in parts(len(index)):
+        counts += np.bincount(index[part] * many + who.codes[part], minlength=len(counts))
     begin_s, end_s = bins.edges(np.repeat(np.arange(bins.number), many))
     kept = counts > 0
     return {
