@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gatebench.analysis.columns import among, belong, worded
+from gatebench.analysis.columns import among, belong, own, positions, tally, worded
 from gatebench.analysis.origins import Filed, Given, Origin, Places, Spread
 from gatebench.analysis.rows import Rows
+from gatebench.analysis.runs import MOST, side_by_side
 from gatebench.analysis.shelf import Shelf
 from gatebench.analysis.table_columns import MANY, Columns
 
@@ -196,7 +197,7 @@ def test_a_shelf_makes_room() -> None:
         made.append(name)
         return np.zeros(100)
 
-    shelf = Shelf(2 * 800)
+    shelf = Shelf(2 * 800, clock=lambda: 0.0)
     for name in ("a", "b", "a", "c", "a", "b"):
         shelf.get(name, partial(make, name))
     assert made == ["a", "b", "c", "b"]
@@ -211,7 +212,7 @@ def test_what_is_small_outlives_what_is_large() -> None:
         made.append(name)
         return SimpleNamespace(nbytes=size << 20)
 
-    shelf = Shelf(200 << 20)
+    shelf = Shelf(200 << 20, clock=lambda: 0.0)
     shelf.get("flags", partial(make, "flags", 10))
     for turn in range(7):
         shelf.get(f"time {turn}", partial(make, f"time {turn}", 80))
@@ -221,6 +222,77 @@ def test_what_is_small_outlives_what_is_large() -> None:
         shelf.get(f"time {turn}", partial(make, f"time {turn}", 80))
     assert "flags" not in shelf
     assert shelf.used <= shelf.most
+
+
+def test_what_took_long_outlives_what_did_not() -> None:
+    """Of two of one size the one stays that would cost more to make again, though it was not used for longer."""
+    shelf, clock = Shelf(250, clock=lambda: next(times)), [0.0, 3.0, 3.0, 4.0, 4.0, 5.0]
+    times = iter(clock)
+    for name in ("slow", "quick", "new"):
+        shelf.get(name, lambda: np.zeros(100, np.uint8))
+    assert [name in shelf for name in ("slow", "quick", "new")] == [True, False, True]
+
+
+def same(found: pd.Series[Any], wanted: pd.Series[Any]) -> None:
+    """Compare series, words by their numbers, which takes a hundredth of the time."""
+    assert found.dtype == wanted.dtype
+    np.testing.assert_array_equal(found.index, wanted.index)
+    numbers = [getattr(one.array, "codes", one.array) for one in (found, wanted)]
+    np.testing.assert_array_equal(*numbers)
+
+
+def few_gaps(some: pd.Series[int]) -> pd.Series[bool]:
+    """Tell of all but a few stretches, the first and the last row among them."""
+    return (some % 100_000 > 10) & (some != 0) & (some != LONG - 1)
+
+
+@pytest.mark.parametrize("name", ["number", "word", "half"])
+def test_rows_with_a_few_gaps_are_those_of_the_frame(long: tuple[Rows, pd.DataFrame], name: str) -> None:
+    """Cut out, cut out again with other gaps, in any order, a few of them; and what is given for the whole table."""
+    rows, plain = long
+    found, wanted = rows[few_gaps(plain["number"]).to_numpy()], plain[few_gaps(plain["number"])]
+    assert found.nbytes == 0  # known by their edges
+    again = found[(found["number"] % 70_000 > 5).to_numpy()]
+    twice = wanted[wanted["number"] % 70_000 > 5]
+    for some, frame in (
+        (found, wanted),
+        (again, twice),
+        (again[again["number"] > 99_000], twice[twice["number"] > 99_000]),
+    ):
+        same(some[name], frame[name])
+        same(some.iloc[[5, 3, -1, 250_000]][name], frame.iloc[[5, 3, -1, 250_000]][name])
+        np.testing.assert_array_equal(own(some, np.arange(LONG)), frame.index)
+        np.testing.assert_array_equal(positions(some), frame.index)
+        strewn = (frame["number"] % 3 == 0).to_numpy()
+        same(some[strewn][name], frame[strewn][name])
+    for column in wanted:
+        same(found.frame()[column], wanted[column])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_edges_are_those_of_the_mask(seed: int) -> None:
+    """Runs of runs of any length, against the positions themselves."""
+    random = np.random.default_rng(seed)
+    known, held = np.arange(50, 1050), side_by_side(50, 1050)
+    while len(known) > 1:
+        mask = np.repeat(random.random(len(known)) < 0.7, random.integers(1, 40, len(known)))[: len(known)]
+        if not mask.any():
+            break
+        found = held.where(mask)
+        assert found is not None
+        known, held = known[mask], found
+        np.testing.assert_array_equal(held.all(), known)
+        np.testing.assert_array_equal(held.values(np.arange), known)
+        some = random.integers(0, len(known), 9)
+        np.testing.assert_array_equal(held[some], known[some])
+    assert side_by_side(0, 4 * MOST + 4).where(np.arange(4 * MOST + 4) % 2 == 0) is None
+
+
+@pytest.mark.parametrize("places", [[], [-1, -1], [0, 3, 3, -1, 2], [0, LONG - 1], list(range(0, 2000, 3))])
+def test_a_tally_counts_each_row(places: list[int]) -> None:
+    """Neighbours, strangers, and those that are none."""
+    asked = np.array(places, np.int32)
+    np.testing.assert_array_equal(tally(asked, LONG), np.bincount(asked[asked >= 0], minlength=LONG))
 
 
 @pytest.mark.parametrize("wanted", [[], [-1], [3, 3, 700, -1], list(range(0, N, 7)), [5000]])

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -70,10 +71,14 @@ def test_ten_million_samples_are_read_within_two_gigabytes(assembled: RunFolder,
     assert cost["peak_mb"] <= PEAK_MB
 
 
-@pytest.mark.xfail(strict=True, reason="not reached yet: five times naive percentiles on the clock, see docs/speed.md")
 def test_ten_million_samples_are_read_in_time(assembled: RunFolder, cost: dict[str, Any]) -> None:
     """Summary and report in at most 15/4 of what naive percentiles alone take, on the clock."""
-    assert cost["wall_s"] <= AT_MOST_NAIVE * measured(assembled, "naive")["wall_s"]
+    naive_s, read_s = [], [cost["wall_s"]]
+    for _ in range(3):  # in turn, for a shared machine has its hours; of each the median
+        naive_s.append(measured(assembled, "naive")["wall_s"])
+        read_s.append(measured(assembled, "read")["wall_s"])
+    sys.stdout.write(f"summary and report take {median(read_s) / median(naive_s):.2f} times naive percentiles\n")
+    assert median(read_s) <= AT_MOST_NAIVE * median(naive_s)
 
 
 @pytest.mark.skipif(program() is None, reason="there is no Chromium")

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-MOST: Final = 64
+MOST: Final = 2048
 """Of more gaps than this the positions themselves are kept."""
 LEAST_ROWS: Final = 1 << 16
 """Of fewer rows the positions are kept as well."""
@@ -40,7 +40,9 @@ class Runs:
 
     def values(self, span: Callable[[int, int], Any]) -> Any:
         """Return a column of these rows, where `span` returns it from one position up to another."""
-        found = [span(start, stop) for start, stop in self]
+        first, last = int(self._starts[0]), int(self._stops[-1])
+        reach = span(first, last)
+        found = [reach[start - first : stop - first] for start, stop in self]
         if isinstance(found[0], np.ndarray):
             return np.concatenate(found)
         return pd.Categorical.from_codes(np.concatenate([one.codes for one in found]), dtype=found[0].dtype)

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, Final, NamedTuple
 
-SHELF_BYTES: Final = 400_000_000
+SHELF_BYTES: Final = 300_000_000
 _LEAST_BYTES: Final = 1 << 20
 _LEAST_S: Final = 1e-4
 
@@ -27,8 +27,8 @@ class Shelf:
     USENIX 1997); of equal ones the one that was not used for longest goes.
     """
 
-    def __init__(self, most: int = SHELF_BYTES) -> None:
-        self.most, self.used = most, 0
+    def __init__(self, most: int = SHELF_BYTES, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.most, self.used, self._clock = most, 0, clock
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
         self._gone = 0.0
 
@@ -49,9 +49,9 @@ class Shelf:
         """Return what is kept under a key, made by its source when it is not there."""
         kept = self._kept.pop(key, None)
         if kept is None:
-            began = time.perf_counter()
+            began = self._clock()
             values = source()
-            cost = max(time.perf_counter() - began, _LEAST_S)
+            cost = max(self._clock() - began, _LEAST_S)
             size = _size(values)
             self.used += size
         else:

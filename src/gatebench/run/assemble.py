@@ -333,13 +333,13 @@ def _write(pieces: Iterator[pa.Table], path: Path, schema: str, found: Assembly)
     head = json.dumps({"schema": schema, "assembly": asdict(found)})
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     first = next(pieces)
-    with pq.ParquetWriter(draft, first.schema.with_metadata({_KEY: head}), **_layout(first.schema)) as writer:
+    with pq.ParquetWriter(draft, first.schema.with_metadata({_KEY: head}), **layout(first.schema)) as writer:
         for piece in chain([first], pieces):
             writer.write_table(piece.replace_schema_metadata({_KEY: head}), row_group_size=GROUP_ROWS)
     draft.replace(path)
 
 
-def _layout(schema: pa.Schema) -> dict[str, Any]:
+def layout(schema: pa.Schema) -> dict[str, Any]:
     """Return how columns lie in the file: those of few different values as a dictionary, compressed; times and other wide numbers,
     which differ in every row, as they are and in one page for each group of rows, so that whoever reads them decodes nothing.
     """

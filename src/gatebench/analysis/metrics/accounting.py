@@ -62,18 +62,21 @@ def _billed_and_made(scope: Scope) -> Billing:
     ]
     answers, sums, wrong, offs = 0, np.zeros(2, np.int64), [nothing], [nothing]
     for part in parts(len(rows)):
-        mine = np.flatnonzero(complete[part] & (made_by[part] >= 0))
-        maker, some, off = made_by[part][mine], np.zeros(len(mine), np.bool_), np.zeros(len(mine), np.int64)
+        maker = made_by[part]
+        mine = complete[part] & (maker >= 0)
+        some, off = np.zeros(len(mine), np.bool_), np.zeros(len(mine), np.int64)
         for said, nobody, spent, most in sides:
-            said_of = said[part][mine].astype(np.int64)
-            named = said_of != nobody
+            named = mine & (said[part] != nobody)
             some |= named
-            made = np.minimum(spent[maker].astype(np.int64), most)
-            off += np.where(named, said_of - made, 0)
-            sums += int(said_of[named].sum()), int(made[named].sum())
+            made = np.minimum(
+                spent[maker].astype(np.int64), most
+            )  # of those without a maker too, which are not counted
+            off += np.where(named, said[part] - made, 0)
+            sums += int(said[part].sum(where=named, dtype=np.int64)), int(made.sum(where=named))
         answers += int(np.count_nonzero(some))
-        wrong.append(mine[off != 0] + part.start)
-        offs.append(off[off != 0])
+        strange = np.flatnonzero(off)
+        wrong.append(strange + part.start)
+        offs.append(off[strange])
     return Billing(
         answers, float(sums[0]), float(sums[1]), np.concatenate(wrong), np.concatenate(offs).astype(np.float64)
     )
