@@ -77,11 +77,22 @@ def test_without_statistics_it_lies_plain_too(tmp_path: Path) -> None:
     np.testing.assert_array_equal(Columns.of_file(path, Shelf(0)).span("at_ns", 0, ROWS), NUMBERS)
 
 
-def test_a_file_that_was_cut_since_is_an_error(tmp_path: Path) -> None:
-    """What is not there any more is never made up."""
+def test_a_file_that_is_written_anew_is_another(tmp_path: Path) -> None:
+    """Somebody assembles the run again, or cuts the file, while a report is made: nothing is made up of what lies there now."""
+    path = written(tmp_path / "t.parquet")
+    columns = Columns.of_file(path, Shelf(0))
+    columns.span("at_ns", 0, 5)
+    columns.shelf.clear()
+    written(tmp_path / "other.parquet").replace(path)
+    with pytest.raises(OSError, match="was written anew while it was read"):
+        columns.span("at_ns", 0, 5)
+
+
+def test_a_file_that_ends_too_soon_is_an_error(tmp_path: Path) -> None:
+    """What is not there is never made up."""
     path = written(tmp_path / "t.parquet")
     begins = offsets(path)
     with path.open("r+b") as file:
         file.truncate(int(begins[-1]) + 8)
     with pytest.raises(OSError, match="ends before its values do"):
-        plain_pages.read(path, begins, [GROUP_ROWS, GROUP_ROWS, 77], np.int64)
+        plain_pages.read(path, plain_pages.stamp(path), begins, [GROUP_ROWS, GROUP_ROWS, 77], np.int64)

@@ -50,6 +50,46 @@ def test_nothing_of_it_outlives_a_holder_that_is_killed(tmp_path: Path) -> None:
     assert all(gone(pid) for pid in pids)
 
 
+def test_a_group_of_its_own_does_not_get_away(tmp_path: Path) -> None:
+    """`timeout` makes one, as shells with job control do; it is ended all the same, and the pipe with it."""
+    held = Leashed(["timeout", "60", "sh", "-c", "echo $$; sleep 60"], tmp_path)
+    pid = int(next(held.lines()))
+    assert os.getpgid(pid) != held.process.pid
+    held.end()
+    assert gone(pid)
+
+
+def test_a_command_that_signals_its_own_group_ends_as_it_says(tmp_path: Path) -> None:
+    """As build scripts do that end what they started."""
+    held = Leashed(["sh", "-c", "trap 'exit 4' TERM; kill 0; sleep 60"], tmp_path)
+    try:
+        assert held.process.wait(10) == 4
+    finally:
+        held.end()
+
+
+def test_a_signal_that_ended_it_is_told(tmp_path: Path) -> None:
+    """As of any process."""
+    held = Leashed(["sh", "-c", "kill -9 $$"], tmp_path)
+    try:
+        assert held.process.wait(10) == -signal.SIGKILL
+    finally:
+        held.end()
+
+
+def test_programs_are_found_from_the_folder_they_start_in(tmp_path: Path) -> None:
+    """PATH may have entries that are no whole paths."""
+    program = tmp_path / "tools" / "mine"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nexit 5\n")
+    program.chmod(0o755)
+    held = Leashed(["mine"], tmp_path, environment={"PATH": f"tools:{os.environ['PATH']}"})
+    try:
+        assert held.process.wait(10) == 5
+    finally:
+        held.end()
+
+
 def test_it_ends_as_its_command_does(tmp_path: Path) -> None:
     """Exit code, output and folder are the command's; what it left in the background is ended."""
     held = Leashed(["sh", "-c", "sleep 60 & echo $!; pwd; echo trouble >&2; exit 3"], tmp_path)
@@ -79,7 +119,7 @@ def test_a_package_of_our_name_in_its_folder_is_not_loaded(tmp_path: Path) -> No
     (tmp_path / "gatebench").mkdir()
     (tmp_path / "gatebench" / "__init__.py").write_text("raise SystemExit(9)\n")
     (tmp_path / "subprocess.py").write_text("raise SystemExit(8)\n")
-    held = Leashed(["true"], tmp_path)
+    held = Leashed(["true"], tmp_path, environment={**os.environ, "PYTHONPATH": str(tmp_path)})
     try:
         assert held.process.wait(10) == 0
     finally:

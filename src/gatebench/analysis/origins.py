@@ -99,8 +99,8 @@ class Filed:
 
     kept = False
 
-    def __init__(self, path: Path, name: str, about: pq.FileMetaData) -> None:
-        self._path, self._name, self._about = path, name, about
+    def __init__(self, path: Path, name: str, about: pq.FileMetaData, stamp: plain_pages.Stamp) -> None:
+        self._path, self._name, self._about, self._stamp = path, name, about, stamp
         self._place = about.schema.to_arrow_schema().get_field_index(name)
         self._ends = np.cumsum([about.row_group(number).num_rows for number in range(about.num_row_groups)])
 
@@ -122,7 +122,7 @@ class Filed:
         before = int(self._ends[first - 1]) if first else 0
         if self._begins is not None:
             rows = np.diff(self._ends[first : last + 1], prepend=before).tolist()
-            plain = plain_pages.read(self._path, self._begins[first : last + 1], rows, self._dtype)
+            plain = plain_pages.read(self._path, self._stamp, self._begins[first : last + 1], rows, self._dtype)
             return plain[start - before : stop - before]
         with pq.ParquetFile(self._path, metadata=self._about) as file:
             kind = file.schema_arrow.field(self._name).type
@@ -142,7 +142,7 @@ class Filed:
         sizes = (self._ends - starts)[groups]
         before = np.concatenate(([0], np.cumsum(sizes)[:-1]))
         if self._begins is not None:
-            found = plain_pages.read(self._path, self._begins[groups], sizes.tolist(), self._dtype)
+            found = plain_pages.read(self._path, self._stamp, self._begins[groups], sizes.tolist(), self._dtype)
         else:
             with pq.ParquetFile(self._path, metadata=self._about) as file:
                 found = self._read(file, groups.tolist())

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,20 @@ import pyarrow.parquet as pq
 
 _WIDTH: Final = 8
 _ENCODINGS: Final = {"PLAIN", "RLE"}  # RLE would be that of levels, of which a column without gaps has none
+
+
+class Stamp(NamedTuple):
+    """Which file it is, and as of when: one that is written anew in its place is another."""
+
+    inode: int
+    size: int
+    modified_ns: int
+
+
+def stamp(path: Path | int) -> Stamp:
+    """Return which file lies there, or is open."""
+    found = os.fstat(path) if isinstance(path, int) else path.stat()
+    return Stamp(found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def offsets(path: Path, about: pq.FileMetaData, place: int) -> npt.NDArray[np.int64] | None:
@@ -43,14 +57,16 @@ def offsets(path: Path, about: pq.FileMetaData, place: int) -> npt.NDArray[np.in
 
 
 def read(
-    path: Path, begins: Sequence[int] | npt.NDArray[np.int64], rows: Sequence[int], dtype: type[np.generic]
+    path: Path, known: Stamp, begins: npt.NDArray[np.int64], rows: Sequence[int], dtype: type[np.generic]
 ) -> npt.NDArray[Any]:
-    """Return the values of some groups of rows, given where each begins and how many it holds. Raises OSError when the file ends
-    before they do.
+    """Return the values of some groups of rows, given where each begins and how many it holds. Raises OSError when it is not the
+    file any more that is known.
     """
     found, done = np.empty(sum(rows), dtype), 0
     into = found.view(np.uint8).data
     with path.open("rb") as file:
+        if stamp(file.fileno()) != known:
+            raise OSError(f"{path.name} was written anew while it was read")
         for begin, count in zip(begins, rows, strict=True):
             wanted = into[done : done + count * _WIDTH]
             while wanted:

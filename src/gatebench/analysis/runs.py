@@ -42,10 +42,12 @@ class Runs:
         """Return a column of these rows, where `span` returns it from one position up to another."""
         first, last = int(self._starts[0]), int(self._stops[-1])
         reach = span(first, last)
+        if not isinstance(reach, np.ndarray) and not hasattr(reach, "codes"):
+            return reach.take(self.all() - first)  # text, of which pandas has several kinds
         found = [reach[start - first : stop - first] for start, stop in self]
-        if isinstance(found[0], np.ndarray):
+        if isinstance(reach, np.ndarray):
             return np.concatenate(found)
-        return pd.Categorical.from_codes(np.concatenate([one.codes for one in found]), dtype=found[0].dtype)
+        return pd.Categorical.from_codes(np.concatenate([one.codes for one in found]), dtype=reach.dtype)
 
     def where(self, mask: npt.NDArray[np.bool_]) -> Runs | None:
         """Return those for which the mask holds, at least one; None when they are strewn."""

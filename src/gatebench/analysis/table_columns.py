@@ -10,6 +10,7 @@ from typing import Final
 import pyarrow.parquet as pq
 
 from gatebench.analysis.origins import Filed, Origin, Places, Values
+from gatebench.analysis.plain_pages import stamp
 from gatebench.analysis.shelf import Shelf
 
 FEW: Final = 4096
@@ -31,10 +32,11 @@ class Columns:
     @classmethod
     def of_file(cls, path: Path, shelf: Shelf) -> Columns:
         """Return the columns of a Parquet file, none of them read yet. Raises OSError and pyarrow.ArrowException."""
+        known = stamp(path)
         with pq.ParquetFile(path) as file:
             found = cls(file.metadata.num_rows, shelf)
             for name in file.schema_arrow.names:
-                found.define(name, Filed(path, name, file.metadata))
+                found.define(name, Filed(path, name, file.metadata, known))
         return found
 
     @property

@@ -7,6 +7,7 @@ translated. A stream that was torn by a crash gives what it holds and is named. 
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 from collections import Counter
@@ -38,6 +39,7 @@ PIECE_ROWS: Final = 1 << 20
 GROUP_ROWS: Final = 1 << 17
 """So many rows stand in one group of the file: whoever wants a few rows reads the groups that hold them."""
 _DICTIONARY_BYTES: Final = 1 << 14
+_CHOICES: Final = inspect.signature(pq.ParquetWriter.__init__).parameters
 _WIDE: Final = (pa.int64(), pa.uint64())
 """What needs a larger dictionary in one group of rows has too many different values for one."""
 _KEY: Final = b"gatebench"
@@ -344,11 +346,14 @@ def layout(schema: pa.Schema) -> dict[str, Any]:
     which differ in every row, as they are and in one page for each group of rows, so that whoever reads them decodes nothing.
     """
     wide = [field.name for field in schema if field.type in _WIDE]
+    pages = (
+        {"max_rows_per_page": GROUP_ROWS} if "max_rows_per_page" in _CHOICES else {}
+    )  # from pyarrow 23 on, which cuts them by itself
     return {
         "compression": {name: "NONE" if name in wide else "SNAPPY" for name in schema.names},
         "use_dictionary": [name for name in schema.names if name not in wide],
         "dictionary_pagesize_limit": _DICTIONARY_BYTES,
         "data_page_size": 2 * GROUP_ROWS * 8,
-        "max_rows_per_page": GROUP_ROWS,
+        **pages,
         "write_batch_size": GROUP_ROWS,
     }

@@ -66,3 +66,13 @@ def test_too_few_answers_are_unknown(healthy: Reading) -> None:
         assert "here were 19" in metric(scope).why
     assert accounting.unbilled_answers(scope).status == "unknown"
     assert accounting.undelivered_tokens(scope).status == "unknown"
+
+
+def test_a_ledger_that_is_there_and_empty(healthy: Reading) -> None:
+    """A target that answers everything itself leaves no attempt: nothing is known, and nothing breaks."""
+    scope = scope_of(healthy.tables, [Played(BILL, ())] * 20)
+    assert scope.tables.attempts is not None
+    assert scope.tables.attempts.empty
+    for metric in (accounting.usage_error, accounting.overbilled_answers, accounting.underbilled_answers):
+        assert "here were 0" in metric(scope).why
+    assert accounting.misbilled(scope).empty

@@ -50,7 +50,7 @@ def _billing(scope: Scope) -> Billing:
 def _billed_and_made(scope: Scope) -> Billing:
     rows, attempts = scope.rows, scope.tables.attempts
     nothing = np.empty(0, np.int64)
-    if attempts is None:
+    if attempts is None or attempts.empty:
         return Billing(0, 0.0, 0.0, nothing, np.empty(0))
     complete, made_by = values_of(rows, "complete"), values_of(rows, "made_by")
     sides = [

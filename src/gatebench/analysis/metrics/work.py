@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from gatebench.analysis.columns import is_any, values_of
+from gatebench.analysis.columns import is_any, is_ascending, values_of
 from gatebench.analysis.metrics.registry import Measured, Scope, known, metric, outage_metric, unknown
 from gatebench.analysis.metrics.shares import NO_ROWS
 from gatebench.analysis.windows import Outage
@@ -94,11 +94,14 @@ def amplification_peak(scope: Scope) -> Measured:
     sent = scope.rows[~is_any(values_of(scope.rows, "outcome"), ("unsent",))]
     if sent.empty:
         return unknown(NO_ROWS)
-    due_ns = values_of(sent, "due_ns")  # in ascending order, as all rows are
+    due_ns, made = values_of(sent, "due_ns"), values_of(sent, "attempts")
+    if not is_ascending(due_ns):  # as all rows are, unless somebody wrote them in another order
+        order = np.argsort(due_ns, kind="stable")
+        due_ns, made = due_ns[order], made[order]
     first_ns = scope.tables.start_ns + (int(due_ns[0]) - scope.tables.start_ns) // _S * _S
     starts = np.searchsorted(due_ns, np.arange(first_ns, int(due_ns[-1]) + 1, _S))
     requests = np.diff(np.append(starts, len(due_ns)))
-    attempts = np.add.reduceat(np.append(values_of(sent, "attempts"), 0), starts, dtype=np.int64)
+    attempts = np.add.reduceat(np.append(made, 0), starts, dtype=np.int64)
     busy = requests >= LEAST_IN_A_SECOND
     if not busy.any():
         return unknown(f"no second holds {LEAST_IN_A_SECOND} requests", len(sent))
