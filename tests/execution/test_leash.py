@@ -59,20 +59,18 @@ def test_a_group_of_its_own_does_not_get_away(tmp_path: Path) -> None:
     assert gone(pid)
 
 
-def test_a_command_that_signals_its_own_group_ends_as_it_says(tmp_path: Path) -> None:
-    """As build scripts do that end what they started."""
-    held = Leashed(["sh", "-c", "trap 'exit 4' TERM; kill 0; sleep 60"], tmp_path)
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [
+        ("trap 'exit 4' TERM; kill 0; sleep 60", 4),  # as build scripts do that end what they started
+        ("kill -9 $$", -signal.SIGKILL),
+    ],
+)
+def test_signals_end_the_command_and_are_told_as_of_any_process(tmp_path: Path, script: str, code: int) -> None:
+    """One that it sends to its own group does not mean us; one that ends it is how we end."""
+    held = Leashed(["sh", "-c", script], tmp_path)
     try:
-        assert held.process.wait(10) == 4
-    finally:
-        held.end()
-
-
-def test_a_signal_that_ended_it_is_told(tmp_path: Path) -> None:
-    """As of any process."""
-    held = Leashed(["sh", "-c", "kill -9 $$"], tmp_path)
-    try:
-        assert held.process.wait(10) == -signal.SIGKILL
+        assert held.process.wait(10) == code
     finally:
         held.end()
 

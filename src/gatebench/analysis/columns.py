@@ -103,9 +103,15 @@ def own(rows: pd.DataFrame, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def positions(rows: pd.DataFrame) -> npt.NDArray[np.int64]:
     """Return the positions of rows in their table; those side by side are counted, for pandas would keep them for good."""
-    index: Any = rows.index
-    side_by_side = getattr(index, "step", None) == 1
-    return np.arange(index.start, index.stop) if side_by_side else np.asarray(index.to_numpy(np.int64))
+    return _counted(rows.index).astype(np.int64, copy=False)
+
+
+def _side_by_side(labels: Any) -> bool:
+    return getattr(labels, "step", None) == 1
+
+
+def _counted(labels: Any) -> npt.NDArray[Any]:
+    return np.arange(labels.start, labels.stop) if _side_by_side(labels) else np.asarray(labels)
 
 
 def is_ascending(values: npt.NDArray[Any]) -> bool:
@@ -138,18 +144,17 @@ def tally(places: npt.NDArray[Any], rows: int) -> npt.NDArray[np.int32]:
 
 def among(rows: pd.DataFrame, labels: Any) -> npt.NDArray[np.bool_]:
     """Tell which rows have one of these positions (-1 is none), as `rows.index.isin(labels)` does, without hashing them."""
-    return belong(rows.index, labels if getattr(labels, "step", None) == 1 else np.asarray(labels))
+    return belong(rows.index, labels)
 
 
 def belong(values: Any, wanted: Any) -> npt.NDArray[np.bool_]:
     """Tell which values, positions in a table or -1, are among those wanted."""
-    if getattr(wanted, "step", None) == 1:
-        side_by_side = getattr(values, "step", None) == 1
-        asked = np.arange(values.start, values.stop) if side_by_side else np.asarray(values)
+    if _side_by_side(wanted):
+        asked = _counted(values)
         return cast("npt.NDArray[np.bool_]", (asked >= wanted.start) & (asked < wanted.stop))
     chosen = np.asarray(wanted)
     chosen = chosen[chosen >= 0].astype(np.int64, copy=False)
-    if getattr(values, "step", None) == 1:  # positions side by side, of which nothing is to be looked up
+    if _side_by_side(values):  # positions, of which nothing is to be looked up
         found = np.zeros(len(values), np.bool_)
         here = chosen - values.start
         found[here[(here >= 0) & (here < len(values))]] = True

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gatebench.analysis.columns import values_of
 from gatebench.analysis.origins import Computed, Given, Origin, Places, Values
 from gatebench.analysis.runs import LEAST_ROWS, Runs, side_by_side
 from gatebench.analysis.table_columns import Columns
@@ -83,10 +84,7 @@ class Rows(pd.DataFrame):
 
     def values_of(self, name: str) -> Values:
         """Return a column as it is kept: a numpy array, or a categorical."""
-        if self._whole is None:
-            return self._values(name)
-        column = self.frame()[name]
-        return column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
+        return self._values(name) if self._whole is None else values_of(self.frame(), name)
 
     def taken(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return, of values for the whole table, those of these rows."""

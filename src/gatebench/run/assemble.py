@@ -346,9 +346,8 @@ def layout(schema: pa.Schema) -> dict[str, Any]:
     which differ in every row, as they are and in one page for each group of rows, so that whoever reads them decodes nothing.
     """
     wide = [field.name for field in schema if field.type in _WIDE]
-    pages = (
-        {"max_rows_per_page": GROUP_ROWS} if "max_rows_per_page" in _CHOICES else {}
-    )  # from pyarrow 23 on, which cuts them by itself
+    # From pyarrow 23 on pages are cut by rows unless it is told otherwise.
+    pages = {"max_rows_per_page": GROUP_ROWS} if "max_rows_per_page" in _CHOICES else {}
     return {
         "compression": {name: "NONE" if name in wide else "SNAPPY" for name in schema.names},
         "use_dictionary": [name for name in schema.names if name not in wide],

@@ -68,9 +68,8 @@ def _billed_and_made(scope: Scope) -> Billing:
         for said, nobody, spent, most in sides:
             named = mine & (said[part] != nobody)
             some |= named
-            made = np.minimum(
-                spent[maker].astype(np.int64), most
-            )  # of those without a maker too, which are not counted
+            # What stands for answers without a maker is not counted.
+            made = np.minimum(spent[maker].astype(np.int64), most)
             off += np.where(named, said[part] - made, 0)
             sums += int(said[part].sum(where=named, dtype=np.int64)), int(made.sum(where=named))
         answers += int(np.count_nonzero(some))

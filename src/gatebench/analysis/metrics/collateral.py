@@ -110,9 +110,8 @@ def _over_the_same(rows: pd.DataFrame, others: pd.DataFrame, side: str) -> npt.N
     if not len(rows) or not len(others):
         return found
     of, of_others_by = values_of(rows, side), values_of(others, side)
-    numbered = (
-        isinstance(of_others_by, np.ndarray) and of_others_by.dtype.kind in "iu"
-    )  # workers are, providers have names
+    # Workers are numbered, providers have names.
+    numbered = isinstance(of_others_by, np.ndarray) and of_others_by.dtype.kind in "iu"
     for process in np.unique(of_others_by).tolist() if numbered else words_of(of_others_by):
         mine, theirs = (values == process if numbered else is_any(values, (process,)) for values in (of, of_others_by))
         used = np.zeros(int(max(connections.max(), of_others.max())) + 1, np.bool_)
