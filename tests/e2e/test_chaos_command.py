@@ -79,7 +79,7 @@ def test_a_fault_by_hand_bites_and_ends_by_itself(up: Bench) -> None:
     (row,) = [row for row in faults(up) if row["state"] == "on"]
     assert (row["name"], row["on"], row["proven"], row["manual"]) == ("latency", "provider-a", True, True)
     assert row["parameters"]["latency"] == 300
-    wait_for("its end", lambda: faults(up)[-1]["state"] == "over", 10)
+    wait_for("its end", lambda: faults(up)[-1]["state"] == "over")
     assert undelayed(link(up, "provider-a"))
 
 
