@@ -133,7 +133,7 @@ def test_a_plan_is_walked_to_its_end(up: Bench) -> None:
     (up.folder / "chaos" / "two.toml").write_text(
         'description = "two bursts"\n[[fault]]\nname = "latency"\non = ["provider-a", "provider-b"]\n'
         'windows = [{ after = "0s", duration = "10s" }]\nshape = { kind = "flap", period = "6s", duty = 0.5 }\n'
-        "parameters = { latency = 80 }\n"
+        "parameters = { latency = 300 }\n"
     )
     done = up("chaos", "run", "two")
     assert done.code == 0, done.out + done.err
@@ -161,7 +161,7 @@ def test_a_run_shows_what_hands_did_to_it(bench: Bench) -> None:
     """Injected from a second terminal while a run goes on: in its events, its summary, its report; counted in no phase."""
     bench.scenario(
         "driven",
-        phases='phase("baseline", "12s")',
+        phases='phase("baseline", "20s")',
         load='poisson("60/s")',
         more="dispatch_limit_ms=2000,",
         checks='check("error_share", at_most=0, estimate="point")',

@@ -27,7 +27,8 @@ def reached(bench: Bench, stage: str) -> Path:
     """Wait until the run's events say that it is in `stage`, and return its folder."""
 
     def there() -> Path | None:
-        runs = [path for path in (bench.folder / "runs").glob("*/") if any(e["event"] == stage for e in events(path))]
+        names = {stage, stage.replace("fault.proven", "fault.unproven")}  # on it is either way
+        runs = [path for path in (bench.folder / "runs").glob("*/") if any(e["event"] in names for e in events(path))]
         return runs[0] if runs else None
 
     found = wait_for(f"the event {stage}", there)

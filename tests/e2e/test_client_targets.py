@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ import pytest
 
 from gatebench.execution.topology.ports import free_ports
 from tests.certificates import authority, leaf
-from tests.e2e.bench_command import Bench
+from tests.e2e.bench_command import Bench, listening, wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -39,10 +38,7 @@ http {{
 }}""")
     with subprocess.Popen([program, "-p", str(folder), "-c", "nginx.conf"], stderr=subprocess.DEVNULL) as process:
         try:
-            for _ in range(500):
-                with socket.socket() as caller:
-                    if caller.connect_ex(("127.0.0.1", port)) == 0:
-                        break
+            wait_for("nginx", lambda: port in listening())
             yield
         finally:
             process.terminate()

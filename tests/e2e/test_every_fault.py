@@ -49,7 +49,13 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskState]:
 
 
 def proven(desk: DeskState, name: str) -> dict[str, Any]:
-    """Put a fault on, clear it, and return where it stood in between."""
+    """Put a fault on, clear it, and return where it stood in between; once more where canaries met a machine that was late."""
+    row = tried(desk, name)
+    return row if row["proven"] else tried(desk, name)
+
+
+def tried(desk: DeskState, name: str) -> dict[str, Any]:
+    """Put a fault on and clear it."""
     definition: FaultDefinition = Content().fault(name)
     problems: list[Any] = []
     place, said = ("gateway", ("rollback=1",)) if definition.mechanism == FLAGS else (PLACES[definition.layer], ())

@@ -115,7 +115,7 @@ def test_a_load_that_is_stopped_before_it_began_ends_in_order(tmp_path: Path) ->
 
 def test_a_killed_worker_is_lost_and_its_flushed_rows_are_not(tmp_path: Path) -> None:
     """SIGKILL of one worker: it is reported with its signal, the other sends its whole share, and old rows are readable."""
-    plan = load_plan(rate="200/s", duration_s=5, workers=2)
+    plan = load_plan(rate="200/s", duration_s=8, workers=2)
     with SteadyServer() as server, running(plan, tmp_path, server.port) as load:
         load.begin()
         load.sleep_until(4.0)
@@ -127,10 +127,10 @@ def test_a_killed_worker_is_lost_and_its_flushed_rows_are_not(tmp_path: Path) ->
         assert not load.tail(1).complete
         rows = load.rows()
         share = [row["arrival_id"] for row in rows if row["arrival_id"] % 2 == 1]
-        assert len(share) == len(set(share)) < 500
+        assert len(share) == len(set(share)) < 800
         # Rows are flushed each second; 2 s of slack for a busy machine.
         assert set(range(1, 200, 2)) <= set(share)
-        assert sorted(row["arrival_id"] for row in rows if row["arrival_id"] % 2 == 0) == list(range(0, 1000, 2))
+        assert sorted(row["arrival_id"] for row in rows if row["arrival_id"] % 2 == 0) == list(range(0, 1600, 2))
 
 
 def test_workers_go_on_without_their_master(tmp_path: Path) -> None:

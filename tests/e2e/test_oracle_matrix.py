@@ -60,6 +60,7 @@ def test_the_same_seed_is_the_same_run() -> None:
     assert digests[1][1] != digests[2][1]
 
 
+@pytest.mark.timeout(300)
 def test_a_fault_is_seen_live_and_a_correct_gateway_is_not_blamed() -> None:
     """The breaker's profile over real sockets."""
     found = measure(

@@ -55,8 +55,8 @@ WIRE: dict[str, tuple[bytes, bytes]] = {
     "stream-stall": (rb'HTTP/1\.1 200 .*"content":"w1 w$', rb'HTTP/1\.1 200 .* w1"}.*}\n\n\r\n$'),
     "stream-unterminated": (rb"HTTP/1\.1 200 .*}$", rb'HTTP/1\.1 200 .*"total_tokens":7}}\n\n\r\n0\r\n\r\n$'),
     "tokens-exhausted": (
-        rb"HTTP/1\.1 429 .*x-ratelimit-remaining-tokens: \d{1,2}\r\n.*retry-after: 1\r\n.*Limit 10000",
-        rb"HTTP/1\.1 429 .*x-ratelimit-remaining-tokens: \d{1,2}\r\n.*retry-after: 1\r\n.*Limit 10000",
+        rb"HTTP/1\.1 429 .*x-ratelimit-remaining-tokens: \d\r\n.*retry-after: \d\r\n.*Limit 60",
+        rb"HTTP/1\.1 429 .*x-ratelimit-remaining-tokens: \d\r\n.*retry-after: \d\r\n.*Limit 60",
     ),
     "wrong-content-type": (
         rb"HTTP/1\.1 200 OK\r\ncontent-type: text/html\r\n.*}$",
@@ -64,6 +64,8 @@ WIRE: dict[str, tuple[bytes, bytes]] = {
     ),
     "wrong-usage": (rb'HTTP/1\.1 200 .*"total_tokens":14}}$', rb'HTTP/1\.1 200 .*"total_tokens":14}}.*\[DONE\]'),
 }
+# So slow that nobody who is late finds a token again.
+ON_THE_WIRE: dict[str, dict[str, Value]] = {"tokens-exhausted": {"tokens_per_minute": 60}}
 # Status, end and tokens of the row of the streamed one.
 ROWS = {
     "fail-first": (503, FAILED, 0),
@@ -162,9 +164,9 @@ def test_a_fault_ends_by_itself(provider: Running, name: str) -> None:
 def test_a_fault_on_the_wire(provider: Running, name: str, streamed: bool) -> None:
     """What a caller gets, to the byte; the row tells of it, and the fault counts it."""
     before = len(rows_after(provider, 0))
-    with On(provider, planned(name, "fault-0")) as on:
-        on.lever.apply(300 * MS if name == "stream-stall" else MINUTE_NS)
+    with On(provider, planned(name, "fault-0", **ON_THE_WIRE.get(name, {}))) as on:
         start = time.monotonic()
+        on.lever.apply(1000 * MS if name == "stream-stall" else MINUTE_NS)
         answer = ask(provider, STREAM if streamed else CHAT)
         took_s = time.monotonic() - start
         assert re.match(WIRE[name][streamed], answer, re.DOTALL), answer
@@ -178,7 +180,7 @@ def test_a_fault_on_the_wire(provider: Running, name: str, streamed: bool) -> No
     if name == "slow-first-token":
         assert took_s > 0.59
     if name == "stream-stall":
-        assert 0.25 < took_s < 5
+        assert 0.95 < took_s < 10
 
 
 @pytest.mark.parametrize("name", ["slow-first-token", "stream-cut", "wrong-usage"])
@@ -229,8 +231,8 @@ def test_what_a_fault_is_about_is_what_its_canaries_ask(
 
 def test_a_fault_that_is_too_weak_is_not_proven(provider: Running) -> None:
     """A provider that adds less than was configured has a fidelity that says so."""
-    asked_for = planned("slow-first-token", "fault-0", delay_ms=1200)
-    with On(provider, asked_for) as on, On(provider, planned("slow-first-token", "fault-0", delay_ms=600)) as really:
+    asked_for = planned("slow-first-token", "fault-0", delay_ms=2400)
+    with On(provider, asked_for) as on, On(provider, planned("slow-first-token", "fault-0", delay_ms=1200)) as really:
         on.canary.before()
         really.lever.apply(MINUTE_NS)
         during = on.canary.during()
@@ -255,7 +257,7 @@ def test_who_leaves_a_stalled_stream_is_written_down(provider: Running) -> None:
     before = len(rows_after(provider, 0))
     with On(provider, planned("stream-stall", "fault-0")) as on:
         on.lever.apply(MINUTE_NS)
-        answer = ask(provider, STREAM, patience_s=0.3)
+        answer = ask(provider, STREAM, patience_s=2.0)
         deadline = time.monotonic() + 5
         while not (rows := rows_after(provider, before)):
             assert time.monotonic() < deadline

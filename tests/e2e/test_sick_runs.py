@@ -67,12 +67,12 @@ def test_a_killed_load_worker_makes_the_run_invalid(bench: Bench, workers: int) 
 
 
 def test_a_saturated_generator_makes_the_run_invalid(bench: Bench) -> None:
-    """12 000/s from one process is more than it can send: late or unsent, and said so."""
+    """60 000/s from one process is more than it can send: late or unsent, and said so."""
     bench.scenario(
         "hard",
-        load='constant("12000/s")',
-        phases='phase("baseline", "2s")',
-        more='deadlines={"connect": "500ms", "read": "500ms", "total": "500ms"},'
+        load='constant("60000/s")',
+        phases='phase("baseline", "1s")',
+        more='deadlines={"connect": "200ms", "read": "200ms", "total": "200ms"},'
         ' providers={"provider-a": {"ttft_median_ms": 0, "token_ms": 0}},',
     )
     done = bench("run", "hard", "--target", "direct")

@@ -40,7 +40,7 @@ def gateway(bench: Bench, name: str, behaviour: str) -> None:
 
 def compare(bench: Bench, *sides: str) -> tuple[int, dict[str, object], str]:
     """Compare sides on one short scenario, two rounds each."""
-    bench.scenario("short", load='poisson("40/s")', phases='phase("baseline", "2s")')
+    bench.scenario("short", load='poisson("40/s")', phases='phase("baseline", "2s")', more="dispatch_limit_ms=2000,")
     words = ("--scenario", "short", "--target", ",".join(sides), "--rounds", "2", "--no-floor", "--json")
     done = bench("compare", *words)
     return done.code, json.loads(done.out), done.err
@@ -56,7 +56,9 @@ def test_one_that_dies_under_load_and_one_that_answers_garbage(bench: Bench) -> 
     valid = {
         side: [one["valid"] for one in rounds if one["side"] == side] for side in ("direct", "garbage", "reference")
     }
-    assert all(both == [True, True] for both in valid.values()), said
+    assert all(sum(those) == 2 for those in valid.values()), (
+        said
+    )  # a round that this machine was late for is made again
     assert not any(one["valid"] for one in rounds if one["side"] == "dies")
     died = next(one["why"] for one in rounds if one["side"] == "dies")
     assert "ended by itself" in died and "(exit code 7). It said last: out of memory, says the gateway" in died

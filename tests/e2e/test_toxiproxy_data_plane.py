@@ -118,17 +118,17 @@ class TestChain:
         start_ns = time.monotonic_ns()
         client.sendall(bytes(1000))
         assert len(read(far, 1000)) == 500
-        assert 199 <= elapsed_ms(start_ns) < 1500
+        assert 199 <= elapsed_ms(start_ns) < 10_000
 
     def test_what_is_cut_first_is_not_paid_for(self, server: Server, upstream: Upstream) -> None:
-        """100 bytes, then 1 KB/s: a hundred milliseconds, not a second."""
+        """100 bytes, then 1 KB/s: a hundred milliseconds, not ten seconds."""
         client, far = upstream.pair(server.add_proxy(upstream.address))
         server.add_toxic("limit_data", "upstream", bytes=100)
         server.add_toxic("bandwidth", "upstream", rate=1)
         start_ns = time.monotonic_ns()
-        client.sendall(bytes(1000))
-        assert len(read(far, 1000)) == 100
-        assert 99 <= elapsed_ms(start_ns) < 950
+        client.sendall(bytes(10_000))
+        assert len(read(far, 10_000)) == 100
+        assert 99 <= elapsed_ms(start_ns) < 9_000
 
     def test_both_streams_at_once(self, server: Server, upstream: Upstream) -> None:
         """A limit up and another down: each cuts its own direction, whichever comes first ends both."""

@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gatebench.execution.toxiproxy.program import command
 from tests.execution.toxiproxy.rig import (
+    BESIDE_OTHERS_MS,
     PATIENCE_S,
     PROXY,
     Kind,
@@ -233,13 +234,13 @@ class TestConnections:
     def test_removal_of_a_waiting_reset(self, server: Server, upstream: Upstream) -> None:
         """Real: removal waits until the reset happens. Ours: at once, and nobody is reset."""
         port = server.add_proxy(upstream.address)
-        server.add_toxic("reset_peer", "upstream", name="r", timeout=700)
+        server.add_toxic("reset_peer", "upstream", name="r", timeout=3000)
         client, _far = upstream.pair(port)
         client.sendall(b"x")
         time.sleep(0.1)  # let the data reach the toxic; nothing shows outside when they have
         start_ns = time.monotonic_ns()
         server.remove_toxic("r")
-        assert (elapsed_ms(start_ns) > 300) == (server.kind == "toxiproxy")
+        assert (elapsed_ms(start_ns) > 1500) == (server.kind == "toxiproxy")
         assert ending(client, within_s=1.0) == {"toxiproxy": "RST", "embedded": "open"}[server.kind]
 
     def test_a_dial_that_hangs(self, server: Server, upstream: Upstream) -> None:
@@ -251,7 +252,7 @@ class TestConnections:
             if server.kind == "embedded":  # the real one's PATCH would hang for as long as the dial
                 start_ns = time.monotonic_ns()
                 server.ask("PATCH", "/proxies/it", {"upstream": upstream.address})
-                assert elapsed_ms(start_ns) < 1000
+                assert elapsed_ms(start_ns) < BESIDE_OTHERS_MS
                 client, far = upstream.pair(port)
                 client.sendall(b"x")
                 assert read(far, 1) == b"x"

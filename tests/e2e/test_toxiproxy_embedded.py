@@ -17,6 +17,7 @@ import pytest
 
 from gatebench.execution.toxiproxy.program import command
 from tests.execution.toxiproxy.rig import (
+    BESIDE_OTHERS_MS,
     PATIENCE_S,
     PROXY,
     Server,
@@ -56,7 +57,7 @@ class TestResets:
         client.sendall(b"kept")
         start_ns = time.monotonic_ns()
         server.remove_toxic("r")
-        assert elapsed_ms(start_ns) < 1000
+        assert elapsed_ms(start_ns) < BESIDE_OTHERS_MS
         assert read(far, 4) == b"kept"
         client.close()
         assert ending(far) == "FIN"
@@ -118,23 +119,23 @@ class TestTimeToLive:
         """Down for its time, then up on the same port."""
         port = server.add_proxy(upstream.address)
         start_ns = time.monotonic_ns()
-        server.ask("PATCH", "/proxies/it", {"enabled": False, "ttl_ms": 300})
+        server.ask("PATCH", "/proxies/it", {"enabled": False, "ttl_ms": 2000})
         with pytest.raises(ConnectionRefusedError):
             upstream.connect(port)
         while not server.ask("GET", "/proxies/it").json["enabled"]:
             assert elapsed_ms(start_ns) < PATIENCE_S * 1000
-        assert elapsed_ms(start_ns) >= 300
+        assert elapsed_ms(start_ns) >= 2000
         upstream.pair(port)
 
     def test_a_later_order_counts(self, server: Server, upstream: Upstream) -> None:
         """A toxic of the same name, put on after the first was removed, does not inherit its end; nor does a proxy."""
         server.add_proxy(upstream.address)
-        server.add_toxic("noop", name="n", ttl_ms=100)
+        server.add_toxic("noop", name="n", ttl_ms=2000)
         server.remove_toxic("n")
         server.add_toxic("noop", name="n")
-        server.ask("PATCH", "/proxies/it", {"enabled": False, "ttl_ms": 100})
+        server.ask("PATCH", "/proxies/it", {"enabled": False, "ttl_ms": 2000})
         server.ask("PATCH", "/proxies/it", {"enabled": False})
-        server.add_toxic("noop", name="clock", ttl_ms=200)
+        server.add_toxic("noop", name="clock", ttl_ms=2500)
         while len(server.ask("GET", "/proxies/it/toxics").json) == 2:
             pass
         proxy = server.ask("GET", "/proxies/it").json
@@ -237,14 +238,14 @@ class TestStrictness:
 
 class TestControlNeverWaits:
     def test_an_end_of_all_streams_at_once(self, server: Server, upstream: Upstream) -> None:
-        """A hundred connections in full stream are closed by one call, and it takes less than a second."""
+        """A hundred connections in full stream are closed by one call, and it waits for none of them."""
         port = server.add_proxy(upstream.address)
         server.add_toxic("latency", "downstream", latency=200)
         pairs = [upstream.pair(port) for _ in range(100)]
         senders = [sending(far, bytes(1_000_000)) for _, far in pairs]
         start_ns = time.monotonic_ns()
         server.ask("PATCH", "/proxies/it", {"enabled": False})
-        assert elapsed_ms(start_ns) < 1000
+        assert elapsed_ms(start_ns) < BESIDE_OTHERS_MS
         for client, _ in pairs:
             client.close()
         for sender in senders:
@@ -259,7 +260,7 @@ class TestControlNeverWaits:
                 assert ending(client, within_s=0.3) == "open"
                 start_ns = time.monotonic_ns()
                 server.ask("PATCH", "/proxies/it", {"enabled": False})
-                assert elapsed_ms(start_ns) < 1000
+                assert elapsed_ms(start_ns) < BESIDE_OTHERS_MS
                 assert ending(client) == "FIN"
 
     @pytest.mark.parametrize("latency", [0, 50])
@@ -313,7 +314,7 @@ class TestProcess:
         """An object with a list does as well as a list; the toxics act on the first connection, for their time to live."""
         file = tmp_path / "proxies.json"
         toxic = {"type": "limit_data", "stream": "upstream", "attributes": {"bytes": 3}}
-        slow = {"type": "latency", "ttl_ms": 200, "attributes": {"latency": 60_000}}
+        slow = {"type": "latency", "ttl_ms": 3000, "attributes": {"latency": 60_000}}
         wanted = {"name": "it", "listen": f"127.0.0.1:{free_port()}", "upstream": upstream.address}
         file.write_text(json.dumps({"proxies": [wanted | {"toxics": [toxic, slow]}, PROXY | {"name": "other"}]}))
         with running("embedded", more=("--config", str(file))) as server:

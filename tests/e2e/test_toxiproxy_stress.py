@@ -11,12 +11,11 @@ import psutil
 import pytest
 
 from tests.execution.toxiproxy.crowd import Crowd, Echo, Meddlers
-from tests.execution.toxiproxy.rig import Server, Upstream, elapsed_ms, read, running, sending
+from tests.execution.toxiproxy.rig import BESIDE_OTHERS_MS, Server, Upstream, elapsed_ms, read, running, sending
 
 pytestmark = pytest.mark.e2e
 
 API_MS = 1000
-BESIDE_OTHERS_MS = 4000  # what a call may take where other tests use the machine; it is a dead-lock that takes for ever
 STREAM = bytes(number * 7 % 251 for number in range(251)) * 4000
 RESET = b"\x01\0\0\0\0\0\0\0"
 

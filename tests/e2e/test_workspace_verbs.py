@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -70,6 +71,65 @@ def test_up_stands_until_down(kept: Bench) -> None:
     assert kept("run", "brief", "--target", "up:reference").code == 2
 
 
+PICKY = """
+import http.server, json, sys, urllib.error, urllib.request
+class Gateway(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        asked = json.loads(body)
+        known = self.path.startswith("/gw/v1/") and self.headers.get("x-wants") == "this"
+        if not known or not asked["model"].startswith("mine::") or not asked["extra"]["who"].startswith("gb-"):
+            return self.say(400, b"{}")
+        asked["model"] = asked["model"].removeprefix("mine::")
+        asked["user"] = asked.pop("extra")["who"]
+        headers = {"content-type": "application/json"}
+        with urllib.request.urlopen(urllib.request.Request(sys.argv[2] + self.path[3:], json.dumps(asked).encode(), headers)) as answer:
+            self.say(answer.status, answer.read())
+    def say(self, status, body):
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *words): pass
+http.server.ThreadingHTTPServer.request_queue_size = 1024
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Gateway).serve_forever()
+"""
+PICKY_TOML = """description = "Wants to be addressed in a way of its own."
+request_id = ["user"]
+path_prefix = "/gw"
+headers = { x-wants = "this" }
+model = "mine::{{ model }}"
+user = { extra = { who = "{{ request_id }}" } }
+[[process]]
+name = "gateway"
+command = ["{{ python }}", "{{ folder }}/main.py", "{{ port }}", "{{ providers[0].url }}"]
+"""
+
+
+def test_a_gateway_that_stands_is_addressed_in_its_own_way(kept: Bench) -> None:
+    """With its prefix, its headers, its names of models and its place for ids; a locustfile, which has none, is refused."""
+    kept.target("picky", PICKY_TOML, main_py=PICKY)
+    assert kept("up", "--target", "picky").code == 0
+    assert re.search(r"clients go to +http://127.0.0.1:[0-9]+/gw *\n", kept("up", "--list").out)
+    calm = "dispatch_limit_ms=5000,"
+    kept.scenario(
+        "brief", checks='check("error_share", at_most=0, estimate="point")', load='poisson("20/s")', more=calm
+    )
+    for target in ("up:picky", "picky"):
+        run = kept("run", "brief", "--target", target)
+        assert run.code == 0, run.err + run.out
+        assert run.metric("error_share") == 0
+    (kept.folder / "mine.py").write_text(
+        "from locust import HttpUser, task\nclass U(HttpUser):\n    @task\n    def t(self): pass\n"
+    )
+    refused = kept("run", "mine.py", "--target", "up:picky", "--users", "1", "--run-time", "1s")
+    assert refused.code == 2
+    assert "wants headers or names of models" in refused.err
+    assert kept("down").code == 0
+
+
 def test_a_keeper_that_is_killed_leaves_nothing(kept: Bench) -> None:
     """Its guardian ends what it started, and its state is recognised as stale."""
     (found,) = json.loads(kept("up", "--target", "direct", "--name", "mine", "--json").out)["standing"]
@@ -81,7 +141,7 @@ def test_a_keeper_that_is_killed_leaves_nothing(kept: Bench) -> None:
 
 def test_a_topology_may_end_by_itself(kept: Bench) -> None:
     """--for is a time to live."""
-    (found,) = json.loads(kept("up", "--target", "direct", "--for", "2s", "--json").out)["standing"]
+    (found,) = json.loads(kept("up", "--target", "direct", "--for", "6s", "--json").out)["standing"]
     wait_for("it to end", lambda: not is_there(found["keeper_pid"]), 20)
     assert "Nothing stands" in kept("up", "--list").out
 

@@ -96,10 +96,10 @@ def _look(
         problems.append(Problem(wish.target, "serves TLS, which a probe does not speak to a target by its name.", cure))
         return None, None
     metrics = wish.metrics or (definition.metrics if definition else None)
-    entrance = f"http://{there.links['front']}{definition.path_prefix if definition else ''}"
-    look = Look(entrance, {**there.headers, **sent}, _model(there, wish.model), metrics, behind=_behind(there))
-    if definition is not None and definition.user:
-        look.user = definition.user
+    entrance = f"http://{there.links['front']}{there.entrance.prefix}"
+    look = Look(entrance, {**there.entrance.headers, **sent}, _model(there, wish.model), metrics, behind=_behind(there))
+    if there.entrance.user:
+        look.user = there.entrance.user
     return look, definition.capabilities if definition else None
 
 

@@ -205,7 +205,8 @@ def _show(there: list[Standing], *, as_json: bool) -> None:
             f"[bold]{one.name}[/bold] stands since {time.strftime('%H:%M:%S', time.localtime(one.since_unix))}{end}"
         )
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2), show_header=False)
-        table.add_row("clients go to", f"http://{one.links['front']}")
+        scheme = "https" if one.entrance.tls else "http"
+        table.add_row("clients go to", f"{scheme}://{one.links['front']}{one.entrance.prefix}")
         if one.gateway:
             table.add_row("the gateway itself", f"http://{one.gateway}")
         for link, place in one.links.items():

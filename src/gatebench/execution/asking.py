@@ -165,14 +165,6 @@ def _standing_target(request: RunRequest, problems: Problems) -> TargetPlan | No
             f"--target {request.target}", f"nothing of this name stands; there stands: {names}.", "Try: bench up."
         )
         return None
-    own = found[0].plan.target.definition
-    if own is not None and (own.path_prefix or own.headers or own.model or own.user):
-        problems.say(
-            f"--target {request.target}",
-            "clients address this gateway in a way of its own, which a run against a standing one does not know.",
-            f"Run it with --target {found[0].plan.target.name}.",
-        )
-        return None
     return TargetPlan(name=f"up:{found[0].name}", url=f"http://{found[0].links['front']}", standing=found[0].folder)
 
 

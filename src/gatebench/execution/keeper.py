@@ -96,7 +96,7 @@ def _state(plan: Plan, name: str, until: float | None, folder: RunFolder, topolo
         processes={process: child.pid for process, child in topology.processes.items()},
         version=topology.version,
         config_digest=topology.config_digest,
-        headers=topology.headers,
+        entrance=topology.entrance(),
     )
 
 

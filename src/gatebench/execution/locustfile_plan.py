@@ -13,6 +13,7 @@ from gatebench.errors import ConfigurationError, Problem
 from gatebench.execution.asking import Problems, RunRequest, resolve_engine, resolve_target
 from gatebench.execution.describing import DescribedUser, Description, describe
 from gatebench.execution.observing import planned_page, planned_prometheus
+from gatebench.execution.standing import addressed
 from gatebench.execution.topology.rendering import rehearse
 from gatebench.plan import DeadlinesPlan, LoadPlan, Plan, PlannedPhase, ProviderPlan, TargetPlan
 from gatebench.scenario import CheckUse, LatencyModel, Objective
@@ -54,7 +55,7 @@ def make_locustfile_plan(request: RunRequest, content: Content) -> Plan:
             described = found
     users = [user for user in described.users if user.kind != "gateway"] if described else []
     load = _load(request, path, described, users, problems)
-    own = target.definition if target else None
+    own = addressed(target).definition if target else None
     if own is not None and (own.headers or own.model):
         problems.say(
             f"--target {request.target}",

@@ -29,7 +29,7 @@ _STAMP_HEADER: Final = "x-gatebench-stamp"
 _TIMEOUT_S: Final = 15.0
 _MOST_BYTES: Final = 8_000_000
 _OF_THE_WIRE: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
-_STREAM_TOKENS: Final = 200
+_STREAM_TOKENS: Final = 500
 _SPREAD_S: Final = 0.08
 """The least time over which such a stream comes, where our providers take some 0.2 s to write it."""
 _AT_ONCE: Final = 20
@@ -162,8 +162,10 @@ class Look:
                 self._ask(self._fresh(), request_id=text)
             else:
                 self._ask(self._fresh(), **json.loads(json.dumps(self.user).replace(REQUEST_ID, text)))
-        time.sleep(FLUSH_INTERVAL_S * 1.5)  # providers write each second
-        arrived = _arrived(self.behind.parts)
+        deadline = time.monotonic() + FLUSH_INTERVAL_S * 3  # providers write each second, if nothing holds them up
+        wanted = {first + place for place in range(len(ways))}
+        while not wanted <= (arrived := _arrived(self.behind.parts)) and time.monotonic() < deadline:
+            time.sleep(FLUSH_INTERVAL_S / 10)
         for place, where in enumerate(ways.values()):
             came = first + place in arrived
             told = "it reached the provider" if came else "the provider saw no id"

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from gatebench.execution import prometheus
 from gatebench.execution.asking import Problems, RunRequest, allowed_url
-from gatebench.execution.standing import Standing, standing
+from gatebench.execution.standing import Standing, behind
 from gatebench.plan import Endpoint, PagePlan, PrometheusPlan, TargetPlan, TlsPlan
 
 NONE: Final = "none"
@@ -33,7 +33,7 @@ def planned_page(request: RunRequest, target: TargetPlan, problems: Problems) ->
 
 def _of_running(asked: str | None, target: TargetPlan, problems: Problems) -> PagePlan | None:
     """Return the page at the gateway's own address; of one that stands by `bench up` it is known without asking."""
-    stands = _standing(target)
+    stands = behind(target)
     definition = stands.plan.target.definition if stands else None
     path, at = asked or (definition.metrics if definition else None), _own_address(target, stands)
     if path is None or at is None:
@@ -98,7 +98,7 @@ def _instance(target: TargetPlan) -> str | None:
     if target.is_ours:
         listen = target.definition.listen if target.definition and target.definition.front else "auto"
         return f'{{instance="{listen}"}}' if ":" in listen else None  # else its port is another with every run
-    at = _own_address(target, _standing(target))
+    at = _own_address(target, behind(target))
     return None if at is None or at.unix is not None else f'{{instance="{at.authority or at.host_header()}"}}'
 
 
@@ -117,9 +117,3 @@ def _own_address(target: TargetPlan, stands: Standing | None) -> Endpoint | None
     host, usual = parts.hostname or "", 443 if parts.scheme == "https" else 80
     authority = parts.netloc if parts.port else f"{parts.netloc}:{usual}"
     return Endpoint(host=host, port=parts.port or usual, tls=target.tls, authority=authority)
-
-
-def _standing(target: TargetPlan) -> Standing | None:
-    if target.standing is None:
-        return None
-    return next((one for one in standing() if one.folder == target.standing), None)

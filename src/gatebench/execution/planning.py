@@ -21,6 +21,7 @@ from gatebench.execution.observing import planned_page, planned_prometheus
 from gatebench.execution.places import places, refuse_unreachable
 from gatebench.execution.remote import refuse_unportable, refuse_workers, workers_warnings
 from gatebench.execution.secrets import header_values, key_values
+from gatebench.execution.standing import addressed
 from gatebench.execution.topology.rendering import named_for, rehearse
 from gatebench.execution.toxiproxy import toxics  # noqa: F401 - registers the kinds
 from gatebench.execution.user_tasks import with_tasks
@@ -95,7 +96,7 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
             problems.extend(header_problems(route.headers))
         if target:
             _entry(scenario, target, problems)
-            traffic = named_for(target, scenario.traffic, problems)
+            traffic = named_for(addressed(target), scenario.traffic, problems)
             refuse_unreachable(faults, target, request, problems)
             refuse_unportable(request, scenario, target, problems)
             refuse_controls(request, scenario, target, where=where, problems=problems)
@@ -122,7 +123,7 @@ def make_plan(request: RunRequest, content: Content, known_metrics: Collection[s
         objective=scenario.objective,
         checks=scenario.checks,
         providers=providers,
-        request_id=_carrier(scenario, target),
+        request_id=_carrier(scenario, addressed(target)),
         evidence=_evidence(target),
         not_applicable=f"{target.name} does not declare {', '.join(missing)}" if missing else None,
         headers=scenario.headers,

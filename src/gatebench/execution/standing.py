@@ -12,7 +12,7 @@ import platformdirs
 import psutil
 from pydantic import BaseModel, ConfigDict, Field
 
-from gatebench.plan import Plan
+from gatebench.plan import Endpoint, Plan, TargetPlan
 
 _FAREWELL_S = 20.0
 
@@ -37,7 +37,7 @@ class Standing(BaseModel):
     processes: dict[str, int]
     version: str | None = None
     config_digest: str | None = None
-    headers: dict[str, str] = Field(default_factory=dict)
+    entrance: Endpoint = Field(default_factory=Endpoint)
 
     @property
     def lives(self) -> bool:
@@ -58,6 +58,19 @@ def is_there(pid: int) -> bool:
     with contextlib.suppress(psutil.Error):
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     return False
+
+
+def behind(target: TargetPlan) -> Standing | None:
+    """Return the topology that stands behind a target `up:NAME`, None for every other target and when it has ended."""
+    if target.standing is None:
+        return None
+    return next((one for one in standing() if one.folder == target.standing), None)
+
+
+def addressed(target: TargetPlan) -> TargetPlan:
+    """Return the target that says how clients address it: the one that stands behind `up:NAME`, and else itself."""
+    stands = behind(target)
+    return stands.plan.target if stands else target
 
 
 def state_folder() -> Path:

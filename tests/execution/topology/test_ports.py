@@ -1,6 +1,8 @@
 """Ports are free, different, and out of the way of outgoing connections."""
 
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -31,3 +33,16 @@ def test_too_many_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "is_free", lambda _: False)
     with pytest.raises(OSError, match="2 free loopback ports are not to be had; 0 are"):
         ports.free_ports(2)
+
+
+def test_two_processes_are_given_different_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one was given and does not listen on yet is nobody else's; when it has ended, it is free again."""
+    given = ports.free_ports(1)[0]
+    only = f"import sys; from gatebench.execution.topology import ports; ports._FIRST, ports._LAST = {given}, {given + 1}\n"
+    asking = only + "print(ports.free_ports(1)); sys.stdout.flush(); sys.stdin.read()"
+    refused = subprocess.run([sys.executable, "-c", asking], input="", capture_output=True, text=True, check=False)
+    assert "1 free loopback ports are not to be had; 0 are" in refused.stderr
+    monkeypatch.setattr(ports, "_KEPT", 0)
+    ports.free_ports(1)
+    taken = subprocess.run([sys.executable, "-c", asking], input="", capture_output=True, text=True, check=True)
+    assert taken.stdout == f"[{given}]\n"

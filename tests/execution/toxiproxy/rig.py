@@ -35,6 +35,9 @@ def real_server() -> str:
     return program
 
 
+BESIDE_OTHERS_MS = 4000  # what a call may take where other tests use the machine; it is a dead-lock that takes for ever
+
+
 def free_port() -> int:
     """Return a port of the loopback that nobody listens on, and that no outgoing connection is given."""
     return free_ports(1)[0]

@@ -24,7 +24,9 @@ from gatebench.stamp import KINDS, format_request_id
 _TIMEOUT_S = 0.5
 _QUICK_S = 0.1
 _MARGIN_S = 0.3
+_STALL_S = 1.5  # that this machine may stand still meanwhile
 _FIDELITY_LOW, _FIDELITY_HIGH = 0.8, 1.2
+_SILENT: Final = ("hang", "stall", "loss")
 _CANARY = KINDS.index("canary")
 
 
@@ -74,7 +76,7 @@ def _round_s(definition: FaultDefinition, parameters: Mapping[str, Value]) -> fl
         return 2 * slow * effect_ms(definition, parameters) / 1000
     if proof.expect in TIMED:
         return effect_ms(definition, parameters) / 1000 + _QUICK_S
-    return _TIMEOUT_S if proof.expect in ("hang", "stall", "loss") else _QUICK_S
+    return _TIMEOUT_S if proof.expect in _SILENT else _QUICK_S
 
 
 _DEAD: Final[tuple[Met, ...]] = ("eof", "reset")
@@ -109,6 +111,9 @@ class Canary:
         self._before: list[Probe] = []
         self._effect_ns = effect_ms(definition, parameters) * 1e6 if definition.proof.expect in TIMED else 0.0
         self._closing = definition.proof.expect == "close"
+        # Silence may be what the fault promises; where it is not, this machine may have stood still and is given time.
+        silent = definition.proof.expect in _SILENT or any("hang" in self.expected(pooled) for pooled in (True, False))
+        self._patience_s = self._timeout_s + (0 if silent else _STALL_S)
 
     @property
     def timeout_ns(self) -> int:
@@ -237,13 +242,13 @@ class Canary:
         if address.protocol == "redis":
             asked = payload_bytes(self.fault.definition, self.fault.parameters)
             return RedisLine(
-                address.host, address.port, timeout_s=self._timeout_s, payload_bytes=asked, closing=self._closing
+                address.host, address.port, timeout_s=self._patience_s, payload_bytes=asked, closing=self._closing
             )
         return HttpLine(
             address.host,
             address.port,
             self._question,
-            timeout_s=self._timeout_s,
+            timeout_s=self._patience_s,
             whole=self._provider,
             closing=self._closing,
             trust=address.tls,

@@ -19,6 +19,7 @@ from typing import Any
 from gatebench.errors import EnvironmentFailure
 from gatebench.execution import redis
 from gatebench.execution.places import GATEWAY
+from gatebench.execution.standing import behind
 from gatebench.execution.topology.knocking import answers, ask_to_die
 from gatebench.execution.topology.place import Place
 from gatebench.execution.topology.ports import free_ports
@@ -114,6 +115,9 @@ class Topology:
     def trust(self) -> TlsPlan | None:
         """How clients speak TLS with the target, None when it speaks plain HTTP."""
         target = self.plan.target
+        stands = behind(target)
+        if stands is not None:
+            return stands.entrance.tls
         declared = target.definition.tls if target.definition else None
         if declared is None:
             return target.tls
@@ -130,6 +134,9 @@ class Topology:
         authority = urllib.parse.urlsplit(target.url).netloc if target.url else None
         if authority is None and self.trust is not None:
             authority = self.trust.server_name
+        stands = behind(target)
+        if stands is not None:  # whoever comes to it addresses it as those do who have started it
+            return stands.entrance.model_copy(update={"host": front.host, "port": front.port})
         return Endpoint(
             host=front.host,
             port=front.port,
