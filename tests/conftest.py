@@ -6,8 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+# A machine that stands still for a second says nothing about the example that it was busy with.
+settings.register_profile("patient", settings.default, deadline=None, suppress_health_check=(HealthCheck.too_slow,))
+settings.load_profile("patient")
 
 _CLOCKED = ("execution", "targets")
 

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,12 @@ pytestmark = [pytest.mark.e2e, pytest.mark.light]
 
 
 @pytest.fixture
-def kept(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    """A workspace whose standing topologies are its own."""
+def kept(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A workspace whose standing topologies are its own, and are taken down."""
     bench.env["GATEBENCH_STATE"] = str(tmp_path_factory.mktemp("state"))
-    return bench
+    yield bench
+    if any((Path(bench.env["GATEBENCH_STATE"]) / "up").glob("*.json")):
+        bench("down")
 
 
 def state(bench: Bench, name: str) -> Path:

@@ -150,7 +150,7 @@ def test_a_ticket_takes_back_its_own(plan: Plan, state: DeskState) -> None:
 
 def test_what_cannot_be_had_is_refused_with_every_reason(plan: Plan, state: DeskState) -> None:
     """A place that is not here, a window past the end, a fault that meets another, too many at once: nothing is switched on."""
-    rig = Rig(plan, end_s=10)
+    rig = Rig(plan, end_s=15)
     rig.inject(fault(state, lasting="8s"))
     answer = rig.inject(
         fault(state, lasting="20s"),

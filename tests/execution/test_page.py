@@ -58,7 +58,7 @@ def sends(*parts: bytes, pause_s: float = 0.0) -> Callable[[socket.socket], None
     return answer
 
 
-def read(answer: Callable[[socket.socket], None], within_s: float = 1.0) -> Page:
+def read(answer: Callable[[socket.socket], None], within_s: float = 10.0) -> Page:
     """What is read of a server that answers so."""
     with serving(answer) as at:
         return PageReader(at, "/metrics").read(within_s)
@@ -95,8 +95,8 @@ def test_the_request_names_path_and_host() -> None:
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        PageReader(Endpoint(host="127.0.0.1", port=port), "/gw/metrics").read(2.0)
-        thread.join(2.0)
+        PageReader(Endpoint(host="127.0.0.1", port=port), "/gw/metrics").read(10.0)
+        thread.join(10.0)
     lines = seen[0].decode().split("\r\n")
     assert lines[0] == "GET /gw/metrics HTTP/1.1"
     assert set(lines[1:-2]) == {f"host: 127.0.0.1:{port}", "accept: text/plain;version=0.0.4", "connection: close"}
@@ -136,12 +136,12 @@ def test_a_page_that_hangs_costs_its_deadline(answer: Callable[[socket.socket], 
 
     def hangs(sock: socket.socket) -> None:
         answer(sock)
-        time.sleep(3.0)
+        time.sleep(10.0)
 
     began_s = time.monotonic()
     page = read(hangs, within_s=0.4)
     assert page.why == "no answer within 0.4 s"
-    assert time.monotonic() - began_s < 2.5
+    assert time.monotonic() - began_s < 4.5
 
 
 def test_a_page_without_end_is_cut() -> None:
@@ -155,7 +155,7 @@ def test_nobody_listens_and_nobody_may_be_asked() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         at = Endpoint(host="127.0.0.1", port=free.getsockname()[1])
-        assert PageReader(at, "/metrics").read(1.0).why == "nobody listens"
+        assert PageReader(at, "/metrics").read(10.0).why == "nobody listens"
     assert PageReader(Endpoint(host="192.0.2.1", port=80), "/metrics").read(1.0).why == "its address is not allowed"
     assert PageReader(Endpoint(unix="/nowhere/at.all"), "/metrics").read(1.0).why.startswith("it cannot be asked")
 
@@ -163,4 +163,4 @@ def test_nobody_listens_and_nobody_may_be_asked() -> None:
 def test_a_page_behind_a_unix_socket(tmp_path: Path) -> None:
     """It is asked there, as localhost."""
     with serving(sends(whole(BODY)), str(tmp_path / "s")) as at:
-        assert PageReader(at, "/metrics").read(1.0).body == BODY
+        assert PageReader(at, "/metrics").read(10.0).body == BODY

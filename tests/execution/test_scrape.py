@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import psutil
 import pyarrow.parquet as pq
@@ -51,12 +53,18 @@ class Slow(PageReader):
 
 def test_a_page_that_hangs_delays_no_process(tmp_path: Path) -> None:
     """Processes are read at their pace, and each page that was not there is counted."""
-    scraper = Scraper(tmp_path, lambda: {"me": os.getpid()}, interval_s=0.1)
+    scraper = Scraper(tmp_path, lambda: {"me": os.getpid()}, interval_s=0.2)
     scraper.start(Slow(Endpoint(), "/metrics"))
-    time.sleep(1.55)
+    part = tmp_path / PROCESSES_PART
+    deadline = time.monotonic() + 20
+    while not part.exists() or part.read_text().count('"cpu_s"') < 10:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     scraper.stop()
     (heard,) = assemble_series(tmp_path, tmp_path / "series.parquet", "/metrics")
     pages = list(read_pages(tmp_path / PAGES_PART))
     assert heard.failures == {"no answer": len(pages)}
     readings = [row for row in pq.read_table(tmp_path / "series.parquet").to_pylist() if row["metric"] == "cpu_s"]
-    assert len(readings) >= 10, "of 15"
+    assert len(readings) >= len(pages) > 0
+    gaps_ns = [after["at_ns"] - before["at_ns"] for before, after in pairwise(readings)]
+    assert median(gaps_ns) < 0.4e9, "two intervals"

@@ -94,7 +94,7 @@ def test_a_provider_that_hangs_is_passed_over_after_the_time_of_a_try(
     client: httpx.Client, stage: Stage, start: Start, first: FakeProvider
 ) -> None:
     """The attempt is called off, and the next provider answers."""
-    gateway = start("envoy", request_timeout="100ms")
+    gateway = start("envoy", request_timeout="2s")
     gate = Gate(stage)
     first.behave = gate.before(answers)
     assert ask(client, gateway).json() == BY_SECOND
@@ -121,14 +121,14 @@ def test_an_ejected_provider_gets_everything_again_after_its_time(
     client: httpx.Client, start: Start, first: FakeProvider
 ) -> None:
     """Out after three failures for the open time; when it is well by then it serves as before."""
-    gateway = start("envoy", breaker_failures=3, breaker_window="50ms", breaker_open="500ms", update_merge_window="0s")
+    gateway = start("envoy", breaker_failures=3, breaker_window="50ms", breaker_open="2s", update_merge_window="0s")
     first.behave = status(503)
     begun = time.monotonic()
     assert [ask(client, gateway).json() for _ in range(6)] == [BY_SECOND] * 6
     assert len(first.seen) == 3
     first.behave = answers
     until(lambda: ask(client, gateway).json() == {"provider": "provider-a"})
-    assert time.monotonic() - begun >= 0.5
+    assert time.monotonic() - begun >= 2.0
     assert [ask(client, gateway).json() for _ in range(10)] == [{"provider": "provider-a"}] * 10
 
 
@@ -140,10 +140,16 @@ def test_only_without_panic_the_last_provider_is_spared(
     own = {"request_timeout": "0s", "connect_timeout": "5s"}  # a provider that a busy machine delays is no 504
     gateway = start("envoy", profile=profile, retries=0, breaker_failures=3, update_merge_window="0s", **own)
     first.behave = second.behave = status(503)
-    assert statuses(client, gateway, 6) == [503] * 6
-    assert (len(first.seen), len(second.seen)) == (3, 3)
-    assert statuses(client, gateway, 10) == [503] * 10
-    assert len(first.seen) + len(second.seen) == 6 + asked
+
+    def reaches_somebody() -> bool:
+        before = len(first.seen) + len(second.seen)
+        assert ask(client, gateway).status_code == 503
+        return len(first.seen) + len(second.seen) > before
+
+    until(lambda: reaches_somebody() and min(len(first.seen), len(second.seen)) >= 3)
+    if not asked:
+        until(lambda: not reaches_somebody())  # an ejection reaches Envoy's workers a moment after the third failure
+    assert sum(reaches_somebody() for _ in range(10)) == asked
 
 
 def test_errors_of_the_clients_making_are_relayed(
@@ -173,13 +179,13 @@ def test_a_stream_passes_piece_by_piece(
     client: httpx.Client, stage: Stage, start: Start, first: FakeProvider, profile: str
 ) -> None:
     """The first event is here while the provider still holds back the rest, and a try's time does not cut it."""
-    gateway = start("envoy", profile=profile, request_timeout="200ms")
+    gateway = start("envoy", profile=profile, request_timeout="2s")
     gate = Gate(stage)
     first.behave = gate.within_stream()
     with client.stream("POST", f"{gateway.url}{CHAT}", json=BODY) as answer:
         pieces = answer.iter_raw()
         assert next(pieces) == FIRST_EVENT
-        assert not gate.left.wait(0.4)
+        assert not gate.left.wait(2.5)
         gate.open()
         assert b"".join(pieces) == LAST_EVENTS
 
@@ -198,7 +204,7 @@ def test_a_stream_that_breaks_off_is_an_error(
 
 def test_the_total_time_cuts_a_stream(client: httpx.Client, stage: Stage, start: Start, first: FakeProvider) -> None:
     """A stream that lasts longer than the route's timeout breaks off visibly."""
-    gateway = start("envoy", total_timeout="200ms")
+    gateway = start("envoy", total_timeout="2s")
     gate = Gate(stage)
     first.behave = gate.within_stream()
     with client.stream("POST", f"{gateway.url}{CHAT}", json=BODY) as answer, pytest.raises(httpx.RemoteProtocolError):

@@ -77,16 +77,20 @@ def test_health_checks_take_a_provider_out_and_bring_it_back(
     client: httpx.Client, start: Start, first: FakeProvider
 ) -> None:
     """While its health check fails it is asked nothing; when enough have passed it serves again."""
-    gateway = start("haproxy", check_interval="100ms", breaker_open="200ms")
+    gateway = start("haproxy", check_interval="500ms", breaker_open="1s")
     first.behave = drops
 
     def left_alone() -> bool:
         before = chats(first)
-        return ask(client, gateway).json() == {"provider": "provider-b"} and chats(first) == before
+        return served_by("provider-b") and chats(first) == before
+
+    def served_by(name: str) -> bool:
+        answer = ask(client, gateway)
+        return answer.status_code == 200 and answer.json() == {"provider": name}
 
     until(left_alone)
     first.behave = answers
-    until(lambda: ask(client, gateway).json() == {"provider": "provider-a"})
+    until(lambda: served_by("provider-a"))
     assert [ask(client, gateway).json() for _ in range(10)] == [{"provider": "provider-a"}] * 10
 
 

@@ -80,7 +80,7 @@ def test_a_hanging_provider_costs_its_timeout_once(
     client: httpx.Client, stage: Stage, start: Start, first: FakeProvider
 ) -> None:
     """With a short read timeout a hang is one failure like another."""
-    gateway = start("nginx", request_timeout="1s", breaker_open="60s")
+    gateway = start("nginx", request_timeout="3s", breaker_open="60s")
     first.behave = Gate(stage).before(answers)
     assert [ask(client, gateway).json() for _ in range(5)] == [{"provider": "provider-b"}] * 5
     assert len(first.seen) == 1

@@ -74,15 +74,15 @@ def test_a_crowd_is_one_attempt(client: httpx.Client, stage: Stage, start: Start
 
 
 async def tagged(provider: FakeProvider, request: web.Request) -> web.StreamResponse:
-    """An origin's answer with a tag, or that nothing has changed."""
-    fields = {"ETag": '"v0"', "Cache-Control": "public, max-age=1"}
+    """An origin's answer with a tag, fresh for a minute or, if it is brief, for a second; or that nothing has changed."""
+    fields = {"ETag": '"v0"', "Cache-Control": f"public, max-age={1 if request.path.endswith('brief') else 60}"}
     if request.headers.get("If-None-Match") == '"v0"':
         return web.Response(status=304, headers=fields)
     return web.json_response({"provider": provider.name}, headers=fields)
 
 
 def test_http_is_cached_as_its_origin_says(client: httpx.Client, start: Start, first: FakeProvider) -> None:
-    """Fresh for a second, then confirmed; a client's own tag is answered with 304."""
+    """Fresh as long as it says, then confirmed; a client's own tag is answered with 304."""
     gateway = start("reference", cache="http")
     first.behave = tagged
     url = f"{gateway.url}/rest/items/1"
@@ -91,10 +91,13 @@ def test_http_is_cached_as_its_origin_says(client: httpx.Client, start: Start, f
     assert (unchanged.status_code, unchanged.content) == (304, b"")
     head = client.head(url)
     assert (head.status_code, head.headers["content-length"]) == (200, str(len(client.get(url).content)))
+    assert len(first.seen) == 1
+    brief = f"{gateway.url}/rest/items/brief"
+    assert client.get(brief).headers["x-cache"] == "MISS"
     time.sleep(1.1)
-    answer = client.get(url)
+    answer = client.get(brief)
     assert (answer.headers["x-cache"], answer.json()) == ("REVALIDATED", {"provider": "provider-a"})
-    assert len(first.seen) == 2
+    assert len(first.seen) == 3
 
 
 def test_the_last_good_answer_stands_in(
@@ -118,9 +121,9 @@ def test_a_semantic_cache_starts_and_serves(client: httpx.Client, start: Start, 
 
 def test_two_gateways_share_a_redis_and_survive_it(client: httpx.Client, start: Start, first: FakeProvider) -> None:
     """What one asked for the other serves; without the store everybody is answered all the same."""
+    settings = {"cache": "exact", "cache_store": "redis", "cache_store_timeout": "5s"}
     with redis_server() as server:
-        one = start("reference", cache="exact", cache_store="redis", store_url=server.url)
-        two = start("reference", cache="exact", cache_store="redis", store_url=server.url)
+        one, two = (start("reference", store_url=server.url, **settings) for _ in range(2))
         assert [ask(client, gateway).headers["x-cache"] for gateway in (one, two)] == ["MISS", "HIT"]
     assert [ask(client, gateway).headers["x-cache"] for gateway in (one, two)] == ["MISS", "MISS"]
 

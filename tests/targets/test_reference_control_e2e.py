@@ -82,7 +82,7 @@ def test_a_shared_limit_and_its_store(
     """Two replicas admit together what one would; while the store hangs, all pass or none, within its timeout."""
     settings = {"limit_algorithm": "sliding-log", "limit_rate": 4, "limit_period": "1h", "limit_store": "redis"}
     one, other = (
-        start("reference", store_url=store.url, limit_on_store_fault=policy, limit_store_timeout="200ms", **settings)
+        start("reference", store_url=store.url, limit_on_store_fault=policy, limit_store_timeout="2s", **settings)
         for _ in range(2)
     )
     assert [ask(client, gateway).status_code for gateway in (one, other) * 3] == [200] * 4 + [429] * 2
@@ -90,7 +90,7 @@ def test_a_shared_limit_and_its_store(
     try:
         hung = ask(client, one)
         assert hung.status_code == status
-        assert 0.2 <= hung.elapsed.total_seconds() < 5.0
+        assert 2.0 <= hung.elapsed.total_seconds() < 10
     finally:
         store.resume()
     # What was asked while it hung is counted when it goes on; a limit that is full stays full.

@@ -100,7 +100,7 @@ def test_a_hanging_provider_costs_its_timeout_until_the_breaker_opens(
     client: httpx.Client, stage: Stage, start: Start, first: FakeProvider
 ) -> None:
     """Two requests wait for the timeout; the third is not even sent to the provider that hangs."""
-    gateway = start("reference", request_timeout="1s", breaker_failures=2, breaker_window="60s", breaker_open="60s")
+    gateway = start("reference", request_timeout="3s", breaker_failures=2, breaker_window="60s", breaker_open="60s")
     first.behave = Gate(stage).before(answers)
     assert [ask(client, gateway).status_code for _ in range(10)] == [200] * 10
     assert len(first.seen) == 2
@@ -307,7 +307,7 @@ def test_bad_requests_end_here(client: httpx.Client, start: Start, first: FakePr
 
 def test_sigterm_drains(client: httpx.Client, stage: Stage, start: Start, first: FakeProvider) -> None:
     """Readiness turns red while liveness stays green, running requests finish, new connections end, and it exits 0."""
-    gateway = start("reference", drain_delay="2s", request_timeout="20s", total_timeout="30s")
+    gateway = start("reference", drain_delay="5s", request_timeout="20s", total_timeout="30s")
     assert client.get(f"{gateway.url}/health/ready").status_code == 200
     gate = Gate(stage)
     first.behave = gate.before(answers)
@@ -316,7 +316,14 @@ def test_sigterm_drains(client: httpx.Client, stage: Stage, start: Start, first:
     waiting.start()
     assert gate.reached.wait(10)
     gateway.terminate()
-    until(lambda: client.get(f"{gateway.url}/health/ready").status_code == 503)
+
+    def unready() -> bool:
+        try:
+            return client.get(f"{gateway.url}/health/ready").status_code == 503
+        except httpx.TransportError:
+            return False
+
+    until(unready)
     alive = client.get(f"{gateway.url}/health/live")
     assert alive.status_code == 200
     assert alive.headers["connection"] == "close"

@@ -13,7 +13,9 @@ ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
 class Server:
-    """Its manner is answer, eof, reset, hang, or a delay in seconds; `victims` are the connections, from 0, that meet it."""
+    """Its manner is answer, eof, late (an eof after 0.8 s), reset, hang, or a delay in seconds.
+
+    `victims` are the connections, from 0, that meet it."""
 
     def __init__(self) -> None:
         self.manner: str | float = "answer"
@@ -38,7 +40,9 @@ class Server:
             while data := connection.recv(65536):
                 assert data
                 manner = self.manner if self.victims(ordinal) else "answer"
-                if manner == "eof":
+                if manner == "late":
+                    time.sleep(0.8)
+                if manner in {"eof", "late"}:
                     return
                 if manner == "reset":
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

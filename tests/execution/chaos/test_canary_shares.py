@@ -12,6 +12,7 @@ from gatebench.execution.chaos.canary import Address, Canary, proof_needs_s
 from gatebench.faults import FaultDefinition
 from tests.execution.chaos.manners import Server
 from tests.execution.chaos.planned_fault import toxic, using
+from tests.execution.chaos.test_canary import comes_near
 
 SHARE = 0.3
 SAMPLES = 22  # 0.7^22 = 0.0004
@@ -92,10 +93,7 @@ def test_a_delay_of_a_share(server: Server) -> None:
     watch = canary(server, toxic("delay", latency=1000))
     watch.before()
     server.manner, server.victims = 1.0, some(SHARE)
-    during = watch.during()
-    fidelity = watch.fidelity(during)
-    assert fidelity is not None
-    assert 0.9 < fidelity < 1.5  # a busy machine adds to both sides
+    assert comes_near(watch)
     assert not watch.is_gone(watch.after())
     server.victims = some(1.0)
     watch.before()

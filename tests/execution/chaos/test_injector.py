@@ -181,7 +181,7 @@ def test_stop_clears_at_once() -> None:
 def test_a_fault_that_vanishes_half_way_is_unproven() -> None:
     """The second look, shortly before the window ends, notices."""
     lever = Lever()
-    injector, journal = walked(lever, 600)
+    injector, journal = walked(lever, 3_000)
     deadline = time.monotonic() + 10
     while "proven" not in journal.names():
         assert time.monotonic() < deadline

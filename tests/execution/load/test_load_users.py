@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -67,19 +69,37 @@ def walked(plan: Plan, users: Users, tmp_path: Path, client: Any, worker: int = 
     return rows
 
 
+def walked_enough(
+    plan: Plan, users: Users, tmp_path: Path, client: Any, enough: Callable[[list[dict[str, int]]], bool]
+) -> list[dict[str, int]]:
+    """Walk all workers' users until there are enough rows, three times at most: a busy machine may stand still for half a second."""
+    for walk in range(3):
+        folder = tmp_path / str(walk)
+        folder.mkdir()
+        workers = range(plan.load.workers)
+        rows = [row for worker in workers for row in walked(plan, users, folder, client, worker)]
+        if enough(rows):
+            return rows
+    raise AssertionError(f"{len(rows)} rows are too few")
+
+
 @pytest.mark.parametrize("workers", [1, 3])
 def test_each_user_asks_one_thing_at_a_time(tmp_path: Path, workers: int) -> None:
     """Numbers without a gap, the next one due exactly a think time after the answer, every user with one worker."""
     users = Users(count=7, think="20ms")
     plan = users_plan(users, 0.5, workers)
     client = Waiting(5)
-    rows = [row for worker in range(workers) for row in walked(plan, users, tmp_path, client, worker)]
+
+    def six_of_each(rows: list[dict[str, int]]) -> bool:
+        asked = Counter(row["arrival_id"] % 7 for row in rows)
+        return all(asked[user] > 5 for user in range(7))
+
+    rows = walked_enough(plan, users, tmp_path, client, six_of_each)
     assert client.most <= 7
     for user in range(7):
         mine = sorted((row for row in rows if row["arrival_id"] % 7 == user), key=lambda row: row["arrival_id"])
         thinking = ThinkTimes(users, plan.seed, user)
         assert [row["arrival_id"] // 7 for row in mine] == list(range(len(mine)))
-        assert len(mine) > 5
         for number, (before, after) in enumerate(pairwise(mine), start=1):
             assert after["due_ns"] - before["done_ns"] == thinking.before_ns(number)
 
@@ -88,9 +108,8 @@ def test_users_without_a_thought_never_rest(tmp_path: Path) -> None:
     """No think time: as many requests in flight as users, and the hub still reads answers."""
     users = Users(count=4, think="0s")
     client = Waiting(2)
-    rows = walked(users_plan(users, 0.3), users, tmp_path, client)
+    walked_enough(users_plan(users, 0.3), users, tmp_path, client, lambda rows: len(rows) > 40)
     assert client.most == 4
-    assert len(rows) > 40
 
 
 def test_nobody_asks_after_the_end(tmp_path: Path) -> None:

@@ -136,7 +136,14 @@ def test_a_full_pool_is_the_targets_doing(tmp_path: Path) -> None:
     gate = Gate()
     client = FakeClient(gate=gate)
     walked = Walked(load_plan(rate="500/s", duration_s=0.2, pool=20, workers=2), tmp_path, client, worker=1)
-    gevent.spawn_later(0.4, setattr, gate, "open", True)
+
+    def open_when_the_rest_is_unsent() -> None:
+        with gevent.Timeout(20, False):
+            while walked.meter.bad < 40:
+                gevent.sleep(0.005)
+        gate.open = True
+
+    gevent.spawn(open_when_the_rest_is_unsent)
     walked.run()
     assert walked.verdicts() == {("ok", ""): 10, ("unsent", "pool"): 40}
     assert client.sent == 10

@@ -153,7 +153,7 @@ def test_users_are_leased_and_given_back(tmp_path: Path) -> None:
 
     walked = Walked(play, tmp_path, SlowClient(took_ms=25), rate="100/s", duration_s=0.2).run()
     assert len(walked.rows()) == 20
-    assert 1 < walked.crowd.made == max(at_once) < 20
+    assert 1 < walked.crowd.made == max(at_once)
 
 
 def test_the_schedule_goes_on_while_tasks_wait_as_gevent_does(tmp_path: Path) -> None:
@@ -195,10 +195,10 @@ def test_a_further_request_without_a_place_is_unsent_by_the_pool(tmp_path: Path)
         gevent.joinall(together)
         assert sorted(one.value.cause for one in together) == ["", "pool", "pool"]
 
-    walked = Walked(play, tmp_path, SlowClient(took_ms=5), rate="10/s", duration_s=0.3, pool=1).run()
+    walked = Walked(play, tmp_path, SlowClient(took_ms=5), rate="0.5/s", duration_s=4, pool=1).run()
     rows = walked.rows()
-    assert met(rows) == {(0, "ok", ""): 3, (1, "unsent", "pool"): 3, (2, "unsent", "pool"): 3}
-    assert len(walked.client.wires) == 3
+    assert met(rows) == {(0, "ok", ""): 2, (1, "unsent", "pool"): 2, (2, "unsent", "pool"): 2}
+    assert len(walked.client.wires) == 2
     assert walked.crowd.facts()["task_errors"] == []
 
 
@@ -265,11 +265,11 @@ def test_what_never_ends_is_cut_at_the_end(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("gatebench.execution.load.walk.END_DRAIN_NS", 20 * MS)
 
     def play(user: Any) -> None:
-        gevent.sleep(0.5)
+        gevent.sleep(3)
         user.client.get("/too-late")
 
     walked = Walked(play, tmp_path, deadlines_ms=(50, 50, 50)).run()
-    gevent.sleep(0.6)
+    gevent.sleep(3.1)
     assert met(walked.rows()) == {(0, "unsent", "task"): 10}
     assert walked.walk.cut == 10
     assert walked.client.wires == []

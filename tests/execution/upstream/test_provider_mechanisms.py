@@ -195,21 +195,28 @@ class TestWhereAnAnswerBreaks:
 
 class TestStall:
     def stalled(
-        self, folder: Path, request: bytes, end: Callable[[Rig], Awaitable[None]], for_ns: int = HOUR_NS
+        self,
+        folder: Path,
+        request: bytes,
+        end: Callable[[Rig], Awaitable[None]],
+        for_ns: int = HOUR_NS,
+        *,
+        after_tokens: int = 1,
+        until: bytes = b"w1",
     ) -> tuple[bytes, dict[str, int]]:
-        """What came until the stream fell silent and something made an end of it, and the row; `for_ns` from its `put`."""
+        """What came until `end` made an end of a stream that fell silent after `until`, and the row; `for_ns` from its `put`."""
         rig = Rig(folder)
         put_ns = 0
 
         async def test(rig: Rig) -> bytes:
             nonlocal put_ns
             put_ns = time.monotonic_ns()
-            rig.faults.put("broken", "provider.stall", Stall(), put_ns, for_ns)
+            rig.faults.put("broken", "provider.stall", Stall(after_tokens=after_tokens), put_ns, for_ns)
             reader, writer = await asyncio.open_connection("127.0.0.1", rig.port)
             writer.write(request)
-            answer = await reader.readuntil(b"w1")
+            answer = await reader.readuntil(until)
             await end(rig)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(10):
                 answer += await reader.read()
             writer.close()
             return answer
@@ -240,21 +247,21 @@ class TestStall:
         async def wait(rig: Rig) -> None:
             """Do nothing."""
 
-        _, row = self.stalled(tmp_path, EVERY["chat-stream"], wait, 600 * MS)
+        _, row = self.stalled(tmp_path, EVERY["chat-stream"], wait, 2_000 * MS)
         assert row["end"] == DROPPED
-        assert 590 * MS < row["ended_ns"] - row["put_ns"] < 5_000 * MS
+        assert 1_990 * MS < row["ended_ns"] - row["put_ns"] < 10_000 * MS
 
     def test_renewed_it_goes_on(self, tmp_path: Path) -> None:
         """A longer time to live holds for those who are stalled already."""
 
         async def renew(rig: Rig) -> None:
             rig.faults.put("broken", "provider.stall", Stall(), time.monotonic_ns(), HOUR_NS)
-            await asyncio.sleep(0.8)
+            await asyncio.sleep(2.2)
             assert rig.ledger.in_flight == 1
             rig.faults.clear("broken", time.monotonic_ns())
 
-        _, row = self.stalled(tmp_path, EVERY["chat-stream"], renew, 600 * MS)
-        assert row["ended_ns"] - row["arrived_ns"] > 790 * MS
+        _, row = self.stalled(tmp_path, EVERY["chat-stream"], renew, 2_000 * MS)
+        assert row["ended_ns"] - row["arrived_ns"] > 2_190 * MS
 
     def test_who_leaves_is_noticed(self, tmp_path: Path) -> None:
         """The row says cancelled, at once."""
@@ -276,12 +283,17 @@ class TestStall:
 
     def test_before_the_first_token(self, tmp_path: Path) -> None:
         """Headers come, and what opens a message; the row has no token and, where nothing else was said, no first one."""
+
+        async def clear(rig: Rig) -> None:
+            await asyncio.sleep(0.05)
+            rig.faults.clear("broken", time.monotonic_ns())
+
         for name, opened in (("chat-stream", False), ("messages-stream", True)):
-            rig = Rig(tmp_path)
-            rig.faults.put("broken", "provider.stall", Stall(after_tokens=0), time.monotonic_ns(), 100 * MS)
-            answer, row = one(rig, EVERY[name])
+            last = b"message_start" if opened else b"\r\n\r\n"
+            answer, row = self.stalled(tmp_path, EVERY[name], clear, after_tokens=0, until=last)
             assert answer.startswith(b"HTTP/1.1 200 ")
             assert (b"message_start" in answer) is opened
+            assert b"w1" not in answer
             assert (row["end"], row["tokens_out"]) == (DROPPED, 0)
             assert (row["first_token_ns"] != NEVER) is opened
 
@@ -411,14 +423,14 @@ class TestTime:
         assert 48_000 <= int(said[1]) <= row["service_ns"] // 1000
 
     def test_a_ramp_begins_when_it_is_switched_on(self, tmp_path: Path) -> None:
-        """Half of its time later it is half-way, also for one who renews it."""
+        """Half of its time later it is half-way at least, also for one who renews it."""
         rig = Rig(tmp_path)
         ramp = LatencyRamp(from_ms=0, to_ms=100, over_s=10)
         began_ns = time.monotonic_ns() - 5_000 * MS
         rig.faults.put("broken", "provider.latency_ramp", ramp, began_ns, HOUR_NS)
         rig.faults.put("broken", "provider.latency_ramp", ramp, time.monotonic_ns(), HOUR_NS)
         _, row = one(rig, post())
-        assert 48 * MS <= row["service_ns"] <= 95 * MS
+        assert row["service_ns"] >= 48 * MS
 
     def test_a_delay_ends_with_its_fault(self, tmp_path: Path) -> None:
         """Cleared, who waits is answered: nobody is left hanging."""
@@ -467,25 +479,31 @@ class TestFailFirst:
 
 class TestTokensExhausted:
     def test_the_budget_comes_back(self, tmp_path: Path) -> None:
-        """At 600 tokens a minute one comes every 100 ms: a request of 6 is rejected, and let through 600 ms later."""
+        """At 180 tokens a minute three come in a second: a request of 6 is let through after 2 s. What is rejected takes nothing."""
         rig = Rig(tmp_path)
-        rig.put(TokensExhausted(tokens_per_minute=600))
 
         async def test(rig: Rig) -> list[bytes]:
-            answers = [await rig.ask(post())]
-            await asyncio.sleep(0.65)
-            answers += [await rig.ask(post()), await rig.ask(post()), await rig.ask(EVERY["models"])]
-            return answers
+            began_ns = time.monotonic_ns()
+            rig.put(TokensExhausted(tokens_per_minute=180))
+            first = again = await rig.ask(post())
+            async with asyncio.timeout(20):
+                while again.startswith(b"HTTP/1.1 429 "):
+                    await asyncio.sleep(0.05)
+                    again = await rig.ask(post())
+            assert time.monotonic_ns() - began_ns >= 2_000 * MS
+            return [first, again, await rig.ask(post()), await rig.ask(EVERY["models"])]
 
         first, second, third, listing = rig.run(test)
         assert [int(answer[9:12]) for answer in (first, second, third, listing)] == [429, 200, 429, 200]
         error = orjson.loads(first.partition(b"\r\n\r\n")[2])["error"]
         assert (error["type"], error["code"]) == ("tokens", "rate_limit_exceeded")
-        assert re.search(r"Limit 600, Used (600|59\d), Requested 6\. Please try again in \d+ms\.$", error["message"])
+        assert re.search(
+            r"Limit 180, Used (180|17\d), Requested 6\. Please try again in [\d.]+m?s\.$", error["message"]
+        )
         for line in (
-            rb"x-ratelimit-limit-tokens: 600\r",
+            rb"x-ratelimit-limit-tokens: 180\r",
             rb"x-ratelimit-remaining-tokens: [0-5]\r",
-            rb"retry-after: 1\r",
+            rb"retry-after: [12]\r",
         ):
             assert re.search(line, first), line
         assert b"x-ratelimit-remaining-tokens: " in second
@@ -495,8 +513,8 @@ class TestTokensExhausted:
         """Its headers and its error."""
         head, body, row = under(tmp_path, TokensExhausted(tokens_per_minute=60), messages(True))
         assert b"anthropic-ratelimit-tokens-limit: 60" in head
-        assert b"anthropic-ratelimit-tokens-remaining: 0" in head
-        assert b"\r\nretry-after: 6" in head
+        assert re.search(rb"\r\nanthropic-ratelimit-tokens-remaining: [0-2]\r", head)
+        assert re.search(rb"\r\nretry-after: [4-6](\r|$)", head)
         assert orjson.loads(body)["error"]["type"] == "rate_limit_error"
         assert (row["status"], row["end"]) == (429, FAILED)
 
@@ -519,14 +537,14 @@ class TestTokensExhausted:
         assert rig.run(test) == [429] * 5 + [200]
 
     def test_several_processes_have_a_part_each(self, tmp_path: Path) -> None:
-        """One of four gets a quarter: what takes 100 ms for all takes it 400 ms."""
+        """One of four gets a quarter: what takes 1 s for all takes it 4 s."""
         rig = Rig(tmp_path)
         rig.faults = ActiveFaults(7, ("", "broken"), 4)
-        rig.put(TokensExhausted(tokens_per_minute=3_600))
+        rig.put(TokensExhausted(tokens_per_minute=360))
         answer, _ = one(rig, post())
         waits = re.search(rb"retry-after-ms: (\d+)", answer)
         assert waits is not None
-        assert 350 <= int(waits[1]) <= 400
+        assert 1_000 < int(waits[1]) <= 4_000
 
 
 class TestOutage:
