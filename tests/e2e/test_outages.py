@@ -39,7 +39,7 @@ def outage(
         load='poisson("150/s")',
         phases=PHASES.format(fault=fault, on=on),
         checks=CHECKS.format(lost=lost),
-        more='dispatch_limit_ms=200, deadlines={"connect": "1s", "read": "2s", "total": "2s"},',
+        more='dispatch_limit_ms=1000, deadlines={"connect": "1s", "read": "2s", "total": "2s"},',
     )
     return bench("run", "outage", "--target", target, "--engine", engine)
 
