@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 # Set in many a container image: each of some thousand processes would compile all its modules.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check check-all bench oracles oracle-seeds lint toxiproxy lock clean help
+.PHONY: demo test check check-all bench oracles oracle-seeds lint toxiproxy compose lock clean help
 help:
 	@echo "make demo       set up, take a provider away from the reference gateway, print where the report is"
 	@echo "make test       set up, lint, type-check, run the tests"
@@ -17,6 +17,7 @@ help:
 	@echo "make oracle-seeds  every faulty gateway against every check, and many seeds, in the virtual world"
 	@echo "make bench      ratios of speed against peers in the same run"
 	@echo "make toxiproxy  build the real Toxiproxy server into .tools (needs Go)"
+	@echo "make compose    build Docker Compose into .tools (needs Go): it reads docker-compose.yml without an engine"
 	@echo "make lock       remake requirements.lock"
 
 $(READY): requirements.lock pyproject.toml scripts/setup
@@ -33,13 +34,13 @@ lint: $(READY)
 	$(BIN)/lint-imports
 	$(BIN)/bench check
 
-test: $(READY) toxiproxy lint
+test: $(READY) toxiproxy compose lint
 	@$(BIN)/bench targets install envoy || echo "Envoy is not installed; its tests skip."
 	@scripts/test $(BIN)/python
 
 check: test
 
-check-all: $(READY) toxiproxy lint
+check-all: $(READY) toxiproxy compose lint
 	@$(BIN)/bench targets install envoy litellm portkey tensorzero || echo "What is not installed skips its tests."
 	$(BIN)/python -m pytest -m "not bench"
 
@@ -55,6 +56,9 @@ oracle-seeds: $(READY)
 
 toxiproxy:
 	@scripts/toxiproxy
+
+compose:
+	@scripts/compose
 
 lock: $(READY)
 	scripts/lock

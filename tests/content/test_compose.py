@@ -8,9 +8,7 @@ import os
 import re
 import runpy
 import shlex
-import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -615,35 +613,3 @@ def test_the_files_of_the_host_are_what_prometheus_reads() -> None:
         for one in json.loads(file.read_text()):
             assert one["labels"]["job"]
             assert {int(target.rpartition(":")[2]) for target in one["targets"]} <= set(composed.HARNESS)
-
-
-# ---- real tools, where they are
-
-
-def test_compose_itself_accepts_the_file() -> None:
-    """`docker compose config` with every profile."""
-    docker = shutil.which("docker")
-    if (
-        docker is None
-        or subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode != 0
-    ):
-        pytest.skip("Docker Compose is not installed here")
-    done = subprocess.run(
-        [docker, "compose", "--profile", "*", "config", "--quiet"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-
-
-def test_hadolint_accepts_the_dockerfile() -> None:
-    """No finding."""
-    hadolint = shutil.which(
-        "hadolint", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    )
-    if hadolint is None:
-        pytest.skip("hadolint is not installed here")
-    done = subprocess.run([hadolint, "docs/compose/Dockerfile"], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
