@@ -24,6 +24,7 @@ from tests.execution.upstream.running import CHAT, RUN, TOKEN, VOCABULARIES, Run
 
 pytestmark = pytest.mark.e2e
 
+SPARE_NS = 2 * 10**9
 MS = 1_000_000
 MINUTE_NS = 60_000 * MS
 NAMES = shipped_provider_faults()
@@ -137,7 +138,7 @@ def test_a_fault_is_proven_and_so_is_its_end(provider: Running, name: str) -> No
     with On(provider, planned(name, "fault-0")) as on:
         assert {probe.met for probe in on.canary.before()} == {"answer"}
         on.lever.apply(MINUTE_NS)
-        during = on.canary.during()
+        during = on.canary.during(SPARE_NS)
         assert {probe.pooled for probe in during} == {True, False}
         assert on.canary.bites(during), during
         assert not on.canary.is_gone(during)
@@ -191,8 +192,8 @@ def test_faults_on_one_provider_leave_each_others_proof_alone(provider: Running,
         outage.lever.apply(MINUTE_NS)
         assert {probe.met for probe in on.canary.before()} == {"answer"}
         on.lever.apply(MINUTE_NS)
-        assert on.canary.bites(on.canary.during())
-        assert outage.canary.bites(outage.canary.during())
+        assert on.canary.bites(on.canary.during(SPARE_NS))
+        assert outage.canary.bites(outage.canary.during(SPARE_NS))
         on.lever.clear()
         assert on.canary.is_gone(on.canary.after())
         assert ask(provider, CHAT) == b""
@@ -223,7 +224,7 @@ def test_what_a_fault_is_about_is_what_its_canaries_ask(
     with On(provider, planned(name, "fault-0", **parameters)) as on:
         assert {probe.met for probe in on.canary.before()} == {"answer"}
         on.lever.apply(MINUTE_NS)
-        during = on.canary.during()
+        during = on.canary.during(SPARE_NS)
         assert on.canary.bites(during), during
         on.lever.clear()
         assert on.canary.is_gone(on.canary.after())
@@ -235,7 +236,7 @@ def test_a_fault_that_is_too_weak_is_not_proven(provider: Running) -> None:
     with On(provider, asked_for) as on, On(provider, planned("slow-first-token", "fault-0", delay_ms=1200)) as really:
         on.canary.before()
         really.lever.apply(MINUTE_NS)
-        during = on.canary.during()
+        during = on.canary.during(SPARE_NS)
         assert not on.canary.bites(during)
         assert on.canary.fidelity(during) == pytest.approx(0.5, abs=0.1)
 
@@ -247,7 +248,7 @@ def test_a_ramp_that_does_not_rise_is_not_proven(provider: Running) -> None:
         on.canary.before()
         really.lever.apply(MINUTE_NS)
         time.sleep(0.3)
-        during = on.canary.during()
+        during = on.canary.during(SPARE_NS)
         assert not on.canary.bites(during)
         assert all(re.fullmatch(r"\d+ ms added", probe.met) for probe in during), during
 
@@ -274,7 +275,7 @@ def test_a_share_of_a_real_link(server: Server, provider: Running) -> None:
     for attempt in range(2):  # a right share is refused twice in a thousand times
         assert {probe.met for probe in canary.before()} == {"answer"}
         server.add_toxic("reset_peer", name="reset", toxicity=0.3, timeout=0)
-        during = canary.during()
+        during = canary.during(SPARE_NS)
         server.remove_toxic("reset")
         if canary.bites(during) or attempt:
             break

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gatebench.execution.standing import is_there
+from tests.certificates import authority, leaf
 from tests.e2e.bench_command import BENCH, Bench, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.light]
@@ -74,6 +76,11 @@ def test_up_stands_until_down(kept: Bench) -> None:
     assert kept("run", "brief", "--target", "up:reference").code == 2
 
 
+LOCUSTFILE = """from locust import HttpUser, task
+class U(HttpUser):
+    @task
+    def t(self): pass
+"""
 PICKY = """
 import http.server, json, sys, urllib.error, urllib.request
 class Gateway(http.server.BaseHTTPRequestHandler):
@@ -124,13 +131,79 @@ def test_a_gateway_that_stands_is_addressed_in_its_own_way(kept: Bench) -> None:
         run = kept("run", "brief", "--target", target)
         assert run.code == 0, run.err + run.out
         assert run.metric("error_share") == 0
-    (kept.folder / "mine.py").write_text(
-        "from locust import HttpUser, task\nclass U(HttpUser):\n    @task\n    def t(self): pass\n"
-    )
+    (kept.folder / "mine.py").write_text(LOCUSTFILE)
     refused = kept("run", "mine.py", "--target", "up:picky", "--users", "1", "--run-time", "1s")
     assert refused.code == 2
-    assert "wants headers or names of models" in refused.err
+    assert "wants headers, names of models" in refused.err
     assert kept("down").code == 0
+
+
+SECURED_TOML = """description = "Serves TLS with a certificate of an authority of its own."
+[tls]
+ca = "ca.pem"
+[[render]]
+template = "nginx.conf.j2"
+to = "nginx.conf"
+[[process]]
+name = "gateway"
+command = ["nginx", "-p", "{{ dir }}", "-c", "nginx.conf"]
+"""
+SECURED = """worker_processes 1; daemon off; pid nginx.pid; error_log stderr;
+events { worker_connections 1024; }
+http {
+  access_log off; client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5;
+  server { listen 127.0.0.1:{{ port }} ssl; ssl_certificate {{ folder }}/leaf.pem; ssl_certificate_key {{ folder }}/leaf.key;
+    location / { proxy_http_version 1.1; proxy_set_header Connection ""; proxy_pass {{ providers[0].url }}; } } }
+"""
+
+
+def test_a_gateway_that_stands_behind_tls(kept: Bench) -> None:
+    """Its certificate is trusted as when it is started for a run; settings are not to be changed, and a locustfile has no trust."""
+    if shutil.which("nginx") is None:
+        pytest.skip("nginx is not installed")
+    found = leaf("good")
+    kept.target("secured", SECURED_TOML)
+    folder = kept.folder / "targets" / "secured"
+    (folder / "nginx.conf.j2").write_text(SECURED)
+    for source, name in ((authority().ca, "ca.pem"), (found.certificate, "leaf.pem"), (found.key, "leaf.key")):
+        shutil.copy(source, folder / name)
+    up = kept("up", "--target", "secured")
+    assert up.code == 0, up.err
+    assert re.search(r"clients go to +https://127.0.0.1:[0-9]+ *\n", kept("up", "--list").out)
+    calm = "dispatch_limit_ms=5000,"
+    kept.scenario(
+        "brief", checks='check("error_share", at_most=0, estimate="point")', load='poisson("20/s")', more=calm
+    )
+    run = kept("run", "brief", "--target", "up:secured")
+    assert run.code == 0, run.err + run.out
+    refused = kept("run", "brief", "--target", "up:secured", "--set", "breaker_open=30s")
+    assert refused.code == 2
+    assert "a running gateway's settings are not ours to change" in refused.err
+    (kept.folder / "mine.py").write_text(LOCUSTFILE)
+    refused = kept("run", "mine.py", "--target", "up:secured", "--users", "1", "--run-time", "1s")
+    assert refused.code == 2
+    assert "a trust in its certificate" in refused.err
+
+
+def test_what_stands_for_a_scenario_with_lanes_is_shown(kept: Bench) -> None:
+    """Its control links lead to links, not to providers."""
+    up = kept("up", "--target", "reference", "--scenario", "overhead")
+    assert up.code == 0, up.err
+    assert "link to provider-a" in kept("up", "--list").out
+
+
+def test_what_another_version_left_standing_is_named(kept: Bench) -> None:
+    """It cannot be read, and is not forgotten: who keeps it is said."""
+    assert kept("up", "--target", "direct").code == 0
+    file = state(kept, "direct")
+    mine = file.read_text()
+    file.write_text(mine.replace('"entrance":', '"headers":'))
+    for words in (("up", "--list"), ("down",)):
+        done = kept(*words)
+        assert "direct was left standing by another version of gatebench" in done.err
+        assert f"kill {json.loads(mine)['keeper_pid']}" in done.err
+    file.write_text(mine)
+    assert "direct is down" in kept("down").out
 
 
 def test_a_keeper_that_is_killed_leaves_nothing(kept: Bench) -> None:

@@ -91,6 +91,7 @@ def down(
         raise typer.Exit(2)
     if not chosen:
         say.out().print("Nothing stands.")
+    _say_unreadable()
     left = [one.name for one in chosen if not take_down(one)]
     for one in chosen:
         if one.name not in left:
@@ -186,6 +187,16 @@ def _first_line(keeper: subprocess.Popen[bytes], within_s: float) -> dict[str, A
     return found
 
 
+def _say_unreadable() -> None:
+    """Name what another version left standing, which this one cannot read, with the way to end it."""
+    from gatebench.cli import say
+    from gatebench.execution.standing import unreadable
+
+    for name, pid in unreadable().items():
+        told = f"{name} was left standing by another version of gatebench; `kill {pid}` ends what keeps it, and with it everything"
+        say.err().print(told, markup=False, soft_wrap=True)
+
+
 def _show(there: list[Standing], *, as_json: bool) -> None:
     """Print what stands and where; the key of the providers' admin is not shown, its file is named."""
     from rich.table import Table
@@ -195,10 +206,11 @@ def _show(there: list[Standing], *, as_json: bool) -> None:
 
     if as_json:
         rows = [one.model_dump(mode="json", exclude={"plan", "admin_token"}) for one in there]
-        sys.stdout.write(json.dumps({"schema": "gatebench.standing/1", "standing": rows}) + "\n")
+        sys.stdout.write(json.dumps({"schema": "gatebench.standing/2", "standing": rows}) + "\n")
         return
     if not there:
         say.out().print("Nothing stands.")
+    _say_unreadable()
     for one in there:
         end = f", until {time.strftime('%H:%M', time.localtime(one.until_unix))}" if one.until_unix else ""
         say.out().print(
@@ -208,10 +220,11 @@ def _show(there: list[Standing], *, as_json: bool) -> None:
         scheme = "https" if one.entrance.tls else "http"
         table.add_row("clients go to", f"{scheme}://{one.links['front']}{one.entrance.prefix}")
         if one.gateway:
-            table.add_row("the gateway itself", f"http://{one.gateway}")
+            table.add_row("the gateway itself", f"{scheme}://{one.gateway}")
         for link, place in one.links.items():
             if link != "front":
-                table.add_row(f"link to {link}", f"http://{place} → http://{one.providers[link]}")
+                behind = one.providers.get(link)
+                table.add_row(f"link to {link}", f"http://{place} → http://{behind}" if behind else place)
         table.add_row("Toxiproxy API", one.engine_url)
         table.add_row("admin token in", str(Path(state_folder()) / f"{one.name}.json"))
         table.add_row("logs in", f"{one.folder}/logs")

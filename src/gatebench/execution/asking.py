@@ -105,6 +105,7 @@ def resolve_target(
         if given:
             problems.say(option, "applies to an https:// target only.", "A target folder says it in its [tls] table.")
     if request.target.startswith("up:"):
+        _refuse_settings(request, problems)
         return _standing_target(request, problems)
     name, _, profile_name = request.target.partition(":")
     try:
@@ -168,9 +169,13 @@ def _standing_target(request: RunRequest, problems: Problems) -> TargetPlan | No
     return TargetPlan(name=f"up:{found[0].name}", url=f"http://{found[0].links['front']}", standing=found[0].folder)
 
 
-def _url_target(request: RunRequest, problems: Problems) -> TargetPlan | None:
+def _refuse_settings(request: RunRequest, problems: Problems) -> None:
     for key, value in request.target_settings().items():
         problems.say(f"--set {key}={value}", "a running gateway's settings are not ours to change.", "Remove it.")
+
+
+def _url_target(request: RunRequest, problems: Problems) -> TargetPlan | None:
+    _refuse_settings(request, problems)
     if request.target.startswith("unix:"):
         return _unix_target(request.target.removeprefix("unix:"), problems)
     url = allowed_url(request.target, "--target", request, problems)

@@ -56,10 +56,10 @@ def make_locustfile_plan(request: RunRequest, content: Content) -> Plan:
     users = [user for user in described.users if user.kind != "gateway"] if described else []
     load = _load(request, path, described, users, problems)
     own = addressed(target).definition if target else None
-    if own is not None and (own.headers or own.model):
+    if own is not None and (own.headers or own.model or own.tls):
         problems.say(
             f"--target {request.target}",
-            "wants headers or names of models that a locustfile's requests do not have.",
+            "wants headers, names of models or a trust in its certificate that a locustfile's requests do not have.",
             "Use a scenario, or write them into the file and name the gateway by its URL.",
         )
     page = planned_page(request, target, problems) if target else None

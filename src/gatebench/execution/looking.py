@@ -29,9 +29,9 @@ _STAMP_HEADER: Final = "x-gatebench-stamp"
 _TIMEOUT_S: Final = 15.0
 _MOST_BYTES: Final = 8_000_000
 _OF_THE_WIRE: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
-_STREAM_TOKENS: Final = 500
+_STREAM_TOKENS: Final = 300
 _SPREAD_S: Final = 0.08
-"""The least time over which such a stream comes, where our providers take some 0.2 s to write it."""
+"""The least time over which such a stream comes, where our providers take some 0.3 s to write it."""
 _AT_ONCE: Final = 20
 _ASKED_WHILE_DOWN: Final = 6
 _DOWN_MS: Final = 20_000
@@ -258,7 +258,10 @@ class Look:
                 continue
             if families:
                 return Found(
-                    "exports metrics", "yes", f"{path} has {len(families)} families of Prometheus metrics", "metrics"
+                    "exports metrics",
+                    "yes",
+                    f"{path} has {len(families)} {'family' if len(families) == 1 else 'families'} of Prometheus metrics",
+                    "metrics",
                 )
         where = self.metrics or ", ".join(METRICS)
         return Found("exports metrics", "no", f"no page of Prometheus metrics at {where}", "metrics")

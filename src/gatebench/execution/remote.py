@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from gatebench import guard
 from gatebench.execution.asking import Problems, RunRequest
+from gatebench.execution.standing import addressed
 from gatebench.execution.topology.ports import is_free
 from gatebench.plan import TargetPlan
 from gatebench.scenario import Scenario
@@ -68,11 +69,13 @@ def refuse_unportable(request: RunRequest, scenario: Scenario, target: TargetPla
     """Say what of a run stays on this machine, so that a worker elsewhere could not do its share."""
     if not request.remote_workers:
         return
+    own = addressed(target).definition
+    trust = target.tls or (own.tls if own else None)
     for what, there in (
         ("a trace", isinstance(scenario.load, Trace)),
         ("user code", any(route.kind == "task" for route in scenario.traffic.routes)),
         ("the tenants' keys", scenario.keys is not None),
-        ("the CA of the target", target.tls is not None and target.tls.ca is not None),
+        ("the CA of the target", trust is not None and trust.ca is not None),
         ("a Unix socket", target.unix is not None),
     ):
         if there:

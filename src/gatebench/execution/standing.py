@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import platformdirs
 import psutil
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from gatebench.plan import Endpoint, Plan, TargetPlan
 
@@ -37,7 +38,7 @@ class Standing(BaseModel):
     processes: dict[str, int]
     version: str | None = None
     config_digest: str | None = None
-    entrance: Endpoint = Field(default_factory=Endpoint)
+    entrance: Endpoint
 
     @property
     def lives(self) -> bool:
@@ -120,6 +121,22 @@ def standing() -> list[Standing]:
             found.append(state)
         else:
             path.unlink(missing_ok=True)
+    return found
+
+
+def unreadable() -> dict[str, int]:
+    """Return what another version of gatebench left standing: the name of each state that cannot be read, and who keeps it."""
+    found = {}
+    for path in sorted(state_folder().glob("*.json")):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            text = path.read_text()
+            try:
+                Standing.model_validate_json(text)
+            except ValueError:
+                state = json.loads(text)
+                pid, started = int(state["keeper_pid"]), float(state["keeper_started"])
+                if is_process(pid, started):
+                    found[path.stem] = pid
     return found
 
 

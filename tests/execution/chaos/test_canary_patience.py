@@ -21,9 +21,19 @@ def test_a_fault_that_shows_late_is_proven(server: Server) -> None:
     watch = canary(server, fault("eof", "FIN"))
     watch.before()
     server.manner = "late"
-    during = watch.during()
+    during = watch.during(3_000_000_000)
     assert {probe.met for probe in during} == {"eof"}
     assert watch.bites(during)
+
+
+def test_nobody_waits_longer_than_the_window_has_time(server: Server) -> None:
+    """Without time to spare an end that comes late is none."""
+    watch = canary(server, fault("eof", "FIN"))
+    watch.before()
+    server.manner = "late"
+    during = watch.during()
+    assert {probe.met for probe in during} == {"hang"}
+    assert not watch.bites(during)
 
 
 def test_silence_that_was_promised_is_known_soon(server: Server) -> None:
@@ -31,6 +41,6 @@ def test_silence_that_was_promised_is_known_soon(server: Server) -> None:
     watch = canary(server, fault("hang", "hang"))
     watch.before()
     server.manner = "hang"
-    during = watch.during()
+    during = watch.during(3_000_000_000)
     assert watch.bites(during)
     assert max(probe.took_ns for probe in during) < 1.9e9

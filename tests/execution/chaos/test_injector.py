@@ -71,7 +71,8 @@ class Bird:
     def __init__(self, lever: Any) -> None:
         self._lever = lever
 
-    def _probe(self) -> list[Probe]:
+    def _probe(self, spare_ns: int = 0) -> list[Probe]:
+        del spare_ns
         return [Probe(False, "eof" if getattr(self._lever, "on", False) else "answer", 1, 0)]
 
     before = during = after = _probe
@@ -291,7 +292,7 @@ class LateBird(Bird):
         super().__init__(lever)
         self._back = back
 
-    def during(self) -> list[Probe]:
+    def during(self, spare_ns: int = 0) -> list[Probe]:
         """Answer when told to."""
         assert self._back.wait(10)
         return self._probe()

@@ -35,6 +35,7 @@ def test_too_many_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
         ports.free_ports(2)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has abstract Unix sockets")
 def test_two_processes_are_given_different_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     """What one was given and does not listen on yet is nobody else's; when it has ended, it is free again."""
     given = ports.free_ports(1)[0]

@@ -111,9 +111,9 @@ class Canary:
         self._before: list[Probe] = []
         self._effect_ns = effect_ms(definition, parameters) * 1e6 if definition.proof.expect in TIMED else 0.0
         self._closing = definition.proof.expect == "close"
-        # Silence may be what the fault promises; where it is not, this machine may have stood still and is given time.
+        # Silence may be what the fault promises, and a ratio is proven in another round; else this machine may have stood still.
         silent = definition.proof.expect in _SILENT or any("hang" in self.expected(pooled) for pooled in (True, False))
-        self._patience_s = self._timeout_s + (0 if silent else _STALL_S)
+        self._stall_s = 0.0 if silent or self._ratio else _STALL_S
 
     @property
     def timeout_ns(self) -> int:
@@ -129,15 +129,22 @@ class Canary:
         self._before = self._ask(lines, pooled=0, keep=not self._closing)
         return self._before
 
-    def during(self) -> list[Probe]:
-        """Ask over the connections from before and over as many fresh ones; what grows is given time to be seen."""
+    def during(self, spare_ns: int = 0) -> list[Probe]:
+        """Ask over the connections from before and over as many fresh ones; what grows is given time to be seen.
+
+        `spare_ns` is how much longer than `timeout_ns` the round may take: some of it is waited for answers that must come.
+        """
         if self._since_ns is None:
             self._since_ns = time.monotonic_ns()
             if self._ramp is not None:
                 time.sleep(self._ramp.settling_s())
         pooled, self._pooled = self._pooled, []
-        fresh = [self._line() for _ in range(self._samples)]
-        return self._ask([*pooled, *fresh], pooled=len(pooled), keep=False)
+        lines = [*pooled, *(self._line() for _ in range(self._samples))]
+        more_s = min(self._stall_s, spare_ns / 1e9)
+        if more_s > 0:
+            for line in lines:
+                line.wait(self._timeout_s + more_s)
+        return self._ask(lines, pooled=len(pooled), keep=False)
 
     def after(self) -> list[Probe]:
         """Ask over fresh connections: all should answer as before."""
@@ -242,13 +249,13 @@ class Canary:
         if address.protocol == "redis":
             asked = payload_bytes(self.fault.definition, self.fault.parameters)
             return RedisLine(
-                address.host, address.port, timeout_s=self._patience_s, payload_bytes=asked, closing=self._closing
+                address.host, address.port, timeout_s=self._timeout_s, payload_bytes=asked, closing=self._closing
             )
         return HttpLine(
             address.host,
             address.port,
             self._question,
-            timeout_s=self._patience_s,
+            timeout_s=self._timeout_s,
             whole=self._provider,
             closing=self._closing,
             trust=address.tls,

@@ -208,7 +208,7 @@ class Injector:
         """Show that the fault bites; a noisy machine gets three tries for a ratio, and everyone's answer is kept."""
         canary = walk.switch.canary
         for _ in range(_PROOF_TRIES):
-            probes = canary.during()
+            probes = canary.during(end_ns - time.monotonic_ns() - 2 * canary.timeout_ns - _MARGIN_NS)
             fidelity = canary.fidelity(probes)
             self._note_probes(walk, "during", probes)
             if canary.bites(probes):

@@ -42,6 +42,9 @@ class Line(Protocol):
     def ask(self, headers: Mapping[str, str]) -> Heard:
         """Ask; whatever happens is an answer."""
 
+    def wait(self, timeout_s: float) -> None:
+        """From now on wait so long."""
+
     def close(self) -> None:
         """Hang up; harmless when nobody connected."""
 
@@ -101,6 +104,12 @@ class HttpLine:
             met = failure(error, begun=begun)
         return Heard(met, start, time.monotonic_ns() - start, received, added_ns)
 
+    def wait(self, timeout_s: float) -> None:
+        """From now on wait so long."""
+        self._connection.timeout = timeout_s
+        if self._connection.sock is not None:
+            self._connection.sock.settimeout(timeout_s)
+
     def close(self) -> None:
         """Hang up."""
         self._connection.close()
@@ -142,6 +151,12 @@ class RedisLine:
         except OSError as error:
             met = failure(error)
         return Heard(met, start, time.monotonic_ns() - start, received)
+
+    def wait(self, timeout_s: float) -> None:
+        """From now on wait so long."""
+        self._timeout_s = timeout_s
+        if self._socket is not None:
+            self._socket.settimeout(timeout_s)
 
     def close(self) -> None:
         """Hang up."""

@@ -19,7 +19,7 @@ from typing import Any
 from gatebench.errors import EnvironmentFailure
 from gatebench.execution import redis
 from gatebench.execution.places import GATEWAY
-from gatebench.execution.standing import behind
+from gatebench.execution.standing import Standing, behind
 from gatebench.execution.topology.knocking import answers, ask_to_die
 from gatebench.execution.topology.place import Place
 from gatebench.execution.topology.ports import free_ports
@@ -65,6 +65,7 @@ class Topology:
     config_digest: str | None = None
     headers: dict[str, str] = field(default_factory=dict)  # that the target wants of every client
     processes: dict[str, ChildProcess] = field(default_factory=dict)
+    stands: Standing | None = None
     private: list[Path] = field(default_factory=list)
     launches: dict[str, Launch] = field(default_factory=dict)
     lives: dict[str, int] = field(default_factory=dict)
@@ -72,6 +73,11 @@ class Topology:
     def start(self) -> None:
         """Start providers, engine, links and gateway; returns when links stand and the gateway's process runs."""
         definition = self.plan.target.definition
+        self.stands = behind(self.plan.target)
+        if self.plan.target.standing is not None and self.stands is None:
+            raise EnvironmentFailure(
+                f"{self.plan.target.name} has ended since this was planned; `bench up` starts it again."
+            )
         names = [provider.name for provider in self.plan.providers]
         controls = [lane for lane in self.plan.lanes if lane not in ONE_LANE]
         processes = sum(provider.processes for provider in self.plan.providers)
@@ -115,9 +121,8 @@ class Topology:
     def trust(self) -> TlsPlan | None:
         """How clients speak TLS with the target, None when it speaks plain HTTP."""
         target = self.plan.target
-        stands = behind(target)
-        if stands is not None:
-            return stands.entrance.tls
+        if self.stands is not None:
+            return self.stands.entrance.tls
         declared = target.definition.tls if target.definition else None
         if declared is None:
             return target.tls
@@ -134,9 +139,8 @@ class Topology:
         authority = urllib.parse.urlsplit(target.url).netloc if target.url else None
         if authority is None and self.trust is not None:
             authority = self.trust.server_name
-        stands = behind(target)
-        if stands is not None:  # whoever comes to it addresses it as those do who have started it
-            return stands.entrance.model_copy(update={"host": front.host, "port": front.port})
+        if self.stands is not None:  # whoever comes to it addresses it as those do who have started it
+            return self.stands.entrance.model_copy(update={"host": front.host, "port": front.port})
         return Endpoint(
             host=front.host,
             port=front.port,
