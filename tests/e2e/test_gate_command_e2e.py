@@ -67,7 +67,8 @@ ThreadingHTTPServer(("127.0.0.1", PORT), Gateway).serve_forever()
 def workspace(bench: Bench) -> Bench:
     """A workspace with the gateway and a scenario of a second."""
     bench.target("mygw", TARGET.format(delay=0.0), gateway_py=GATEWAY)
-    bench.scenario("second", load='poisson("40/s")', phases='phase("baseline", "1s")')
+    calm = "dispatch_limit_ms=5000,"  # of forty requests the latest is the p99
+    bench.scenario("second", load='poisson("40/s")', phases='phase("baseline", "1s")', more=calm)
     return bench
 
 
@@ -90,8 +91,9 @@ def test_a_slower_head_is_red(workspace: Bench) -> None:
     )
     assert done.code == 1, done.err
     document = json.loads(done.out)
-    line = next(one for one in document["lines"] if one["metric"] == "response_p50_ms")
-    assert line["word"] == "regressed"
+    # Three pairs have two degrees of freedom: a median that wanders once is too wide to tell, and then the p95 tells.
+    line = next(one for one in document["lines"] if one["word"] == "regressed")
+    assert line["metric"] in {"response_p50_ms", "response_p95_ms"}
     assert line["head"] - line["base"] == pytest.approx(100, abs=40)
     assert "❌ **regressed**" in (workspace.folder / "gate.md").read_text()
     assert "<failure" in (workspace.folder / "gate.xml").read_text()
