@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.e2e.bench_command import Bench, ended, marked, run_token
+from tests.e2e.bench_command import LATE, Bench, ended, marked, run_token
 
 pytestmark = [pytest.mark.e2e, pytest.mark.light]
 
@@ -115,7 +115,7 @@ def test_a_gateway_that_does_not_start_fails_the_environment(bench: Bench, toml:
 
 def test_the_others_go_on_when_one_target_fails(bench: Bench) -> None:
     """Exit 5 for the whole, and the second target was measured."""
-    bench.scenario("quick", more="dispatch_limit_ms=5000,")
+    bench.scenario("quick", more=LATE)
     bench.target("bad", DIES)
     done = bench("run", "quick", "--target", "bad,direct")
     assert done.code == 5

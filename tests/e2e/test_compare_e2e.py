@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.bench_command import Bench
+from tests.e2e.bench_command import LATE, Bench
 from tests.e2e.browser import Browser, program
 
 pytestmark = pytest.mark.e2e
-
-LATE = "dispatch_limit_ms=5000,"  # other tests use the machine, and of so few requests the latest is the p99
 
 
 def test_two_targets_are_compared_on_one_machine(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.bench_command import Bench, ended, wait_for
+from tests.e2e.bench_command import LATE, Bench, ended, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]  # several runs each
 
@@ -67,8 +67,7 @@ ThreadingHTTPServer(("127.0.0.1", PORT), Gateway).serve_forever()
 def workspace(bench: Bench) -> Bench:
     """A workspace with the gateway and a scenario of a second."""
     bench.target("mygw", TARGET.format(delay=0.0), gateway_py=GATEWAY)
-    calm = "dispatch_limit_ms=5000,"  # of forty requests the latest is the p99
-    bench.scenario("second", load='poisson("40/s")', phases='phase("baseline", "1s")', more=calm)
+    bench.scenario("second", load='poisson("40/s")', phases='phase("baseline", "1s")', more=LATE)
     return bench
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from gatebench.execution.standing import is_there
 from tests.certificates import authority, leaf
-from tests.e2e.bench_command import BENCH, Bench, wait_for
+from tests.e2e.bench_command import BENCH, LATE, Bench, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.light]
 
@@ -123,9 +123,8 @@ def test_a_gateway_that_stands_is_addressed_in_its_own_way(kept: Bench) -> None:
     kept.target("picky", PICKY_TOML, main_py=PICKY)
     assert kept("up", "--target", "picky").code == 0
     assert re.search(r"clients go to +http://127.0.0.1:[0-9]+/gw *\n", kept("up", "--list").out)
-    calm = "dispatch_limit_ms=5000,"
     kept.scenario(
-        "brief", checks='check("error_share", at_most=0, estimate="point")', load='poisson("20/s")', more=calm
+        "brief", checks='check("error_share", at_most=0, estimate="point")', load='poisson("20/s")', more=LATE
     )
     for target in ("up:picky", "picky"):
         run = kept("run", "brief", "--target", target)
@@ -170,9 +169,8 @@ def test_a_gateway_that_stands_behind_tls(kept: Bench) -> None:
     up = kept("up", "--target", "secured")
     assert up.code == 0, up.err
     assert re.search(r"clients go to +https://127.0.0.1:[0-9]+ *\n", kept("up", "--list").out)
-    calm = "dispatch_limit_ms=5000,"
     kept.scenario(
-        "brief", checks='check("error_share", at_most=0, estimate="point")', load='poisson("20/s")', more=calm
+        "brief", checks='check("error_share", at_most=0, estimate="point")', load='poisson("20/s")', more=LATE
     )
     run = kept("run", "brief", "--target", "up:secured")
     assert run.code == 0, run.err + run.out

@@ -16,6 +16,7 @@ from gatebench.execution.scrape import Scraper
 from gatebench.plan import Endpoint
 from gatebench.run.pages import Page, read_pages
 from gatebench.run.series import MACHINE, PAGES_PART, PROCESSES_PART, assemble_series
+from tests.targets.starting import until
 
 
 def test_a_process_is_read_and_assembled(tmp_path: Path) -> None:
@@ -56,10 +57,7 @@ def test_a_page_that_hangs_delays_no_process(tmp_path: Path) -> None:
     scraper = Scraper(tmp_path, lambda: {"me": os.getpid()}, interval_s=0.2)
     scraper.start(Slow(Endpoint(), "/metrics"))
     part = tmp_path / PROCESSES_PART
-    deadline = time.monotonic() + 20
-    while not part.exists() or part.read_text().count('"cpu_s"') < 10:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: part.exists() and part.read_text().count('"cpu_s"') >= 10, within_s=20)
     scraper.stop()
     (heard,) = assemble_series(tmp_path, tmp_path / "series.parquet", "/metrics")
     pages = list(read_pages(tmp_path / PAGES_PART))

@@ -7,11 +7,12 @@ import json
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import platformdirs
 import psutil
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gatebench.plan import Endpoint, Plan, TargetPlan
 
@@ -112,11 +113,9 @@ def forget(name: str) -> None:
 def standing() -> list[Standing]:
     """Return the topologies that stand; states whose keeper is gone are removed on the way."""
     found = []
-    for path in sorted(state_folder().glob("*.json")):
-        try:
-            state = Standing.model_validate_json(path.read_text())
-        except (OSError, ValueError):
-            continue  # of another version, broken, or half removed
+    for path, state in _states():
+        if isinstance(state, str):
+            continue  # of another version, or broken
         if state.lives:
             found.append(state)
         else:
@@ -127,17 +126,25 @@ def standing() -> list[Standing]:
 def unreadable() -> dict[str, int]:
     """Return what another version of gatebench left standing: the name of each state that cannot be read, and who keeps it."""
     found = {}
-    for path in sorted(state_folder().glob("*.json")):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            text = path.read_text()
-            try:
-                Standing.model_validate_json(text)
-            except ValueError:
+    for path, text in _states():
+        if isinstance(text, str):
+            with contextlib.suppress(ValueError, KeyError, TypeError):  # broken: it names nobody
                 state = json.loads(text)
                 pid, started = int(state["keeper_pid"]), float(state["keeper_started"])
                 if is_process(pid, started):
                     found[path.stem] = pid
     return found
+
+
+def _states() -> Iterator[tuple[Path, Standing | str]]:
+    """Yield every state file with what it holds: its text where this version cannot read it; not those that are just removed."""
+    for path in sorted(state_folder().glob("*.json")):
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            text = path.read_text()
+            try:
+                yield path, Standing.model_validate_json(text)
+            except ValidationError:
+                yield path, text
 
 
 def take_down(state: Standing) -> bool:

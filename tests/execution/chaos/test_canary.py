@@ -1,28 +1,13 @@
 """Canaries tell a fault that bites from one that does not, and a cleared one from one that lingers."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from gatebench.execution.chaos import canary as canaries
 from gatebench.execution.chaos.canary import Address, Canary
 from gatebench.faults import FaultDefinition, Parameter, Proof
 from gatebench.plan import PlannedFault
 from tests.execution.chaos.manners import Server
 
-
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine may take longer over an answer than a canary waits, and then look as if it hung."""
-    monkeypatch.setattr(canaries, "_TIMEOUT_S", 2.0)
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """A server with good manners, to begin with."""
-    made = Server()
-    yield made
-    made.close()
+pytestmark = pytest.mark.usefixtures("patient")
 
 
 def fault(expect: str, live: str, effect: str = "yes/no", **parameters: float) -> PlannedFault:

@@ -1,19 +1,7 @@
 """How long a canary waits: briefly where silence is what its fault promises, and longer where a machine may stand still."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from tests.execution.chaos.manners import Server
 from tests.execution.chaos.test_canary import canary, fault
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """A server with good manners, to begin with."""
-    made = Server()
-    yield made
-    made.close()
 
 
 def test_a_fault_that_shows_late_is_proven(server: Server) -> None:

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from random import Random
 
 import pytest
 
-from gatebench.execution.chaos import canary as canaries
 from gatebench.execution.chaos.canary import Address, Canary, proof_needs_s
 from gatebench.faults import FaultDefinition
 from tests.execution.chaos.manners import Server
 from tests.execution.chaos.planned_fault import toxic, using
 from tests.execution.chaos.test_canary import comes_near
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 SHARE = 0.3
 SAMPLES = 22  # 0.7^22 = 0.0004
-
-
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forty connections at once may take a busy machine longer than a canary waits, and then look as if they hung."""
-    monkeypatch.setattr(canaries, "_TIMEOUT_S", 2.0)
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """A server with good manners, to begin with."""
-    made = Server()
-    yield made
-    made.close()
 
 
 def some(share: float) -> Callable[[int], bool]:

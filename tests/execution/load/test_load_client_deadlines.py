@@ -12,6 +12,7 @@ from gatebench.execution.load.answer import Answer
 from tests.execution.load import behaviours
 from tests.execution.load.servers import Behaviour, Call
 from tests.execution.load.talking import BIG, MS, WIRE, ask, make_client, talking_to, verdict
+from tests.targets.starting import until
 
 
 @pytest.mark.parametrize(
@@ -33,9 +34,7 @@ def test_deadlines(behaviour: Behaviour, deadlines_ms: dict[str, int], cause: st
         assert answer.done_ns - answer.sent_ns >= due_ms * MS
         again = ask(client)
         assert again.reused == 0
-        patience_s = time.monotonic() + 10
-        while len(server.requests) < 2 and time.monotonic() < patience_s:
-            time.sleep(0.005)  # the server may read later than the client gives up
+        until(lambda: len(server.requests) >= 2)  # the server may read later than the client gives up
         assert len(server.requests) == 2
 
 

@@ -136,11 +136,11 @@ class Topology:
         if target.unix is not None:
             return Endpoint(unix=target.unix, authority="localhost")
         front = self.links[FRONT]
+        if self.stands is not None:  # whoever comes to it addresses it as those do who have started it
+            return self.stands.entrance.model_copy(update={"host": front.host, "port": front.port})
         authority = urllib.parse.urlsplit(target.url).netloc if target.url else None
         if authority is None and self.trust is not None:
             authority = self.trust.server_name
-        if self.stands is not None:  # whoever comes to it addresses it as those do who have started it
-            return self.stands.entrance.model_copy(update={"host": front.host, "port": front.port})
         return Endpoint(
             host=front.host,
             port=front.port,
